@@ -1,0 +1,21 @@
+//! The boundary between JavaScript and the kernels: one module per kernel family.
+//!
+//! Every export takes and returns plain numbers (addresses in linear memory, lengths, scalars, status codes), so
+//! wasm-bindgen generates no marshalling, only a `.d.ts` that type-checks the callers. Nothing is decided here:
+//! TypeScript has checked the arguments, `entmax-core` does the work.
+//!
+//! Every kernel that the thread pool may run begins with the same three parameters, which the pool fills in for
+//! each chunk: `first` and `last` (a half-open range of rows) and `workspace` (the calling thread's own scratch).
+
+#![no_std]
+
+mod no_allocator;
+
+#[cfg(feature = "maps")]
+mod maps;
+
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
