@@ -1,0 +1,302 @@
+/**
+ * The rules of a kernel module, as checks of what was built. ARCHITECTURE.md says why each of them must hold for one
+ * binary to serve many threads and many families in one memory; here each is one function, and the build fails when
+ * one of them is broken.
+ *
+ *   no-mutable-static   nothing of ours in .bss, no mutable global: threads share the former and not the latter
+ *   no-writable-data    nothing of ours in .data: every thread that instantiates the module writes its segments anew
+ *   no-allocation       no export reaches the allocator, whose state would be shared without locks
+ *   no-memory-grow      no function grows memory: only TypeScript may, because it must renew its views
+ *   data-addresses      all data of a module lies in its family's slot of crates/memory-layout.json
+ *   boundary            the memory comes in, kernels over numbers and the stack pointer go out, one byte shares it
+ *
+ * Two rules show only when kernels run, so tests hold them: that no data is written to, and that no stack is overrun
+ * (stack-check.js). Every check has a fixture in crates/entmax-fixtures or in ts/test/kernels that breaks it alone.
+ */
+
+import { pathTo, readFacts } from './facts.js';
+import { readLinkerMap } from './linker-map.js';
+import { layout } from './module.js';
+
+/**
+ * @typedef {import('./facts.js').Facts} Facts
+ * @typedef {import('./linker-map.js').DataSection} DataSection
+ * @typedef {import('./module.js').BuiltModule} BuiltModule
+ * @typedef {import('./module.js').ModuleSpecification} ModuleSpecification
+ * @typedef {typeof layout} Layout
+ *
+ * @typedef {object} Violation
+ * @property {string} rule as in the table above
+ * @property {string} module its name
+ * @property {string} symbol what breaks the rule: a static, a function, a section, an export
+ * @property {string} message one sentence with all of these
+ */
+
+/**
+ * The broken rules of one module; none in a module that may be published.
+ *
+ * @param {BuiltModule} built
+ * @param {ModuleSpecification} specification
+ * @returns {Violation[]}
+ */
+export function checkModule(built, specification) {
+  const sections = readLinkerMap(built.linkerMap);
+  const facts = readFacts(built.wasm);
+  const named = readFacts(built.named, { withoutGlue: true });
+  const found = [
+    ...mutableStatics(sections, facts),
+    ...writableData(sections),
+    ...allocations(named),
+    ...growths(facts, named),
+    ...misplacedData(sections, facts, specification),
+    ...boundary(facts, built.wasm),
+  ];
+  return found.map(({ rule, symbol, text }) => violation(rule, specification.name, symbol, text));
+}
+
+/**
+ * The broken rules between families that share one memory. The levels of one family may overlap: a program loads one.
+ *
+ * @param {{ built: BuiltModule, specification: ModuleSpecification }[]} modules
+ * @param {Layout} table the places of the slots
+ * @returns {Violation[]}
+ */
+export function checkFamilies(modules, table = layout) {
+  const slots = Object.entries(table.families).map(([name, start]) => ({
+    name,
+    family: name,
+    start,
+    end: start + table.slotBytes,
+  }));
+  const stack = { name: 'the stack', family: 'the stack', start: 0, end: table.stackBytes };
+  const heap = { name: 'the heap', family: 'the heap', start: table.heapBase, end: table.maximumBytes };
+  const data = modules.map(({ built, specification }) => ({
+    name: specification.name,
+    family: familyOf(specification),
+    ...extent(readLinkerMap(built.linkerMap)),
+  }));
+  return [...overlaps([stack, ...slots, heap]), ...overlaps(data)].map(([a, b]) => {
+    const place = `[${a.start}, ${a.end}) overlaps ${b.name} at [${b.start}, ${b.end})`;
+    return violation('data-addresses', a.name, b.name, `its data at ${place}`);
+  });
+}
+
+/**
+ * Throws one error that lists all violations, if there are any.
+ *
+ * @param {Violation[]} violations
+ */
+export function refuse(violations) {
+  if (violations.length > 0) throw new Error(violations.map(({ message }) => message).join('\n'));
+}
+
+/** @typedef {{ rule: string, symbol: string, text: string }} Finding */
+
+const WASM_BINDGENS = [
+  /^__abort_handler$/,
+  /^__instance_terminated$/,
+  /^_ZN12wasm_bindgen9externref9HEAP_SLAB17h[0-9a-f]{16}E/,
+];
+
+/**
+ * Statics in a section, other than the three that wasm-bindgen leaves in every module and no kernel touches.
+ *
+ * @param {DataSection[]} sections
+ * @param {(name: string) => boolean} inSection
+ */
+function staticsOfOurs(sections, inSection) {
+  const statics = sections.filter(({ name }) => inSection(name)).flatMap((section) => section.statics);
+  return statics.flatMap(({ names }) => names).filter((name) => !WASM_BINDGENS.some((known) => known.test(name)));
+}
+
+/**
+ * @param {DataSection[]} sections
+ * @param {Facts} facts
+ * @returns {Finding[]}
+ */
+function mutableStatics(sections, { mutableGlobals }) {
+  const rule = 'no-mutable-static';
+  const statics = staticsOfOurs(sections, (name) => name === '.bss');
+  return [
+    ...statics.map((symbol) => ({ rule, symbol, text: `the static ${symbol} begins as zeros and may be written to` })),
+    ...mutableGlobals.map((symbol) => ({ rule, symbol, text: `the global ${symbol} is mutable` })),
+  ];
+}
+
+/**
+ * @param {DataSection[]} sections
+ * @returns {Finding[]}
+ */
+function writableData(sections) {
+  const statics = staticsOfOurs(sections, (name) => name !== '.bss' && name !== '.rodata');
+  return statics.map((symbol) => ({
+    rule: 'no-writable-data',
+    symbol,
+    text: `the static ${symbol} lies in writable data`,
+  }));
+}
+
+const ALLOCATOR =
+  /(^|[^\w])alloc(\[[0-9a-f]+\])?::|__rust_(no_)?(re|de)?alloc|__r(dl|g)_|GlobalAlloc|no_allocator|__wbindgen_(malloc|realloc|free)|dlmalloc/;
+
+/**
+ * By the names of what the exports reach. With a module that has lost its names this would find nothing, so that is
+ * refused too.
+ *
+ * @param {Facts} named
+ * @returns {Finding[]}
+ */
+function allocations(named) {
+  const rule = 'no-allocation';
+  const names = [...named.functions.keys()];
+  const nameless = names.find((name) => /^\d+$/.test(name));
+  if (nameless !== undefined)
+    return [{ rule, symbol: nameless, text: `the function ${nameless} has no name to judge it by` }];
+  // The first function of the allocator on each way says enough; what it calls in turn is the same offence.
+  const callers = [...named.functions].filter(([name]) => !ALLOCATOR.test(name)).flatMap(([, { calls }]) => calls);
+  const entries = names.filter(
+    (name) => ALLOCATOR.test(name) && (callers.includes(name) || named.functions.get(name)?.exportedAs),
+  );
+  return entries.map((symbol) => ({ rule, symbol, text: `an export reaches the allocator: ${pathTo(named, symbol)}` }));
+}
+
+/**
+ * @param {Facts} facts
+ * @param {Facts} named
+ * @returns {Finding[]}
+ */
+function growths(facts, named) {
+  // The module with names tells the name; what is published decides.
+  const growing = [named, facts].map(({ functions }) => [...functions].filter(([, { growsMemory }]) => growsMemory));
+  return (growing.find((list) => list.length > 0) ?? []).map(([name, { exportedAs }]) => {
+    const symbol = exportedAs ?? name;
+    return { rule: 'no-memory-grow', symbol, text: `the function ${symbol} contains memory.grow` };
+  });
+}
+
+/**
+ * @param {DataSection[]} sections
+ * @param {Facts} facts
+ * @param {ModuleSpecification} specification
+ * @returns {Finding[]}
+ */
+function misplacedData(sections, { segments }, specification) {
+  const rule = 'data-addresses';
+  const family = familyOf(specification);
+  const start = /** @type {Record<string, number>} */ (layout.families)[family];
+  if (start === undefined)
+    return [{ rule, symbol: family, text: `crates/memory-layout.json has no slot for ${family}` }];
+  const end = start + layout.slotBytes;
+  const slot = `the slot [${start}, ${end}) of the family ${family}`;
+  const holds = (/** @type {number} */ address, /** @type {number} */ size) =>
+    start <= address && address + size <= end;
+  const outside = sections.filter(({ address, size }) => size > 0 && !holds(address, size));
+  const strangers = segments.filter(
+    ({ address, size }) =>
+      address === undefined ||
+      !sections.some((section) => section.address <= address && address + size <= section.address + section.size),
+  );
+  return [
+    ...outside.map(({ name, address, size }) => ({
+      rule,
+      symbol: name,
+      text: `${name} at [${address}, ${address + size}) is not inside ${slot}`,
+    })),
+    ...strangers.map(({ address, size }) => ({
+      rule,
+      symbol: `segment at ${address ?? 'no address'}`,
+      text: `a segment of ${size} bytes at ${address ?? 'no address'} is in no section of the linker map`,
+    })),
+  ];
+}
+
+const PAGE_BYTES = 65536;
+const NUMBERS = ['i32', 'f32', 'f64'];
+
+/**
+ * @param {Facts} facts
+ * @param {Uint8Array} wasm
+ * @returns {Finding[]}
+ */
+function boundary({ imports, exports, memory, hasStart }, wasm) {
+  /** @type {[symbol: string, text: string][]} */
+  const found = imports.filter((name) => !name.startsWith('memory ')).map((name) => [name, `it imports the ${name}`]);
+  for (const { name, kind, types, mutable } of exports) {
+    const isStackPointer = name === '__stack_pointer' && kind === 'global' && mutable;
+    const isKernel = kind === 'function' && types.every((type) => NUMBERS.includes(type));
+    if (!isStackPointer && !isKernel)
+      found.push([name, `it exports the ${kind} ${name} (${types.join(', ')}), no kernel over numbers`]);
+  }
+  if (!exports.some(({ name }) => name === '__stack_pointer'))
+    found.push(['__stack_pointer', 'it does not export __stack_pointer']);
+  if (hasStart) found.push(['start', 'it runs code when it is instantiated (start)']);
+  const expected = { initial: layout.heapBase / PAGE_BYTES, max: layout.maximumBytes / PAGE_BYTES };
+  if (!memory || imports.length === 0) found.push(['memory', 'it imports no memory']);
+  else if (memory.max !== expected.max || memory.initial > expected.initial) {
+    found.push([
+      'memory',
+      `it asks for a memory of ${memory.initial} to ${memory.max} pages, not of at most ${expected.initial} to ${expected.max}`,
+    ]);
+  } else found.push(...flip(wasm));
+  return found.map(([symbol, text]) => ({ rule: 'boundary', symbol, text }));
+}
+
+const UNSHARED_WITH_MAXIMUM = 0x01;
+const SHARED_WITH_MAXIMUM = 0x03;
+const MEMORY_IMPORT = Buffer.from('\x0e./module_bg.js\x06memory\x02', 'latin1');
+
+/**
+ * That the limits byte behind the import of the memory says "unshared", and that the module is valid with "shared".
+ *
+ * @param {Uint8Array} wasm
+ * @returns {[symbol: string, text: string][]}
+ */
+function flip(wasm) {
+  const shared = Buffer.from(wasm);
+  const flag = shared.indexOf(MEMORY_IMPORT) + MEMORY_IMPORT.length;
+  if (flag < MEMORY_IMPORT.length)
+    return [['memory', 'it imports its memory under another name than ./module_bg.js memory']];
+  if (shared[flag] !== UNSHARED_WITH_MAXIMUM)
+    return [['memory', `the limits flag of its memory is ${shared[flag]}, not 1 (unshared)`]];
+  shared[flag] = SHARED_WITH_MAXIMUM;
+  return WebAssembly.validate(shared) ? [] : [['memory', 'it is not valid with a shared memory']];
+}
+
+/** @param {ModuleSpecification} specification */
+function familyOf({ crate, feature }) {
+  return crate === 'entmax-fixtures' ? 'fixtures' : feature;
+}
+
+/** @param {DataSection[]} sections */
+function extent(sections) {
+  const filled = sections.filter(({ size }) => size > 0);
+  return {
+    start: Math.min(...filled.map(({ address }) => address)),
+    end: Math.max(...filled.map(({ address, size }) => address + size)),
+  };
+}
+
+/**
+ * @template {{ family: string, start: number, end: number }} T
+ * @param {T[]} ranges
+ * @returns {[T, T][]}
+ */
+function overlaps(ranges) {
+  return ranges.flatMap((a, i) =>
+    ranges
+      .slice(i + 1)
+      .filter((b) => a.family !== b.family && a.start < b.end && b.start < a.end)
+      .map((b) => /** @type {[T, T]} */ ([a, b])),
+  );
+}
+
+/**
+ * @param {string} rule
+ * @param {string} module
+ * @param {string} symbol
+ * @param {string} text
+ * @returns {Violation}
+ */
+function violation(rule, module, symbol, text) {
+  return { rule, module, symbol, message: `${module}: ${rule}: ${text}` };
+}
