@@ -1,0 +1,85 @@
+// Text, one character at a time: read, take the 1.5-entmax of the last scores, draw, read what was drawn. When the context is full,
+// the last half of it is kept and read again from position 0.
+
+import { entmax15 } from 'entmax';
+import { InputError } from '../../ts/src/formats/safetensors.ts';
+import { seededRandom } from './random.ts';
+import { drawIndex } from './sample.ts';
+import { emptyCache, forward } from './transformer.ts';
+import type { Model, Reading } from './transformer.ts';
+
+export interface GenerateOptions {
+  /** At least one character, each in the vocabulary. */
+  readonly prompt: string;
+  /** Number of characters to generate. */
+  readonly tokens: number;
+  /** An integer from 0 to 2^53 - 1. The same seed gives the same text. */
+  readonly seed: number;
+}
+
+export interface Statistics {
+  readonly characters: number;
+  /** From the first character of the prompt to the last one generated, the consumer's own time included. */
+  readonly charactersPerSecond: number;
+  /** The mean number of characters with a positive probability. */
+  readonly outputSupport: number;
+  /** By layer and head; the support is the mean over the queries from which a character was drawn. */
+  readonly heads: readonly (readonly { alpha: number; support: number }[])[];
+}
+
+/** Yields the generated characters and returns the statistics. */
+export function* generate(model: Model, { prompt, tokens, seed }: GenerateOptions): Generator<string, Statistics> {
+  const random = seededRandom(seed);
+  const read = reader(model);
+  const support = new Float64Array(model.blocks.length * model.heads);
+  let outputSupport = 0;
+  const start = performance.now();
+  let fresh = encode(model, prompt);
+  for (let n = 0; n < tokens; n++) {
+    const { logits, attentionSupport } = read(fresh);
+    const probabilities = entmax15(logits.subarray(-model.vocabulary.length));
+    const id = drawIndex(probabilities, random.nextDouble());
+    outputSupport += probabilities.filter((p) => p > 0).length;
+    const queries = attentionSupport.length / support.length;
+    for (let i = 0; i < support.length; i++) support[i]! += attentionSupport[(i + 1) * queries - 1]!;
+    fresh = Int32Array.of(id);
+    yield model.vocabulary[id]!;
+  }
+  return {
+    characters: tokens,
+    charactersPerSecond: (1000 * tokens) / (performance.now() - start),
+    outputSupport: outputSupport / tokens,
+    heads: model.blocks.map(({ alpha }, layer) =>
+      Array.from(alpha, (value, head) => ({ alpha: value, support: support[layer * model.heads + head]! / tokens })),
+    ),
+  };
+}
+
+/** The ids of a text. Throws InputError where it is empty or has a character that the model has never seen. */
+export function encode({ vocabulary }: Model, text: string): Int32Array {
+  if (text === '') throw new InputError('a prompt of at least one character', 'an empty one');
+  return Int32Array.from([...text], (character) => {
+    const id = vocabulary.indexOf(character);
+    if (id < 0) {
+      const known = vocabulary.join('').replace(/\s+/g, ' ').trim();
+      throw new InputError(`a prompt of the model's characters (${known})`, JSON.stringify(character));
+    }
+    return id;
+  });
+}
+
+/** Reads ids into one growing context; what would not fit is dropped together with the older half. */
+export function reader(model: Model): (ids: Int32Array) => Reading {
+  const cache = emptyCache(model);
+  let text = new Int32Array(0);
+  return (ids) => {
+    const longer = new Int32Array(text.length + ids.length);
+    longer.set(text);
+    longer.set(ids, text.length);
+    text = longer;
+    if (text.length <= model.context) return forward(model, ids, cache);
+    text = text.slice(-model.context / 2);
+    cache.length = 0;
+    return forward(model, text, cache);
+  };
+}

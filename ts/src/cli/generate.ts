@@ -1,0 +1,73 @@
+// `entmax generate`: the language model of examples/ on the command line. The text alone goes to stdout; the table goes to stderr, so
+// that a pipe or a file receives nothing but the text.
+
+import { init } from 'entmax';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generate } from '../../../examples/language-model/generate.ts';
+import type { Statistics } from '../../../examples/language-model/generate.ts';
+import { loadModel } from '../../../examples/language-model/load-model.ts';
+import type { Model } from '../../../examples/language-model/transformer.ts';
+import { InputError } from '../formats/safetensors.ts';
+import { plainTable, write } from './output.ts';
+
+interface GenerateTextOptions {
+  model?: string;
+  prompt: string;
+  tokens: number;
+  seed: number;
+  threads: number | 'auto';
+}
+
+/** The model of the repository, seen from dist/cli.js; the published package has none. */
+export function defaultModel(): string | undefined {
+  const directory = fileURLToPath(new URL('../examples/language-model/model', import.meta.url));
+  return existsSync(directory) ? directory : undefined;
+}
+
+export async function generateText({ model: directory, threads, ...options }: GenerateTextOptions): Promise<void> {
+  const model = await readModel(directory);
+  await init({ threads });
+  const prompt = options.prompt.replaceAll('\\n', '\n');
+  const text = generate(model, { ...options, prompt });
+  let next = text.next();
+  await write(process.stdout, prompt);
+  for (; !next.done; next = text.next()) await write(process.stdout, next.value);
+  await write(process.stdout, '\n');
+  await write(process.stderr, `${statisticsTable(model, next.value)}\n`);
+}
+
+async function readModel(directory: string | undefined): Promise<Model> {
+  if (directory === undefined) {
+    throw new InputError(
+      '--model DIR with config.json and model.safetensors',
+      'no --model (the package contains none)',
+    );
+  }
+  const [config, weights] = await Promise.all(
+    ['config.json', 'model.safetensors'].map(async (name) => {
+      const path = join(directory, name);
+      return readFile(path).catch((error: NodeJS.ErrnoException) => {
+        throw new InputError(
+          `a readable file ${path}`,
+          error.code === 'ENOENT' ? 'no such file' : (error.code ?? error.message),
+        );
+      });
+    }),
+  );
+  return loadModel(config!.toString('utf8'), weights!);
+}
+
+function statisticsTable(model: Model, { charactersPerSecond, outputSupport, heads }: Statistics): string {
+  const table = plainTable();
+  const blank = Array.from({ length: model.heads - 1 }, () => '');
+  table.push(['characters per second', charactersPerSecond.toFixed(0), ...blank]);
+  table.push(['mean output support', `${outputSupport.toFixed(1)} of ${model.vocabulary.length}`, ...blank]);
+  table.push(['alpha: mean attended', ...Array.from({ length: model.heads }, (_, head) => `head ${head}`)]);
+  heads.forEach((row, layer) => {
+    table.push([`layer ${layer}`, ...row.map(({ alpha, support }) => `${alpha.toFixed(4)}: ${support.toFixed(1)}`)]);
+  });
+  return table.toString();
+}
