@@ -1,0 +1,15 @@
+//! Kernels of `entmax`: sparse alternatives to softmax over ranges of memory that the caller owns.
+//!
+//! Every kernel is a pure function of its arguments: no allocation, no globals, no clock. Threads are
+//! then nothing but several callers with disjoint ranges of rows. A row's result does not depend on its
+//! neighbours, on the layout, on the alignment or on the instruction set (the fused one excepted).
+//!
+//! - [`simd`]: the narrow block of sixteen floats that the kernels are written against;
+//! - [`maps`]: softmax, sparsemax and entmax for any alpha >= 1, dense and as support;
+//! - [`status`]: what a kernel answers.
+#![no_std]
+
+#[cfg(feature = "maps")]
+pub mod maps;
+pub mod simd;
+pub mod status;

@@ -1,0 +1,244 @@
+//! entmax for alpha > 2 (MATH.md section 2.5), in f64 for rows of either type.
+//!
+//! Above 2 the probability near the edge of the support reacts violently to the threshold, so the unknown is not
+//! the threshold but t, the smallest probability of the support: with gaps d_i = e (z_i - z_min) >= 0,
+//!
+//! ```text
+//! G(t) = sum over the support of (d_i + t^e)^(1/e) - 1 = 0
+//! ```
+//!
+//! is convex and increasing, and Newton's method from t = 1 / |S| decreases monotonically to its root. The gaps are
+//! exact differences of the scores themselves: (1e-16)^(1/63) is 0.56, so not even the row's maximum may be
+//! subtracted first.
+//!
+//! The support is found first, by selection instead of sorting: a score z is in it iff
+//! g(z) = sum over larger scores of (e (z_j - z))^(1/e) < 1, and g decreases in z. One probe at the smallest score
+//! settles rows that are all support; otherwise each probe discards a part of the undecided scores.
+
+use super::compensated::Sum;
+use super::rows::{Outcome, Score};
+
+/// Newton's steps take 4 to 9; see STEPS in threshold_f32.
+const STEPS: usize = 100;
+/// Below exp(this), powers are formed through logarithms.
+const LOG_UNDERFLOW: f64 = -650.0;
+
+/// alpha and temperature of a row.
+#[derive(Clone, Copy)]
+pub struct AboveTwo {
+    exponent: f64,
+    inverse: f64,
+    /// ln(e / temperature): from a difference of scores to a gap.
+    log_unit: f64,
+    unit: f64,
+    temperature: f64,
+}
+
+/// The solution: enough to give any score its probability.
+pub struct Threshold {
+    map: AboveTwo,
+    /// The smallest score of the support.
+    smallest: f64,
+    t: f64,
+    /// t^e, or 0 where that underflows, and its logarithm.
+    t_power: f64,
+    log_t_power: f64,
+    sum: f64,
+    converged: bool,
+}
+
+/// Copies the scores above `bound` and returns how many there are.
+///
+/// # Safety
+/// `x` is readable for `n` scores, `candidates` writable for those above.
+#[inline(always)]
+pub unsafe fn copy_candidates<T: Score>(x: *const T, n: usize, bound: f64, candidates: *mut f64) -> usize {
+    let mut len = 0;
+    for j in 0..n {
+        // SAFETY: by the caller; len <= j.
+        unsafe {
+            let score = (*x.add(j)).to_f64();
+            if score > bound {
+                *candidates.add(len) = score;
+                len += 1;
+            }
+        }
+    }
+    len
+}
+
+impl AboveTwo {
+    /// `exponent = alpha - 1` is finite and above 1.
+    #[inline(always)]
+    pub fn new(exponent: f64, temperature: f64) -> AboveTwo {
+        AboveTwo {
+            exponent,
+            inverse: 1.0 / exponent,
+            log_unit: libm::log(exponent) - libm::log(temperature),
+            unit: exponent / temperature,
+            temperature,
+        }
+    }
+
+    /// Only scores closer than this to the maximum can be in the support.
+    #[inline(always)]
+    pub fn reach(&self) -> f64 {
+        self.temperature * self.inverse
+    }
+
+    /// (e * difference / temperature + t^e)^(1/e).
+    #[inline(always)]
+    fn power(&self, difference: f64, t_power: f64, log_t_power: f64) -> f64 {
+        let gap = difference * self.unit + t_power;
+        if gap > 1e-280 && gap < 1e280 {
+            return libm::pow(gap, self.inverse);
+        }
+        // ln(a + b) from ln a and ln b.
+        let log_gap = libm::log(difference) + self.log_unit;
+        let (larger, smaller) =
+            if log_gap > log_t_power { (log_gap, log_t_power) } else { (log_t_power, log_gap) };
+        libm::exp((larger + libm::log1p(libm::exp(smaller - larger))) * self.inverse)
+    }
+
+    /// Whether g(score) < 1, over candidates that include all larger ones.
+    ///
+    /// # Safety
+    /// `larger` is readable for `len`; scores not above `score` do not count.
+    unsafe fn admits(&self, score: f64, larger: *const f64, len: usize) -> bool {
+        let mut sum = 0.0;
+        for j in 0..len {
+            // SAFETY: by the caller.
+            let difference = unsafe { *larger.add(j) } - score;
+            if difference > 0.0 {
+                sum += self.power(difference, 0.0, f64::NEG_INFINITY);
+                if sum >= 1.0 {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Moves the support to the front, and returns its size and its smallest score.
+    ///
+    /// # Safety
+    /// `candidates` is writable for `len >= 1` scores.
+    unsafe fn select_support(&self, candidates: *mut f64, len: usize) -> (usize, f64) {
+        // [0, inside) is in the support, [outside, len) is not, between them it is open.
+        let (mut inside, mut outside) = (0, len);
+        let mut smallest = f64::INFINITY;
+        // SAFETY: all indices stay below len.
+        unsafe {
+            let mut probe = *candidates;
+            for j in 1..len {
+                let score = *candidates.add(j);
+                if score < probe {
+                    probe = score;
+                }
+            }
+            let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+            while inside < outside {
+                // Three parts: above, equal to, below the probe.
+                let (mut above, mut next, mut below) = (inside, inside, outside);
+                while next < below {
+                    let score = *candidates.add(next);
+                    if score > probe {
+                        core::ptr::swap(candidates.add(above), candidates.add(next));
+                        above += 1;
+                        next += 1;
+                    } else if score == probe {
+                        next += 1;
+                    } else {
+                        below -= 1;
+                        core::ptr::swap(candidates.add(next), candidates.add(below));
+                    }
+                }
+                if self.admits(probe, candidates, above) {
+                    inside = below;
+                    smallest = probe;
+                } else {
+                    outside = above;
+                }
+                if inside < outside {
+                    // A fixed pseudo-random sequence: no order of the scores is bad on purpose, and results
+                    // do not depend on it.
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    probe = *candidates.add(inside + ((random >> 33) as usize) % (outside - inside));
+                }
+            }
+        }
+        (inside, smallest)
+    }
+
+    /// The threshold of the candidates, which are reordered.
+    ///
+    /// # Safety
+    /// `candidates` is writable for `len >= 1` scores, all finite, the row's maximum among them.
+    pub unsafe fn solve(&self, candidates: *mut f64, len: usize) -> Threshold {
+        // SAFETY: by the caller.
+        let (size, smallest) = unsafe { self.select_support(candidates, len) };
+        let mut t = 1.0 / size as f64;
+        let mut taken = 0;
+        loop {
+            let log_t_power = self.exponent * libm::log(t);
+            let t_power = if log_t_power > LOG_UNDERFLOW { libm::exp(log_t_power) } else { 0.0 };
+            let t_power = if t_power > 0.0 { libm::pow(t, self.exponent) } else { 0.0 };
+            let (mut sum, mut slope) = (Sum::new(), 0.0);
+            let mut equal = 0usize;
+            for j in 0..size {
+                // SAFETY: j < size <= len.
+                let difference = unsafe { *candidates.add(j) } - smallest;
+                if difference == 0.0 {
+                    equal += 1;
+                    continue;
+                }
+                let p = self.power(difference, t_power, log_t_power);
+                sum.add(p);
+                slope += libm::pow(t / p, self.exponent - 1.0);
+            }
+            sum.add(equal as f64 * t);
+            slope += equal as f64;
+            let excess = sum.minus(1.0);
+            let next = t - excess / slope;
+            let converged = !(excess > 2e-16 && next < t);
+            if converged || taken == STEPS {
+                return Threshold {
+                    map: *self,
+                    smallest,
+                    t,
+                    t_power,
+                    log_t_power,
+                    sum: sum.total(),
+                    converged: converged && excess.abs() < 1e-12,
+                };
+            }
+            t = if next > 0.0 { next } else { t * 1e-3 };
+            taken += 1;
+        }
+    }
+}
+
+impl Threshold {
+    /// The probability of a score.
+    #[inline(always)]
+    pub fn probability(&self, score: f64) -> f64 {
+        // Also for -inf, which lies below.
+        if score < self.smallest {
+            return 0.0;
+        }
+        let difference = score - self.smallest;
+        let p = if difference == 0.0 {
+            self.t
+        } else {
+            self.map.power(difference, self.t_power, self.log_t_power)
+        };
+        p / self.sum
+    }
+
+    #[inline(always)]
+    pub fn outcome(&self, max: f64) -> Outcome {
+        let t_power = if self.t_power > 0.0 { self.t_power } else { libm::exp(self.log_t_power) };
+        let cutoff = (self.smallest - max) / self.map.temperature - t_power * self.map.inverse;
+        Outcome::Solved { cutoff, converged: self.converged }
+    }
+}

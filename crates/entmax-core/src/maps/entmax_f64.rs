@@ -1,0 +1,201 @@
+//! Rows of f64: softmax, and entmax for 1 < alpha <= 2 by Newton's method on the norm of p (MATH.md section 2.4),
+//! one score at a time.
+//!
+//! Plain scalar code with `libm`'s functions, for accuracy: sums are compensated, c is kept in two f64 (see
+//! `compensated`), and near the maximum the power is formed from u / d_max through log1p. What is in the support
+//! after a step stays a candidate, the rest never returns.
+
+use super::above_two::{copy_candidates, AboveTwo};
+use super::compensated::{Pair, Sum};
+use super::rows::{Outcome, RowKernel};
+
+/// The kernels of f64 rows.
+pub struct EntmaxF64;
+
+/// As in threshold_f32.
+const STEPS: usize = 60;
+
+/// A threshold tau = c - beta in units of u = score - max.
+struct Level {
+    exponent: f64,
+    beta: f64,
+    high: f64,
+    low: f64,
+    /// The distance of the maximum.
+    reach: f64,
+}
+
+impl Level {
+    fn new(exponent: f64, c: Pair) -> Level {
+        let beta = 1.0 / exponent;
+        let tau = Pair { high: -beta, low: 0.0 }.plus(c.high).plus(c.low);
+        Level { exponent, beta, high: tau.high, low: tau.low, reach: -tau.rounded() }
+    }
+
+    /// (q, s, d): q proportional to p, s to p^(2 - alpha), d the distance from the threshold.
+    #[inline(always)]
+    fn terms(&self, u: f64) -> (f64, f64) {
+        let d = (u - self.high) - self.low;
+        if d <= 0.0 {
+            return (0.0, 0.0);
+        }
+        if self.exponent == 1.0 {
+            return (d, 1.0);
+        }
+        if self.exponent == 0.5 {
+            return (d * d, d);
+        }
+        let ratio = d / self.reach;
+        let below = u / self.reach;
+        let log = if below > -0.5 { libm::log1p(below) } else { libm::log(ratio) };
+        let q = libm::exp(self.beta * log);
+        (q, q / ratio)
+    }
+
+    /// (sum of p - 1, Newton's step of c).
+    fn step(&self, c: f64, q: &Sum, s: f64) -> (f64, f64) {
+        let total = q.total();
+        if self.exponent == 1.0 {
+            let excess = q.minus(1.0);
+            return (excess, excess / s);
+        }
+        if self.exponent == 0.5 {
+            // norm - 2 = (total - 4) / (norm + 2).
+            let norm = libm::sqrt(total);
+            let excess = q.minus(4.0);
+            return (excess * 0.25, excess / (norm + 2.0) * norm / s);
+        }
+        let e = self.exponent;
+        let log_x = if e * c < 0.5 { libm::log1p(-e * c) } else { libm::log(e * self.reach) };
+        let log_sum = libm::log(total) + log_x * self.beta;
+        let delta = -libm::expm1(-e * log_sum) * (total / s) * self.reach;
+        (libm::expm1(log_sum), delta)
+    }
+}
+
+/// Softmax of a row with the finite maximum `max`.
+///
+/// # Safety
+/// `x` is readable and `out` writable for `n` scores, equal or disjoint.
+unsafe fn softmax(x: *const f64, out: *mut f64, n: usize, max: f64) {
+    let mut sum = Sum::new();
+    // SAFETY: j < n.
+    unsafe {
+        for j in 0..n {
+            let q = libm::exp(*x.add(j) - max);
+            sum.add(q);
+            *out.add(j) = q;
+        }
+        let total = sum.total();
+        for j in 0..n {
+            *out.add(j) /= total;
+        }
+    }
+}
+
+/// entmax for 0 < exponent <= 1 of a row with the finite maximum `max`.
+///
+/// # Safety
+/// As [`softmax`]; `active` is writable for `n` scores and disjoint from both.
+unsafe fn entmax(x: *const f64, out: *mut f64, n: usize, max: f64, exponent: f64, active: *mut f64) -> Outcome {
+    let mut len = 0;
+    // SAFETY: len <= j < n, here and below.
+    unsafe {
+        for j in 0..n {
+            let u = *x.add(j) - max;
+            if u > -1.0 / exponent {
+                *active.add(len) = u;
+                len += 1;
+            }
+        }
+        let mut c = Pair::ZERO;
+        let mut previous = f64::INFINITY;
+        let mut taken = 0;
+        loop {
+            let level = Level::new(exponent, c);
+            let (mut sum_q, mut sum_s) = (Sum::new(), 0.0);
+            let mut left = 0;
+            for j in 0..len {
+                let u = *active.add(j);
+                let (q, s) = level.terms(u);
+                if s > 0.0 {
+                    *active.add(left) = u;
+                    left += 1;
+                    sum_q.add(q);
+                    sum_s += s;
+                }
+            }
+            len = left;
+            let (excess, delta) = level.step(c.rounded(), &sum_q, sum_s);
+            let residual = excess.abs();
+            let converged = residual <= 1e-15 || (residual < 1e-12 && residual > 0.5 * previous);
+            let next = c.plus(delta);
+            if converged || taken == STEPS || !(next.high >= 0.0 && next.rounded() < level.beta) {
+                // For sparsemax d is p; elsewhere the sum takes out the common factor.
+                let total = if exponent == 1.0 { 1.0 } else { sum_q.total() };
+                for j in 0..n {
+                    *out.add(j) = level.terms(*x.add(j) - max).0 / total;
+                }
+                return Outcome::Solved { cutoff: -level.reach, converged };
+            }
+            previous = residual;
+            c = next;
+            taken += 1;
+        }
+    }
+}
+
+impl RowKernel<f64> for EntmaxF64 {
+    fn scratch(n: usize) -> usize {
+        n * size_of::<f64>()
+    }
+
+    unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
+        let mut max = f64::NEG_INFINITY;
+        for j in 0..n {
+            // SAFETY: j < n.
+            let score = unsafe { *x.add(j) };
+            if score.is_nan() {
+                return None;
+            }
+            if score > max {
+                max = score;
+            }
+        }
+        Some(max)
+    }
+
+    unsafe fn solve(
+        x: *const f64,
+        out: *mut f64,
+        n: usize,
+        exponent: f64,
+        temperature: f64,
+        scratch: *mut u8,
+    ) -> Outcome {
+        let active: *mut f64 = scratch.cast();
+        // SAFETY: by the caller.
+        unsafe {
+            let max = match Self::maximum(x, n) {
+                None => return Outcome::NotANumber,
+                Some(f64::NEG_INFINITY) => return Outcome::Empty,
+                Some(f64::INFINITY) => return Outcome::Infinite,
+                Some(max) => max,
+            };
+            if exponent == 0.0 {
+                softmax(x, out, n, max);
+                return Outcome::Solved { cutoff: f64::NEG_INFINITY, converged: true };
+            }
+            if exponent <= 1.0 {
+                return entmax(x, out, n, max, exponent, active);
+            }
+            let map = AboveTwo::new(exponent, temperature);
+            let len = copy_candidates(x, n, max - map.reach(), active);
+            let threshold = map.solve(active, len);
+            for j in 0..n {
+                *out.add(j) = threshold.probability(*x.add(j));
+            }
+            threshold.outcome(max)
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The power in p = (e (u - tau))^beta, beta = 1 / e, with u = score - max: once for small integer beta, where
+//! it is a few multiplications, and once for any beta >= 1 through log and exp.
+//!
+//! tau = c - beta is kept in f64 and subtracted in two f32 parts, `(u - high) - low`: the first difference is
+//! exact near the threshold (Sterbenz), so an entry just above it keeps its relative accuracy and a spike with a
+//! million small entries still sums to 1.
+//!
+//! A kernel works with terms up to a common factor: `(q, s)` with q proportional to p and s to p^(2 - alpha).
+
+use crate::simd::{
+    exp_log::{exp_at_least_cutoff, log_of_ratio, EXP_CUTOFF},
+    F32Block,
+};
+
+/// One threshold, ready for sixteen scores at a time.
+#[derive(Clone, Copy)]
+pub struct Level<V> {
+    high: V,
+    low: V,
+    /// 1 / (distance of the maximum from the threshold).
+    inverse: V,
+    beta: V,
+    /// The smallest ratio whose power is not flushed.
+    least_ratio: V,
+}
+
+/// What the sums of one pass say about the threshold.
+pub struct Step {
+    /// Sum of the probabilities at this threshold.
+    pub sum: f64,
+    /// Newton's step of c on the norm of p (MATH.md section 2.4): from the left, never beyond the root.
+    pub delta: f64,
+}
+
+/// A power and its norm.
+pub trait Power: Copy {
+    /// e = alpha - 1.
+    fn exponent(self) -> f64;
+    /// Whether a pass is expensive enough to keep its terms.
+    const COSTLY: bool;
+    /// Accept |sum - 1| up to this.
+    const TOLERANCE: f64;
+    fn level<V: F32Block>(self, c: f64) -> Level<V>;
+    fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V);
+    /// From the sums of q and s at c.
+    fn step(self, c: f64, q: f64, s: f64) -> Step;
+    /// The factor from q to p, given the sum of q.
+    fn factor(self, q: f64) -> f64;
+}
+
+#[inline(always)]
+fn split(value: f64) -> (f32, f32) {
+    let high = value as f32;
+    (high, (value - f64::from(high)) as f32)
+}
+
+/// beta in {1, 2, 3, 4}: sparsemax, 1.5-entmax, alpha = 4/3 and 1.25. q = d^beta, d = u - tau.
+#[derive(Clone, Copy)]
+pub struct IntegerPower<const BETA: u32>;
+
+impl<const BETA: u32> Power for IntegerPower<BETA> {
+    const COSTLY: bool = false;
+    const TOLERANCE: f64 = 1e-7;
+
+    #[inline(always)]
+    fn exponent(self) -> f64 {
+        1.0 / f64::from(BETA)
+    }
+
+    #[inline(always)]
+    fn level<V: F32Block>(self, c: f64) -> Level<V> {
+        let (high, low) = split(c - f64::from(BETA));
+        let zero = V::splat(0.0);
+        Level { high: V::splat(high), low: V::splat(low), inverse: zero, beta: zero, least_ratio: zero }
+    }
+
+    #[inline(always)]
+    fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V) {
+        let zero = V::splat(0.0);
+        let gap = u.sub(level.high).sub(level.low);
+        let inside = gap.above(zero);
+        let d = gap.keep(inside);
+        match BETA {
+            1 => (d, V::splat(1.0).keep(inside)),
+            2 => (d.mul(d), d),
+            3 => {
+                let square = d.mul(d);
+                (square.mul(d), square)
+            }
+            _ => {
+                let square = d.mul(d);
+                (square.mul(square), square.mul(d))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn step(self, _c: f64, q: f64, s: f64) -> Step {
+        let beta = f64::from(BETA);
+        let norm = match BETA {
+            1 => q,
+            2 => libm::sqrt(q),
+            3 => libm::cbrt(q),
+            _ => libm::sqrt(libm::sqrt(q)),
+        };
+        Step { sum: q * self.unit(), delta: (norm - beta) * (q / norm) / s }
+    }
+
+    #[inline(always)]
+    fn factor(self, q: f64) -> f64 {
+        // For sparsemax d is p, and a factor would only round it once more.
+        if BETA == 1 {
+            1.0
+        } else {
+            1.0 / q
+        }
+    }
+}
+
+impl<const BETA: u32> IntegerPower<BETA> {
+    /// e^beta: from d^beta to p.
+    #[inline(always)]
+    fn unit(self) -> f64 {
+        match BETA {
+            1 => 1.0,
+            2 => 1.0 / 4.0,
+            3 => 1.0 / 27.0,
+            _ => 1.0 / 256.0,
+        }
+    }
+}
+
+/// Any beta >= 1: q = (d / d_max)^beta by log and exp, where near the maximum the logarithm is taken from
+/// d / d_max - 1 = u / d_max, which is exact to the last bit even for alpha = 1 + 1e-12.
+#[derive(Clone, Copy)]
+pub struct RealPower {
+    pub exponent: f64,
+}
+
+impl Power for RealPower {
+    const COSTLY: bool = true;
+    const TOLERANCE: f64 = 5e-7;
+
+    #[inline(always)]
+    fn exponent(self) -> f64 {
+        self.exponent
+    }
+
+    #[inline(always)]
+    fn level<V: F32Block>(self, c: f64) -> Level<V> {
+        let beta = 1.0 / self.exponent;
+        let tau = c - beta;
+        let (high, low) = split(tau);
+        let least = libm::exp(f64::from(EXP_CUTOFF) * self.exponent) as f32;
+        Level {
+            high: V::splat(high),
+            low: V::splat(low),
+            inverse: V::splat((-1.0 / tau) as f32),
+            beta: V::splat(beta as f32),
+            least_ratio: V::splat(least.max(f32::MIN_POSITIVE)),
+        }
+    }
+
+    #[inline(always)]
+    fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V) {
+        let ratio = u.sub(level.high).sub(level.low).mul(level.inverse);
+        let inside = ratio.at_least(level.least_ratio);
+        let log = log_of_ratio(ratio, u.mul(level.inverse));
+        let q = exp_at_least_cutoff(log.mul(level.beta)).keep(inside);
+        (q, q.div(ratio).keep(inside))
+    }
+
+    #[inline(always)]
+    fn step(self, c: f64, q: f64, s: f64) -> Step {
+        let e = self.exponent;
+        // x = 1 + e (u - c) at the maximum; the sum of p is q x^beta.
+        let log_x = libm::log1p(-e * c);
+        let log_sum = libm::log(q) + log_x / e;
+        let x = -(c - 1.0 / e) * e;
+        Step { sum: libm::exp(log_sum), delta: -libm::expm1(-e * log_sum) / e * (q / s) * x }
+    }
+
+    #[inline(always)]
+    fn factor(self, q: f64) -> f64 {
+        1.0 / q
+    }
+}

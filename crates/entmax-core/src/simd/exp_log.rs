@@ -1,0 +1,83 @@
+//! exp and the logarithm of a ratio in (0, 1], sixteen at a time, to about one ulp.
+//!
+//! Polynomials: Remez fits over the reduced range (relative errors 3e-9 and 6e-9 before rounding), so that
+//! what is left is the rounding of f32. Both avoid tables, branches and anything that an engine computes in
+//! its own way.
+
+use super::F32Block;
+
+/// Below this, just above `-126 ln 2`, exp is under 2^-126: it is flushed to +0.
+pub const EXP_CUTOFF: f32 = -87.33654;
+
+const LOG2_E: f32 = core::f32::consts::LOG2_E;
+/// 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits.
+const ROUNDER: f32 = 12_582_912.0;
+/// ln 2 in two parts; the first has so few bits that n times it is exact (Cody and Waite).
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -0.000_212_194_44;
+
+/// (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2.
+const EXP_TAIL: [f32; 5] = [0.499_999_94, 0.166_665_21, 0.041_668_39, 0.008_368_745, 0.001_381_453_6];
+/// (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1].
+const LOG_TAIL: [f32; 8] = [
+    0.333_333_16,
+    -0.250_008_1,
+    0.200_022_95,
+    -0.166_245_03,
+    0.141_809_45,
+    -0.131_290_53,
+    0.128_835_71,
+    -0.078_611_754,
+];
+
+#[inline(always)]
+fn polynomial<V: F32Block, const N: usize>(coefficients: &[f32; N], x: V) -> V {
+    let (last, lower) = match coefficients.split_last() {
+        Some(parts) => parts,
+        None => return V::splat(0.0),
+    };
+    let mut value = V::splat(*last);
+    for &coefficient in lower.iter().rev() {
+        value = value.mul_add(x, V::splat(coefficient));
+    }
+    value
+}
+
+/// exp(x) for x in [EXP_CUTOFF, 0] or slightly above.
+#[inline(always)]
+fn exp_in_range<V: F32Block>(x: V) -> V {
+    let shifted = x.mul_add(V::splat(LOG2_E), V::splat(ROUNDER));
+    let n = shifted.sub(V::splat(ROUNDER));
+    let r = n.mul_add(V::splat(-LN_2_HIGH), x);
+    let r = n.mul_add(V::splat(-LN_2_LOW), r);
+    let tail = polynomial(&EXP_TAIL, r);
+    let one_plus = tail.mul_add(r, V::splat(1.0)).mul_add(r, V::splat(1.0));
+    one_plus.scale_by_power_of_two(shifted)
+}
+
+/// exp(x) for x <= 0, -inf included; +0 below [`EXP_CUTOFF`]. exp(0) is exactly 1.
+#[inline(always)]
+pub fn exp_nonpositive<V: F32Block>(x: V) -> V {
+    let cutoff = V::splat(EXP_CUTOFF);
+    exp_in_range(x.pmax(cutoff)).keep(x.at_least(cutoff))
+}
+
+/// exp(x) for x <= 0, never below exp([`EXP_CUTOFF`]).
+#[inline(always)]
+pub fn exp_at_least_cutoff<V: F32Block>(x: V) -> V {
+    exp_in_range(x.pmax(V::splat(EXP_CUTOFF)))
+}
+
+/// ln(ratio) for a normal ratio in (0, 1], given `ratio - 1` too: near 1 only the difference is accurate.
+/// Lanes outside give anything.
+#[inline(always)]
+pub fn log_of_ratio<V: F32Block>(ratio: V, ratio_minus_one: V) -> V {
+    let (mantissa, exponent) = ratio.split_exponent();
+    let near_one = ratio.at_least(V::splat(f32::from_bits(super::scalar::SQRT_HALF_BITS)));
+    let f = ratio_minus_one.or_else(near_one, mantissa.sub(V::splat(1.0)));
+    let square = f.mul(f);
+    let tail = polynomial(&LOG_TAIL, f).mul(f).mul(square);
+    let tail = square.mul_add(V::splat(-0.5), tail);
+    let tail = exponent.mul_add(V::splat(LN_2_LOW), tail);
+    exponent.mul_add(V::splat(LN_2_HIGH), f.add(tail))
+}

@@ -1,0 +1,131 @@
+//! The vector that the f32 kernels are written against: a block of sixteen lanes.
+//!
+//! Why sixteen and not the width of the register: the order in which a sum is formed is then part of the
+//! type's contract and not of the machine's, so every implementation gives the same bits. An
+//! implementation is free to hold the block in four registers (SSE, wasm), two (AVX2) or an array.
+//! A second gain: four independent chains hide the latency of the polynomials, and a constant is
+//! materialised once per sixteen elements.
+//!
+//! Sums: lane j (of four) of a block is `(e[j] + e[j+8]) + (e[j+4] + e[j+12])` in f32, then added to the
+//! j-th of four f64 accumulators; the end is `(s0 + s1) + (s2 + s3)`.
+
+pub mod exp_log;
+pub mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod wasm128;
+
+/// The implementation that the exported kernels of this build use.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub type Native = wasm128::Wasm128;
+/// The implementation that the exported kernels of this build use.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub type Native = scalar::Scalar;
+
+/// Lanes of a block.
+pub const LANES: usize = 16;
+
+/// Sixteen floats and exactly the operations that the kernels need.
+///
+/// # Safety
+/// An implementation may rely on instructions that its module names: whoever picks it as a type argument
+/// vouches that the machine has them.
+pub unsafe trait F32Block: Copy {
+    /// One truth value per lane.
+    type Mask: Copy;
+    /// Four f64 accumulators.
+    type Sums: Copy;
+
+    /// # Safety
+    /// `source` is readable for 16 floats; any alignment.
+    unsafe fn load(source: *const f32) -> Self;
+    /// # Safety
+    /// `target` is writable for 16 floats; any alignment.
+    unsafe fn store(self, target: *mut f32);
+    fn splat(value: f32) -> Self;
+
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    /// `self * factor + term`: two roundings, except in the fused implementation.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// `self < other ? other : self`: a NaN in `other` is dropped, one in `self` stays.
+    fn pmax(self, other: Self) -> Self;
+
+    /// `self > other`.
+    fn above(self, other: Self) -> Self::Mask;
+    /// `self >= other`.
+    fn at_least(self, other: Self) -> Self::Mask;
+    /// The lanes that are NaN.
+    fn is_nan(self) -> Self::Mask;
+    fn any(mask: Self::Mask) -> bool;
+    /// Bit j is lane j.
+    fn bits(mask: Self::Mask) -> u32;
+    /// `self` where the mask is set, +0 elsewhere.
+    fn keep(self, mask: Self::Mask) -> Self;
+    /// `self` where the mask is set, `other` elsewhere.
+    fn or_else(self, mask: Self::Mask, other: Self) -> Self;
+    /// The largest lane. No lane is NaN.
+    fn largest(self) -> f32;
+
+    /// `self * 2^n` where `shifted` is `n + 1.5 * 2^23`, by an integer addition to the exponent: `self`
+    /// and the result are normal.
+    fn scale_by_power_of_two(self, shifted: Self) -> Self;
+    /// `(m, k)` with `self = m * 2^k`, `m` in [sqrt(1/2), sqrt(2)), for normal positive lanes; other
+    /// lanes give something finite or not, but never a trap.
+    fn split_exponent(self) -> (Self, Self);
+
+    fn no_sums() -> Self::Sums;
+    /// Adds the lanes in the order that the module fixes.
+    fn sum_into(self, sums: &mut Self::Sums);
+    fn total(sums: Self::Sums) -> f64;
+
+    /// Writes the lanes whose bit is set, in order and without gaps, and returns how many there are.
+    ///
+    /// # Safety
+    /// `target` is writable for 16 floats.
+    #[inline(always)]
+    unsafe fn pack(self, bits: u32, target: *mut f32) -> usize {
+        let mut lanes = [0.0f32; LANES];
+        // SAFETY: the array holds sixteen floats.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        let mut rest = bits & 0xffff;
+        let mut count = 0;
+        while rest != 0 {
+            let lane = rest.trailing_zeros() as usize;
+            // SAFETY: lane < 16 since only sixteen bits are set, and count <= 15 before each write.
+            unsafe { *target.add(count) = *lanes.as_ptr().add(lane) };
+            count += 1;
+            rest &= rest - 1;
+        }
+        count
+    }
+}
+
+/// Loads the first `len <= 16` floats and fills the other lanes.
+///
+/// # Safety
+/// `source` is readable for `len` floats.
+#[inline(always)]
+pub unsafe fn load_partial<V: F32Block>(source: *const f32, len: usize, fill: f32) -> V {
+    let mut lanes = [fill; LANES];
+    // SAFETY: len <= 16 by the caller.
+    unsafe {
+        core::ptr::copy_nonoverlapping(source, lanes.as_mut_ptr(), len);
+        V::load(lanes.as_ptr())
+    }
+}
+
+/// Stores the first `len <= 16` lanes.
+///
+/// # Safety
+/// `target` is writable for `len` floats.
+#[inline(always)]
+pub unsafe fn store_partial<V: F32Block>(block: V, target: *mut f32, len: usize) {
+    let mut lanes = [0.0f32; LANES];
+    // SAFETY: len <= 16 by the caller.
+    unsafe {
+        block.store(lanes.as_mut_ptr());
+        core::ptr::copy_nonoverlapping(lanes.as_ptr(), target, len);
+    }
+}

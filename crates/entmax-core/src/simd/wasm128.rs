@@ -1,0 +1,164 @@
+//! The block as four `v128`. With the target feature `relaxed-simd`, `mul_add` is fused where the host
+//! fuses: the one implementation whose bits may differ.
+
+use super::{scalar::SQRT_HALF_BITS, F32Block};
+use core::arch::wasm32::*;
+
+#[derive(Clone, Copy)]
+pub struct Wasm128([v128; 4]);
+
+impl Wasm128 {
+    #[inline(always)]
+    fn map(self, f: impl Fn(v128) -> v128) -> Self {
+        let [a, b, c, d] = self.0;
+        Wasm128([f(a), f(b), f(c), f(d)])
+    }
+
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(v128, v128) -> v128) -> Self {
+        let [a, b, c, d] = self.0;
+        let [p, q, r, s] = other.0;
+        Wasm128([f(a, p), f(b, q), f(c, r), f(d, s)])
+    }
+}
+
+#[cfg(target_feature = "relaxed-simd")]
+#[inline(always)]
+fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
+    f32x4_relaxed_madd(a, b, c)
+}
+
+#[cfg(not(target_feature = "relaxed-simd"))]
+#[inline(always)]
+fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
+    f32x4_add(f32x4_mul(a, b), c)
+}
+
+// SAFETY: the module exists only where simd128 is enabled for the whole build.
+unsafe impl F32Block for Wasm128 {
+    type Mask = Wasm128;
+    type Sums = [v128; 2];
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        let at = source.cast::<v128>();
+        // SAFETY: sixteen floats are four vectors; `v128_load` takes any alignment.
+        unsafe { Wasm128([v128_load(at), v128_load(at.add(1)), v128_load(at.add(2)), v128_load(at.add(3))]) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f32) {
+        let at = target.cast::<v128>();
+        // SAFETY: sixteen floats are four vectors; `v128_store` takes any alignment.
+        unsafe {
+            v128_store(at, self.0[0]);
+            v128_store(at.add(1), self.0[1]);
+            v128_store(at.add(2), self.0[2]);
+            v128_store(at.add(3), self.0[3]);
+        }
+    }
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Wasm128([f32x4_splat(value); 4])
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| f32x4_add(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| f32x4_sub(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| f32x4_mul(a, b))
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| f32x4_div(a, b))
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        let [a, b, c, d] = self.0;
+        let [p, q, r, s] = factor.0;
+        let [w, x, y, z] = term.0;
+        Wasm128([multiply_add(a, p, w), multiply_add(b, q, x), multiply_add(c, r, y), multiply_add(d, s, z)])
+    }
+    #[inline(always)]
+    fn pmax(self, other: Self) -> Self {
+        self.zip(other, |a, b| f32x4_pmax(a, b))
+    }
+    #[inline(always)]
+    fn above(self, other: Self) -> Self::Mask {
+        self.zip(other, |a, b| f32x4_gt(a, b))
+    }
+    #[inline(always)]
+    fn at_least(self, other: Self) -> Self::Mask {
+        self.zip(other, |a, b| f32x4_ge(a, b))
+    }
+    #[inline(always)]
+    fn is_nan(self) -> Self::Mask {
+        self.zip(self, |a, b| f32x4_ne(a, b))
+    }
+    #[inline(always)]
+    fn any(mask: Self::Mask) -> bool {
+        let [a, b, c, d] = mask.0;
+        v128_any_true(v128_or(v128_or(a, b), v128_or(c, d)))
+    }
+    #[inline(always)]
+    fn bits(mask: Self::Mask) -> u32 {
+        let [a, b, c, d] = mask.0;
+        u32::from(i8x16_bitmask(i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d))))
+    }
+    #[inline(always)]
+    fn keep(self, mask: Self::Mask) -> Self {
+        self.zip(mask, |a, b| v128_and(a, b))
+    }
+    #[inline(always)]
+    fn or_else(self, mask: Self::Mask, other: Self) -> Self {
+        let [a, b, c, d] = self.0;
+        let [p, q, r, s] = other.0;
+        let [w, x, y, z] = mask.0;
+        Wasm128([
+            v128_bitselect(a, p, w),
+            v128_bitselect(b, q, x),
+            v128_bitselect(c, r, y),
+            v128_bitselect(d, s, z),
+        ])
+    }
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        let [a, b, c, d] = self.0;
+        let four = f32x4_pmax(f32x4_pmax(a, b), f32x4_pmax(c, d));
+        let two = f32x4_pmax(four, i32x4_shuffle::<2, 3, 0, 1>(four, four));
+        let one = f32x4_pmax(two, i32x4_shuffle::<1, 0, 3, 2>(two, two));
+        f32x4_extract_lane::<0>(one)
+    }
+    #[inline(always)]
+    fn scale_by_power_of_two(self, shifted: Self) -> Self {
+        self.zip(shifted, |value, n| i32x4_add(value, i32x4_shl(n, 23)))
+    }
+    #[inline(always)]
+    fn split_exponent(self) -> (Self, Self) {
+        let exponent = self.map(|value| i32x4_shr(i32x4_sub(value, i32x4_splat(SQRT_HALF_BITS as i32)), 23));
+        let mantissa = self.zip(exponent, |value, k| i32x4_sub(value, i32x4_shl(k, 23)));
+        (mantissa, exponent.map(|k| f32x4_convert_i32x4(k)))
+    }
+    #[inline(always)]
+    fn no_sums() -> Self::Sums {
+        [f64x2_splat(0.0); 2]
+    }
+    #[inline(always)]
+    fn sum_into(self, sums: &mut Self::Sums) {
+        let [a, b, c, d] = self.0;
+        let four = f32x4_add(f32x4_add(a, c), f32x4_add(b, d));
+        sums[0] = f64x2_add(sums[0], f64x2_promote_low_f32x4(four));
+        let high = i32x4_shuffle::<2, 3, 2, 3>(four, four);
+        sums[1] = f64x2_add(sums[1], f64x2_promote_low_f32x4(high));
+    }
+    #[inline(always)]
+    fn total(sums: Self::Sums) -> f64 {
+        let [low, high] = sums;
+        (f64x2_extract_lane::<0>(low) + f64x2_extract_lane::<1>(low))
+            + (f64x2_extract_lane::<0>(high) + f64x2_extract_lane::<1>(high))
+    }
+}
