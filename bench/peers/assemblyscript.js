@@ -1,0 +1,59 @@
+/**
+ * The AssemblyScript twin (bench/peers/assembly), compiled when the benchmark starts, and memcpy, which is one
+ * instruction of the same module. Both work in the module's own, plain memory.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { instantiate } from '@assemblyscript/loader';
+import { BUILD, ROOT } from '../../scripts/setup/paths.js';
+import { run } from '../../scripts/setup/process.js';
+
+const SOURCE = 'bench/peers/assembly/index.ts';
+const OPTIONS = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert', '--enable', 'simd', '--exportRuntime'];
+
+/** Compiles in a process of its own, so that the compiler leaves no heap behind in the one that measures. */
+async function compile() {
+  const compiler = join(ROOT, 'node_modules/assemblyscript/bin/asc.js');
+  const target = join(BUILD, 'bench/assembly.wasm');
+  await run(process.execPath, [compiler, SOURCE, ...OPTIONS, '--outFile', target], { cwd: ROOT });
+  return readFile(target);
+}
+
+/** @type {import('./types.js').Open} */
+export async function open() {
+  const { exports } = await instantiate(await compile());
+
+  /** A managed Float32Array that the collector leaves alone until it is unpinned. */
+  const array = (contents) => exports.__pin(exports.__newArray(exports.FLOAT32_ARRAY, contents));
+
+  const engine = (id, label, calls) => ({
+    id,
+    label,
+    prepare: (map, values, n) => {
+      if (!calls[map]) return undefined;
+      const arrays = [array(values), array(values.length), array(2 * n)];
+      const [x, out, workspace] = arrays;
+      const rows = values.length / n;
+      return {
+        call: () => calls[map](x, out, workspace, rows, n),
+        output: () => exports.__getFloat32ArrayView(out),
+        dispose: () => {
+          for (const pointer of arrays) exports.__unpin(pointer);
+          exports.__collect();
+        },
+      };
+    },
+  });
+
+  return {
+    about: () => ({ options: OPTIONS.join(' ') }),
+    engines: [
+      engine('assemblyscript', 'AssemblyScript', {
+        softmax: (x, out, _, rows, n) => exports.softmax(x, out, rows, n),
+        sparsemax: (x, out, workspace, rows, n) => exports.sparsemax(x, out, workspace, rows, n),
+      }),
+      engine('memcpy', 'memcpy', { copy: (x, out) => exports.copy(x, out) }),
+    ],
+  };
+}

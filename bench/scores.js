@@ -1,0 +1,61 @@
+/**
+ * The scores that are mapped: float32, seeded, so that every run and every machine maps the same numbers.
+ *
+ * `normal`: N(0,1), what attention scores look like at initialisation.
+ * `llm`: rows of a trained language model's output. Most of the vocabulary lies far below a short, Zipf-like head:
+ * N(0,1) with deviation 2 everywhere, and in 32 random columns the score 14 - 2 ln(rank) + N(0,1) instead.
+ */
+
+const HEAD = 32;
+
+const KINDS = {
+  normal: (row, normal) => {
+    for (let i = 0; i < row.length; i++) row[i] = normal();
+  },
+  llm: (row, normal, uniform) => {
+    for (let i = 0; i < row.length; i++) row[i] = 2 * normal();
+    for (let rank = 1; rank <= HEAD; rank++) {
+      row[Math.floor(uniform() * row.length)] = 14 - 2 * Math.log(rank) + normal();
+    }
+  },
+};
+
+/**
+ * @param {'normal' | 'llm'} kind
+ * @param {number} rows
+ * @param {number} n
+ * @returns {Float32Array} rows x n, row after row
+ */
+export function makeScores(kind, rows, n) {
+  const uniform = mulberry32(20240 + n);
+  const normal = gaussian(uniform);
+  const x = new Float32Array(rows * n);
+  for (let row = 0; row < rows; row++) KINDS[kind](x.subarray(row * n, (row + 1) * n), normal, uniform);
+  return x;
+}
+
+/** A small generator with 32 bits of state (Tommy Ettinger's mulberry32): numbers in [0, 1). */
+function mulberry32(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Normal deviates by Box and Muller, two at a time. */
+function gaussian(uniform) {
+  let spare;
+  return () => {
+    if (spare !== undefined) {
+      const value = spare;
+      spare = undefined;
+      return value;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    const angle = 2 * Math.PI * uniform();
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  };
+}
