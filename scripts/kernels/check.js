@@ -1,5 +1,5 @@
 /**
- * The rules of a kernel module, as checks of what was built. ARCHITECTURE.md says why each of them must hold for one
+ * The rules of a kernel module, as checks of what was product. ARCHITECTURE.md says why each of them must hold for one
  * binary to serve many threads and many families in one memory; here each is one function, and the build fails when
  * one of them is broken.
  *
@@ -14,14 +14,14 @@
  * (stack-check.js). Every check has a fixture in crates/entmax-fixtures or in ts/test/kernels that breaks it alone.
  */
 
-import { pathTo, readFacts } from './facts.js';
+import { isValid, pathTo, readFacts } from './facts.js';
 import { readLinkerMap } from './linker-map.js';
 import { layout } from './module.js';
 
 /**
  * @typedef {import('./facts.js').Facts} Facts
  * @typedef {import('./linker-map.js').DataSection} DataSection
- * @typedef {import('./module.js').BuiltModule} BuiltModule
+ * @typedef {import('./store.js').CheckedFiles} CheckedFiles
  * @typedef {import('./module.js').ModuleSpecification} ModuleSpecification
  * @typedef {typeof layout} Layout
  *
@@ -35,21 +35,21 @@ import { layout } from './module.js';
 /**
  * The broken rules of one module; none in a module that may be published.
  *
- * @param {BuiltModule} built
+ * @param {CheckedFiles} product
  * @param {ModuleSpecification} specification
  * @returns {Violation[]}
  */
-export function checkModule(built, specification) {
-  const sections = readLinkerMap(built.linkerMap);
-  const facts = readFacts(built.wasm);
-  const named = readFacts(built.named, { withoutGlue: true });
+export function checkModule(product, specification) {
+  const sections = readLinkerMap(product.linkerMap);
+  const facts = readFacts(product.wasm);
+  const named = readFacts(product.named, { withoutGlue: true });
   const found = [
     ...mutableStatics(sections, facts),
     ...writableData(sections),
     ...allocations(named),
     ...growths(facts, named),
     ...misplacedData(sections, facts, specification),
-    ...boundary(facts, built.wasm),
+    ...boundary(facts, product.wasm),
   ];
   return found.map(({ rule, symbol, text }) => violation(rule, specification.name, symbol, text));
 }
@@ -57,7 +57,7 @@ export function checkModule(built, specification) {
 /**
  * The broken rules between families that share one memory. The levels of one family may overlap: a program loads one.
  *
- * @param {{ built: BuiltModule, specification: ModuleSpecification }[]} modules
+ * @param {{ product: CheckedFiles, specification: ModuleSpecification }[]} modules
  * @param {Layout} table the places of the slots
  * @returns {Violation[]}
  */
@@ -70,10 +70,10 @@ export function checkFamilies(modules, table = layout) {
   }));
   const stack = { name: 'the stack', family: 'the stack', start: 0, end: table.stackBytes };
   const heap = { name: 'the heap', family: 'the heap', start: table.heapBase, end: table.maximumBytes };
-  const data = modules.map(({ built, specification }) => ({
+  const data = modules.map(({ product, specification }) => ({
     name: specification.name,
     family: familyOf(specification),
-    ...extent(readLinkerMap(built.linkerMap)),
+    ...extent(readLinkerMap(product.linkerMap)),
   }));
   return [...overlaps([stack, ...slots, heap]), ...overlaps(data)].map(([a, b]) => {
     const place = `[${a.start}, ${a.end}) overlaps ${b.name} at [${b.start}, ${b.end})`;
@@ -259,7 +259,7 @@ function flip(wasm) {
   if (shared[flag] !== UNSHARED_WITH_MAXIMUM)
     return [['memory', `the limits flag of its memory is ${shared[flag]}, not 1 (unshared)`]];
   shared[flag] = SHARED_WITH_MAXIMUM;
-  return WebAssembly.validate(shared) ? [] : [['memory', 'it is not valid with a shared memory']];
+  return isValid(shared) ? [] : [['memory', 'it is not valid with a shared memory']];
 }
 
 /** @param {ModuleSpecification} specification */

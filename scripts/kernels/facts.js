@@ -42,14 +42,20 @@ export function readFacts(bytes, { withoutGlue = false } = {}) {
     const exports = each(module.getNumExports(), (i) => binaryen.getExportInfo(module.getExportByIndex(i)));
     const functions = each(module.getNumFunctions(), (i) => binaryen.getFunctionInfo(module.getFunctionByIndex(i)));
     const globals = each(module.getNumGlobals(), (i) => binaryen.getGlobalInfo(module.getGlobalByIndex(i)));
+    const tables = each(module.getNumTables(), (i) => binaryen.getTableInfo(module.getTableByIndex(i)));
+    const memory = module.hasMemory() ? module.getMemoryInfo() : undefined;
+    const memories = memory ? imported('memory', [memory]) : [];
     const exportedAs = new Map(
       exports.filter(({ kind }) => KINDS[kind] === 'function').map(({ name, value }) => [value, name]),
     );
     const exportedGlobals = new Set(exports.filter(({ kind }) => KINDS[kind] === 'global').map(({ value }) => value));
     return {
-      imports: WebAssembly.Module.imports(new WebAssembly.Module(/** @type {BufferSource} */ (bytes))).map(
-        ({ kind, module, name }) => `${kind} ${module}.${name}`,
-      ),
+      imports: [
+        ...imported('function', functions),
+        ...imported('global', globals),
+        ...imported('table', tables),
+        ...memories,
+      ],
       exports: exports.map(({ name, kind, value }) => {
         const signature = functions.find((candidate) => KINDS[kind] === 'function' && candidate.name === value);
         const global = globals.find((candidate) => KINDS[kind] === 'global' && candidate.name === value);
@@ -59,7 +65,7 @@ export function readFacts(bytes, { withoutGlue = false } = {}) {
       mutableGlobals: globals
         .filter(({ name, mutable }) => mutable && !exportedGlobals.has(name))
         .map(({ name }) => name),
-      memory: module.hasMemory() ? module.getMemoryInfo() : undefined,
+      memory,
       segments: each(module.getNumDataSegments(), (i) => {
         const { offset, data, passive } = module.getDataSegmentInfo(module.getDataSegmentByIndex(i));
         return { address: passive ? undefined : offset, size: data.byteLength };
@@ -93,6 +99,19 @@ export function pathTo({ functions }, goal) {
   return goal;
 }
 
+/**
+ * With every feature of WebAssembly that binaryen knows.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function isValid(bytes) {
+  const module = binaryen.readBinary(bytes);
+  module.setFeatures(binaryen.Features.All);
+  const valid = module.validate() === 1;
+  module.dispose();
+  return valid;
+}
+
 const CALL = /\((?:return_)?call \$(?:"((?:[^"\\]|\\.)*)"|([^\s()]+))/g;
 
 /** @param {number} body 0 for an imported function */
@@ -114,6 +133,17 @@ function typeNames(type) {
     [binaryen.v128, 'v128'],
   ]);
   return binaryen.expandType(type).map((part) => names.get(part) ?? 'reference');
+}
+
+/**
+ * Those of a kind that come from outside, as `kind module.name`. Read with binaryen and not with the host's
+ * WebAssembly, because Node 20 does not know relaxed SIMD and still builds the modules that use it.
+ *
+ * @param {string} kind
+ * @param {{ module: string | null, base: string | null }[]} items
+ */
+function imported(kind, items) {
+  return items.filter(({ base }) => base).map(({ module, base }) => `${kind} ${module}.${base}`);
 }
 
 /**

@@ -14,7 +14,7 @@
  * beginning of those that follow. No types are needed, so views that travel through function calls are not seen.
  */
 
-import { calledName, consumers, immediateCall, isMemoryBuffer, isView, makesView } from './views.js';
+import { calledName, consumers, immediateCall, isView, makesView, takesBuffer } from './views.js';
 
 /** Functions that may grow memory, by their last name. */
 const GROWING = ['allocate', 'grow', 'zeros', 'tensor'];
@@ -103,7 +103,7 @@ export default {
     }
 
     function begin(node) {
-      const isBuffer = isMemoryBuffer(node);
+      const isBuffer = takesBuffer(node);
       const asksLength =
         isBuffer && node.parent.type === 'MemberExpression' && node.parent.property.name === 'byteLength';
       if (isBuffer && !asksLength) context.report({ node, messageId: 'buffer', data: { owner } });

@@ -50,10 +50,15 @@ export function isMemory(node) {
   return target.type === 'MemberExpression' && MEMORIES.has(propertyName(target));
 }
 
-/** `memory.buffer`, or `memory.wasm.buffer`. */
-export function isMemoryBuffer(node) {
-  if (node.type !== 'MemberExpression' || propertyName(node) !== 'buffer') return false;
-  const owner = unwrapped(node.object);
+/** Takes the buffer of a memory: `memory.buffer`, `memory.wasm.buffer`, `const { buffer } = memory.wasm`. */
+export function takesBuffer(node) {
+  if (node.type === 'MemberExpression' && propertyName(node) === 'buffer') return ownsBuffer(node.object);
+  if (node.type !== 'VariableDeclarator' || node.id.type !== 'ObjectPattern' || !node.init) return false;
+  return ownsBuffer(node.init) && node.id.properties.some(({ key }) => key?.name === 'buffer');
+}
+
+function ownsBuffer(node) {
+  const owner = unwrapped(node);
   return (
     isMemory(owner) || (owner.type === 'MemberExpression' && propertyName(owner) === 'wasm' && isMemory(owner.object))
   );

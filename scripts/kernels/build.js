@@ -1,0 +1,28 @@
+/**
+ * Builds every kernel family at every SIMD level into build/kernels, checks the rules that the runtime relies on, and
+ * writes each module in the forms in which it is used: the file itself, its shared-memory twin, and hexadecimal text
+ * for inlining (bench/inline-size.js says why hexadecimal).
+ */
+
+import { join } from 'node:path';
+import { KERNELS } from '../setup/paths.js';
+import { buildModule, layout, LEVELS, writeProduct } from './module.js';
+
+const FAMILIES = ['maps'];
+
+const built = [];
+for (const family of FAMILIES) {
+  for (const level of /** @type {(keyof typeof LEVELS)[]} */ (Object.keys(LEVELS))) {
+    const name = `${family}.${level}`;
+    const specification = { crate: 'entmax-wasm', name, feature: family, level, base: layout.families[family] };
+    const product = await buildModule(specification);
+    built.push({ specification, product });
+    const hex = Buffer.from(product.wasm).toString('hex');
+    await writeProduct(join(KERNELS, `${name}.wasm`), product.wasm);
+    await writeProduct(join(KERNELS, `${name}.named.wasm`), product.named);
+    await writeProduct(join(KERNELS, `${name}.map`), product.linkerMap);
+    await writeProduct(join(KERNELS, `${name}.hex.js`), `export default '${hex}';\n`);
+    await writeProduct(join(KERNELS, `${name}.hex.d.ts`), 'declare const hex: string;\nexport default hex;\n');
+    if (level === 'simd128') await writeProduct(join(KERNELS, `${family}.exports.d.ts`), product.declarations);
+  }
+}

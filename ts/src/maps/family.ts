@@ -1,0 +1,9 @@
+/** The kernel family `maps`: its simd128 module comes inlined, its relaxed twin is a chunk that `init()` loads. */
+
+import simd128 from '../../../build/kernels/maps.simd128.hex.js';
+import { KernelFamily } from '../runtime/family.ts';
+import { registerFamily } from '../runtime/runtime.ts';
+
+export const mapsFamily: KernelFamily = /*#__PURE__*/ registerFamily(
+  new KernelFamily('maps', simd128, async () => (await import('../../../build/kernels/maps.relaxed.hex.js')).default),
+);

@@ -1,0 +1,90 @@
+/**
+ * A family of kernels: one WebAssembly module with its own place in the common memory.
+ *
+ * The `simd128` module comes with the package as text and is compiled synchronously at first use. `init()` may replace
+ * it before that: by the `relaxed` twin, or by bytes that the user hosts elsewhere.
+ */
+
+import layout from '../../../crates/memory-layout.json';
+import { EntmaxError } from '../errors.ts';
+import { decodeHex, instantiate, withSharedMemory } from './load.ts';
+import type { Instance, Kernel } from './load.ts';
+import type { LinearMemory } from './memory.ts';
+
+export type FamilyName = keyof typeof layout.families;
+
+/** Where a family's code comes from: the file itself, or a module that somebody has compiled. */
+export type KernelSource = Uint8Array | WebAssembly.Module;
+
+export class KernelFamily {
+  readonly name: FamilyName;
+  /** Number of the family in job descriptors, the same on every thread. */
+  readonly index: number;
+  readonly #inlined: string;
+  readonly #loadRelaxed: (() => Promise<string>) | undefined;
+  #source: KernelSource | undefined;
+  #module: WebAssembly.Module | undefined;
+  #instance: Instance | undefined;
+
+  /** `inlined` is the simd128 module as hexadecimal text, `loadRelaxed` fetches its twin, if it has one. */
+  constructor(name: FamilyName, inlined: string, loadRelaxed?: () => Promise<string>) {
+    this.name = name;
+    this.index = Object.keys(layout.families).indexOf(name);
+    this.#inlined = inlined;
+    this.#loadRelaxed = loadRelaxed;
+  }
+
+  /** True once kernels may have run: from then on the code cannot be replaced. */
+  get loaded(): boolean {
+    return this.#module !== undefined;
+  }
+
+  /** Replaces the code by what the user gave, before first use. */
+  replaceSource(source: KernelSource): void {
+    this.#source = source;
+  }
+
+  /** Replaces the code by the relaxed-SIMD twin, before first use. A family without a twin keeps its module. */
+  async useRelaxed(): Promise<void> {
+    if (this.#loadRelaxed) this.#source = decodeHex(await this.#loadRelaxed());
+  }
+
+  /** The compiled module, for the memory's kind. */
+  module(memory: LinearMemory): WebAssembly.Module {
+    this.#module ??= this.#compile(memory);
+    return this.#module;
+  }
+
+  /** The instance of the calling thread. */
+  instance(memory: LinearMemory): Instance {
+    this.#instance ??= this.#link(this.module(memory), memory);
+    return this.#instance;
+  }
+
+  /** One kernel of the calling thread. */
+  kernel(memory: LinearMemory, name: string): Kernel {
+    const kernel = this.instance(memory).kernels[name];
+    if (!kernel) throw new EntmaxError('ENTMAX_INIT', 'init', `a kernel ${name} in the family ${this.name}`, 'none');
+    return kernel;
+  }
+
+  #compile(memory: LinearMemory): WebAssembly.Module {
+    const source = this.#source ?? decodeHex(this.#inlined);
+    if (source instanceof WebAssembly.Module) return source;
+    try {
+      return new WebAssembly.Module(memory.shared ? withSharedMemory(source) : new Uint8Array(source));
+    } catch (error) {
+      throw new EntmaxError('ENTMAX_INIT', 'init', `a kernel module for the family ${this.name}`, String(error));
+    }
+  }
+
+  #link(module: WebAssembly.Module, memory: LinearMemory): Instance {
+    try {
+      return instantiate(module, memory.wasm);
+    } catch (error) {
+      const kind = memory.shared ? 'shared' : 'unshared';
+      const expected = `a kernel module of the family ${this.name} that imports ${kind} memory`;
+      throw new EntmaxError('ENTMAX_INIT', 'init', expected, String(error));
+    }
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The caller's side of the control block: opening and closing the gate, claiming chunks, reading what happened.
+ *
+ * "Open gate": the caller always works itself, a worker joins while the gate is open, and the caller waits only for
+ * workers that have entered. A worker that sleeps or starts late therefore costs nothing (RUNTIMES.md §3 and §7b).
+ */
+
+import {
+  ARGUMENT_COUNT,
+  ARGUMENTS_OFFSET,
+  CHUNK_ROWS,
+  CLOSED,
+  DONE_ROWS,
+  GATE,
+  INSIDE,
+  KERNEL,
+  kernelId,
+  kernelNames,
+  MAXIMUM_ARGUMENTS,
+  NEXT,
+  NOTIFY,
+  ROWS,
+  SEQUENCE_SHIFT,
+  SLEEPERS,
+  slot,
+  SLOT_CHUNKS,
+  SLOT_INSIDE,
+  SLOT_LETTERS,
+  SLOT_TRAP_FIRST,
+  SLOT_TRAP_LAST,
+  STATUS,
+  WAKE,
+  WORKSPACE,
+  WORKSPACE_BYTES,
+} from './control.ts';
+import { isWindow } from './environment.ts';
+import type { Job } from './job.ts';
+import type { LinearMemory } from './memory.ts';
+
+/** Half-open range of rows. */
+export interface RowRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** How long the caller spins for the last workers before it yields its core to them. */
+const SPIN_MILLISECONDS = 0.2;
+
+export class Gate {
+  readonly #words: Int32Array;
+  readonly #arguments: Float64Array;
+  #sequence = 0;
+  /** Address of the control block. */
+  readonly address: number;
+
+  /** `control` is the address of a zeroed control block in shared memory; it never moves. */
+  constructor(memory: LinearMemory, control: number) {
+    this.address = control;
+    const { buffer } = memory.wasm; // Shared memory: views stay valid when it grows, and the block is never freed early.
+    this.#words = new Int32Array(buffer, control, ARGUMENTS_OFFSET / 4);
+    this.#arguments = new Float64Array(buffer, control + ARGUMENTS_OFFSET, MAXIMUM_ARGUMENTS);
+    Atomics.store(this.#words, GATE, CLOSED);
+  }
+
+  /** Publishes a job; from now on workers may enter. `notify`: the last one to leave posts a message. */
+  open(job: Job, module: WebAssembly.Module, chunk: number, workspace: number, notify: boolean): void {
+    const words = this.#words;
+    words[ROWS] = job.rows;
+    words[CHUNK_ROWS] = chunk;
+    words[KERNEL] = kernelId(job.family.index, positionOf(module, job.kernel));
+    words[ARGUMENT_COUNT] = job.args.length;
+    words[WORKSPACE] = workspace;
+    words[WORKSPACE_BYTES] = job.workspaceBytes;
+    words[NOTIFY] = notify ? 1 : 0;
+    this.#arguments.set(job.args);
+    Atomics.store(words, STATUS, 0);
+    Atomics.store(words, DONE_ROWS, 0);
+    Atomics.store(words, NEXT, 0);
+    this.#sequence = (this.#sequence + 1) & ((1 << (31 - SEQUENCE_SHIFT)) - 1);
+    Atomics.store(words, GATE, this.#sequence << SEQUENCE_SHIFT);
+  }
+
+  /** Nobody may enter any more. */
+  close(): void {
+    Atomics.or(this.#words, GATE, CLOSED);
+  }
+
+  /** The next unclaimed rows, or undefined when all are claimed. */
+  claim(rows: number, chunk: number): RowRange | undefined {
+    const first = Atomics.add(this.#words, NEXT, chunk);
+    return first < rows ? { first, last: Math.min(first + chunk, rows) } : undefined;
+  }
+
+  /** Leaves the unclaimed rows undone. */
+  claimAll(rows: number): void {
+    Atomics.store(this.#words, NEXT, rows);
+  }
+
+  allClaimed(rows: number): boolean {
+    return Atomics.load(this.#words, NEXT) >= rows;
+  }
+
+  /** Reports rows that the caller has finished. */
+  finish(status: number, rows: number): void {
+    if (status !== 0) Atomics.compareExchange(this.#words, STATUS, 0, status);
+    Atomics.add(this.#words, DONE_ROWS, rows);
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  get status(): number {
+    return Atomics.load(this.#words, STATUS);
+  }
+
+  get doneRows(): number {
+    return Atomics.load(this.#words, DONE_ROWS);
+  }
+
+  get inside(): number {
+    return Atomics.load(this.#words, GATE) & INSIDE;
+  }
+
+  get sleepers(): number {
+    return Atomics.load(this.#words, SLEEPERS);
+  }
+
+  /** Wakes up to `count` sleeping workers. */
+  wake(count: number): void {
+    Atomics.add(this.#words, WAKE, 1);
+    Atomics.notify(this.#words, WAKE, count);
+  }
+
+  /** True when the worker is inside the current job. */
+  holds(worker: number): boolean {
+    return Atomics.load(this.#words, slot(worker) + SLOT_INSIDE) === this.#sequence && this.inside > 0;
+  }
+
+  /** Chunks that the worker has executed since it started. */
+  chunksOf(worker: number): number {
+    return Atomics.load(this.#words, slot(worker) + SLOT_CHUNKS);
+  }
+
+  /** Says that a letter for the worker is about to be posted. */
+  announceLetter(worker: number): void {
+    Atomics.add(this.#words, slot(worker) + SLOT_LETTERS, 1);
+  }
+
+  /** The chunk in which the worker trapped, if it did, and forgets it. */
+  takeTrap(worker: number): RowRange | undefined {
+    const last = Atomics.exchange(this.#words, slot(worker) + SLOT_TRAP_LAST, 0);
+    return last === 0 ? undefined : { first: Atomics.load(this.#words, slot(worker) + SLOT_TRAP_FIRST), last };
+  }
+
+  /** Waits until no worker is inside, at most `milliseconds`. Spins first, then blocks where the host allows it. */
+  waitUntilEmpty(milliseconds: number): boolean {
+    const words = this.#words;
+    let started = -1;
+    for (;;) {
+      for (let spin = 0; spin < 128; spin++) if ((Atomics.load(words, GATE) & INSIDE) === 0) return true;
+      const now = performance.now();
+      if (started < 0) started = now;
+      if (now - started > milliseconds) return false;
+      if (now - started > SPIN_MILLISECONDS && !isWindow) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
+    }
+  }
+}
+
+const positions = new WeakMap<WebAssembly.Module, Map<string, number>>();
+
+/** Position of a kernel among its module's exports. */
+function positionOf(module: WebAssembly.Module, kernel: string): number {
+  let table = positions.get(module);
+  if (!table) {
+    table = new Map(kernelNames(module).map((name, position) => [name, position]));
+    positions.set(module, table);
+  }
+  return table.get(kernel) ?? -1;
+}

@@ -1,0 +1,88 @@
+/** Shapes and axes: checking, counting, broadcasting. */
+
+import { EntmaxError, show, showShape } from './errors.ts';
+import type { Shape } from './types.ts';
+
+/** How rows lie in a row-major array seen as [O, N, I]: row (o, i) is number o * I + i. */
+export interface RowLayout {
+  readonly outer: number;
+  readonly n: number;
+  readonly inner: number;
+  /** O * I. */
+  readonly rows: number;
+  /** The axis that N is, counted from 0. */
+  readonly axis: number;
+}
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+/** A shape of whole, non-negative lengths whose product is `size`; one -1 is inferred. */
+export function checkShape(op: string, shape: unknown, size: number): number[] {
+  const ok = Array.isArray(shape) && shape.every((length) => Number.isInteger(length) && length >= -1);
+  if (!ok) throw new EntmaxError('ENTMAX_SHAPE', op, 'shape to be an array of non-negative integers', show(shape));
+  const lengths = [...(shape as number[])];
+  if (lengths.length === 0) throw new EntmaxError('ENTMAX_SHAPE', op, 'at least one axis', 'shape []');
+  const free = lengths.indexOf(-1);
+  if (free >= 0) {
+    if (lengths.includes(-1, free + 1)) throw new EntmaxError('ENTMAX_SHAPE', op, 'at most one -1 in shape', show(shape));
+    lengths[free] = 1;
+    const known = sizeOf(lengths);
+    lengths[free] = known === 0 ? 0 : size / known;
+  }
+  if (sizeOf(lengths) !== size || !lengths.every(Number.isInteger)) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `shape ${show(shape)} to hold the array's elements`, `${size} elements`);
+  }
+  return lengths;
+}
+
+/** The rows along `axis` of an array of this shape. */
+export function rowLayout(op: string, shape: Shape, axis: unknown): RowLayout {
+  const rank = shape.length;
+  if (!Number.isInteger(axis) || (axis as number) < -rank || (axis as number) >= rank) {
+    const expected = `axis in [${-rank}, ${rank - 1}] for shape ${showShape(shape)}`;
+    throw new EntmaxError('ENTMAX_SHAPE', op, expected, show(axis));
+  }
+  const at = (axis as number) < 0 ? (axis as number) + rank : (axis as number);
+  const outer = sizeOf(shape.slice(0, at));
+  const inner = sizeOf(shape.slice(at + 1));
+  return { outer, n: shape[at] ?? 0, inner, rows: outer * inner, axis: at };
+}
+
+/**
+ * Calls `visit(target, source)` with the offset of every element of `to` and of the element of `from` that it is
+ * broadcast from, as NumPy does: axes are aligned at the end, and a length of 1 repeats.
+ */
+export function forEachBroadcast(from: Shape, to: Shape, visit: (target: number, source: number) => void): void {
+  const lead = to.length - from.length;
+  const strides = new Array<number>(to.length).fill(0);
+  for (let axis = from.length - 1, stride = 1; axis >= 0; axis--) {
+    strides[axis + lead] = from[axis] === 1 ? 0 : stride;
+    stride *= from[axis] ?? 1;
+  }
+  const total = sizeOf(to);
+  const index = new Array<number>(to.length).fill(0);
+  for (let target = 0, source = 0; target < total; target++) {
+    visit(target, source);
+    for (let axis = to.length - 1; axis >= 0; axis--) {
+      const stride = strides[axis] ?? 0;
+      index[axis] = (index[axis] ?? 0) + 1;
+      source += stride;
+      if ((index[axis] ?? 0) < (to[axis] ?? 0)) break;
+      source -= stride * (to[axis] ?? 0);
+      index[axis] = 0;
+    }
+  }
+}
+
+/** True when an array of shape `from` broadcasts to `to`. */
+export function broadcasts(from: Shape, to: Shape): boolean {
+  const lead = to.length - from.length;
+  return lead >= 0 && from.every((length, axis) => length === 1 || length === to[axis + lead]);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+}

@@ -1,0 +1,90 @@
+/** The types that the public functions share: what may come in, and what goes out for it. */
+
+import type { Tensor } from './tensor.ts';
+
+/** Lengths of the axes, outermost first. */
+export type Shape = readonly number[];
+/** A Float32Array on an ArrayBuffer of its own. */
+export type F32 = ReturnType<typeof Float32Array.of>;
+/** A Float64Array on an ArrayBuffer of its own. */
+export type F64 = ReturnType<typeof Float64Array.of>;
+/** Scores as a typed array; one row unless `shape` says otherwise. */
+export type Float = Float32Array | Float64Array;
+/** Plain numbers, nested to any depth; computed in float64. */
+export interface Nested extends ReadonlyArray<number | Nested> {}
+/** A typed array with its shape. */
+export interface Nd<A = Float> {
+  readonly data: A;
+  readonly shape: Shape;
+}
+/** A tensor of onnxruntime or transformers.js. */
+export interface Dims {
+  readonly data: unknown;
+  readonly dims: Shape;
+}
+/** Scores that carry their shape. */
+export type Block = Nested | Nd | Dims | Tensor<'float32' | 'float64'>;
+/** Scores in any form. */
+export type Scores = Float | Block;
+/** Integers: class indices, lengths. */
+export type Ids =
+  | Int32Array
+  | Uint32Array
+  | Uint8Array
+  | BigInt64Array
+  | readonly number[]
+  | Nd<BigInt64Array>
+  | Dims
+  | Tensor<'int32'>;
+/** Which scores count: 1 or true = keep. Broadcasts to the scores' shape as in NumPy. */
+export type Mask = Exclude<Ids, Uint32Array> | readonly boolean[] | Nd<Uint8Array> | Tensor<'uint8'>;
+
+type Own<A> = 0 extends 1 & A
+  ? F32 | F64
+  : A extends Float32Array
+    ? F32
+    : A extends Float64Array
+      ? F64
+      : never;
+
+/** The form in which a result for X comes back: what goes in comes out. */
+export type Like<X> = X extends number
+  ? number
+  : X extends Float
+    ? Own<X>
+    : X extends Tensor<infer D>
+      ? Tensor<D>
+      : X extends { readonly data: infer A }
+        ? Nd<Own<A>>
+        : X extends readonly (infer E)[]
+          ? Like<E>[]
+          : never;
+
+/** The array that holds values computed from X. */
+export type Values<X> = Like<X> extends F64 | Nd<F64> | Tensor<'float64'> | readonly unknown[] ? F64 : F32;
+
+/** The typed array of each element type. */
+export interface Arrays {
+  float32: F32;
+  float64: F64;
+  int32: Int32Array;
+  uint8: Uint8Array;
+}
+/** Element types of a Tensor. */
+export type DType = keyof Arrays;
+
+/** Options that every row map takes. Letters: x is [O, N, I], mapped along N. */
+export interface RowOptions {
+  /** Shape of a bare array; one axis may be -1. Default: one row. */
+  shape?: Shape | undefined;
+  /** The axis that each row runs along; negative counts from the end. Default: -1. */
+  axis?: number | undefined;
+  /** Scores that count: 1 = keep. Broadcasts to x as in NumPy; a bare array of x's length has x's shape. */
+  mask?: Mask | undefined;
+  /** How many leading scores of each row count, one per row, row-major over the other axes. */
+  lengths?: Ids | undefined;
+  /** The map is applied to x / temperature. Finite and > 0; default 1. */
+  temperature?: number | undefined;
+  /** What a row becomes in which nothing is left. Default: 'zero'. */
+  emptyRow?: 'zero' | 'nan' | 'throw' | undefined;
+}
