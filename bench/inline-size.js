@@ -30,7 +30,7 @@ ALPHABET.forEach((c, place) => (PLACES[c.charCodeAt(0)] = place));
 const CODES = {
   base64: {
     encode: (bytes) => Buffer.from(bytes).toString('base64'),
-    decode: (text) => codesOf(atob(text)),
+    decode: (text) => codesOf(globalThis.atob(text)),
   },
   hex: {
     encode: (bytes) => Buffer.from(bytes).toString('hex'),

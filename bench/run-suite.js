@@ -7,6 +7,32 @@ import { makeScores } from './scores.js';
 import { quartiles } from './statistics.js';
 
 /**
+ * What a peer is: one module in peers/ exports `open`, called once per run; everything else here is what that gives.
+ *
+ * @typedef {() => Promise<Peer>} Open
+ *
+ * @typedef {object} Peer
+ * @property {Engine[]} engines
+ * @property {(threads: number) => Promise<number>} [useThreads] prepares for calls with so many threads, where there can
+ *   be more than one; resolves to how many there are
+ * @property {() => object} [about] facts for the record: how it was built, which path runs
+ * @property {() => Promise<void>} [close]
+ *
+ * @typedef {object} Engine one way of computing: a row of the tables
+ * @property {string} id
+ * @property {string} label
+ * @property {number} [threads] 1 where absent
+ * @property {string} [sameBits] id of the engine whose output this one promises to repeat bit for bit
+ * @property {(map: string, x: Float32Array, n: number) => Prepared | undefined} prepare x is [rows, n] and is not written;
+ *   undefined where the engine does not have the map ('copy' is memcpy's)
+ *
+ * @typedef {object} Prepared
+ * @property {() => void} call what is timed: reads all of x, writes all of the output, allocates no result
+ * @property {() => Float32Array} output as it lies in the engine's memory: writing to it changes it there
+ * @property {() => void} dispose
+ */
+
+/**
  * @typedef {object} SuiteResult
  * @property {import('./suites.js').SUITES[number]} suite
  * @property {number} meanSupport entries with p > 0 per row, in the reference
@@ -22,7 +48,7 @@ import { quartiles } from './statistics.js';
 
 /**
  * @param {import('./suites.js').SUITES[number]} suite
- * @param {import('./peers/types.js').Engine[]} engines
+ * @param {Engine[]} engines
  * @param {import('./suites.js').EFFORT.full} effort
  * @param {(threads: number) => Promise<unknown>} useThreads
  * @returns {Promise<SuiteResult>}

@@ -20,7 +20,7 @@ async function compile() {
   return readFile(target);
 }
 
-/** @type {import('./types.js').Open} */
+/** @type {import('../run-suite.js').Open} */
 export async function open() {
   const { exports } = await instantiate(await compile());
 

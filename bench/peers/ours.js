@@ -5,7 +5,7 @@
 
 const THREADS = [1, 2];
 
-/** @type {import('./types.js').Open} */
+/** @type {import('../run-suite.js').Open} */
 export async function open() {
   const entmax = await import('entmax').catch((cause) => {
     throw new Error('bench: the package is not built, or not whole: npm run build', { cause });

@@ -119,7 +119,7 @@ function maximum(x, start, end) {
 
 const MAPS = { softmax, sparsemax, entmax15 };
 
-/** @type {import('./types.js').Open} */
+/** @type {import('../run-suite.js').Open} */
 export async function open() {
   return {
     engines: [
