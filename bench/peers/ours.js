@@ -46,10 +46,7 @@ export async function open() {
 
   return {
     useThreads,
-    about: () => {
-      const { simd, threads, reason } = entmax.runtimeInfo();
-      return { simd, threads, reason };
-    },
+    about: () => ({ simd: entmax.runtimeInfo().simd }),
     engines: THREADS.flatMap((threads) => [
       engine('tensor', 'Tensors', threads),
       engine('arrays', 'typed arrays', threads),
