@@ -14,7 +14,8 @@
  * (stack-check.js). Every check has a fixture in crates/entmax-fixtures or in ts/test/kernels that breaks it alone.
  */
 
-import { isValid, pathTo, readFacts } from './facts.js';
+import { boundary } from './boundary.js';
+import { pathTo, readFacts } from './facts.js';
 import { readLinkerMap } from './linker-map.js';
 import { layout } from './module.js';
 
@@ -23,7 +24,7 @@ import { layout } from './module.js';
  * @typedef {import('./linker-map.js').DataSection} DataSection
  * @typedef {import('./store.js').CheckedFiles} CheckedFiles
  * @typedef {import('./module.js').ModuleSpecification} ModuleSpecification
- * @typedef {typeof layout} Layout
+ * @typedef {{ stackBytes: number, slotBytes: number, heapBase: number, maximumBytes: number, families: Record<string, number> }} Layout
  *
  * @typedef {object} Violation
  * @property {string} rule as in the table above
@@ -137,7 +138,7 @@ function writableData(sections) {
 }
 
 const ALLOCATOR =
-  /(^|[^\w])alloc(\[[0-9a-f]+\])?::|__rust_(no_)?(re|de)?alloc|__r(dl|g)_|GlobalAlloc|no_allocator|__wbindgen_(malloc|realloc|free)|dlmalloc/;
+  /(^|[^\w])alloc(\[[0-9a-f]+\])?::|__rust_(no_)?(re|de)?alloc|__r(dl|g)_|GlobalAlloc|no_allocator|__wbindgen_(malloc|realloc|free)|_ZN5alloc|dlmalloc/;
 
 /**
  * By the names of what the exports reach. With a module that has lost its names this would find nothing, so that is
@@ -183,83 +184,35 @@ function growths(facts, named) {
 function misplacedData(sections, { segments }, specification) {
   const rule = 'data-addresses';
   const family = familyOf(specification);
-  const start = /** @type {Record<string, number>} */ (layout.families)[family];
-  if (start === undefined)
-    return [{ rule, symbol: family, text: `crates/memory-layout.json has no slot for ${family}` }];
-  const end = start + layout.slotBytes;
-  const slot = `the slot [${start}, ${end}) of the family ${family}`;
-  const holds = (/** @type {number} */ address, /** @type {number} */ size) =>
-    start <= address && address + size <= end;
-  const outside = sections.filter(({ address, size }) => size > 0 && !holds(address, size));
-  const strangers = segments.filter(
-    ({ address, size }) =>
-      address === undefined ||
-      !sections.some((section) => section.address <= address && address + size <= section.address + section.size),
-  );
+  const address = layout.families[family];
+  if (address === undefined) return [{ rule, symbol: family, text: `the memory layout has no slot for ${family}` }];
+  const slot = { address, size: layout.slotBytes };
+  const outside = sections.filter((section) => section.size > 0 && !isInside(section, slot));
+  const strangers = segments.filter((segment) => !sections.some((section) => isInside(segment, section)));
   return [
-    ...outside.map(({ name, address, size }) => ({
-      rule,
-      symbol: name,
-      text: `${name} at [${address}, ${address + size}) is not inside ${slot}`,
-    })),
-    ...strangers.map(({ address, size }) => ({
-      rule,
-      symbol: `segment at ${address ?? 'no address'}`,
-      text: `a segment of ${size} bytes at ${address ?? 'no address'} is in no section of the linker map`,
-    })),
+    ...outside.map((section) => {
+      const text = `${section.name} at ${range(section)} is not inside ${range(slot)}, the slot of the family ${family}`;
+      return { rule, symbol: section.name, text };
+    }),
+    ...strangers.map(({ address: at = 'no address', size }) => {
+      const text = `a segment of ${size} bytes at ${at} is in no section of the linker map`;
+      return { rule, symbol: `segment at ${at}`, text };
+    }),
   ];
 }
 
-const PAGE_BYTES = 65536;
-const NUMBERS = ['i32', 'f32', 'f64'];
-
 /**
- * @param {Facts} facts
- * @param {Uint8Array} wasm
- * @returns {Finding[]}
+ * @param {{ address: number | undefined, size: number }} inner
+ * @param {{ address: number, size: number }} outer
  */
-function boundary({ imports, exports, memory, hasStart }, wasm) {
-  /** @type {[symbol: string, text: string][]} */
-  const found = imports.filter((name) => !name.startsWith('memory ')).map((name) => [name, `it imports the ${name}`]);
-  for (const { name, kind, types, mutable } of exports) {
-    const isStackPointer = name === '__stack_pointer' && kind === 'global' && mutable;
-    const isKernel = kind === 'function' && types.every((type) => NUMBERS.includes(type));
-    if (!isStackPointer && !isKernel)
-      found.push([name, `it exports the ${kind} ${name} (${types.join(', ')}), no kernel over numbers`]);
-  }
-  if (!exports.some(({ name }) => name === '__stack_pointer'))
-    found.push(['__stack_pointer', 'it does not export __stack_pointer']);
-  if (hasStart) found.push(['start', 'it runs code when it is instantiated (start)']);
-  const expected = { initial: layout.heapBase / PAGE_BYTES, max: layout.maximumBytes / PAGE_BYTES };
-  if (!memory || imports.length === 0) found.push(['memory', 'it imports no memory']);
-  else if (memory.max !== expected.max || memory.initial > expected.initial) {
-    found.push([
-      'memory',
-      `it asks for a memory of ${memory.initial} to ${memory.max} pages, not of at most ${expected.initial} to ${expected.max}`,
-    ]);
-  } else found.push(...flip(wasm));
-  return found.map(([symbol, text]) => ({ rule: 'boundary', symbol, text }));
+function isInside(inner, outer) {
+  const { address = -1 } = inner; // a passive segment is placed by code, wherever it likes
+  return outer.address <= address && address + inner.size <= outer.address + outer.size;
 }
 
-const UNSHARED_WITH_MAXIMUM = 0x01;
-const SHARED_WITH_MAXIMUM = 0x03;
-const MEMORY_IMPORT = Buffer.from('\x0e./module_bg.js\x06memory\x02', 'latin1');
-
-/**
- * That the limits byte behind the import of the memory says "unshared", and that the module is valid with "shared".
- *
- * @param {Uint8Array} wasm
- * @returns {[symbol: string, text: string][]}
- */
-function flip(wasm) {
-  const shared = Buffer.from(wasm);
-  const flag = shared.indexOf(MEMORY_IMPORT) + MEMORY_IMPORT.length;
-  if (flag < MEMORY_IMPORT.length)
-    return [['memory', 'it imports its memory under another name than ./module_bg.js memory']];
-  if (shared[flag] !== UNSHARED_WITH_MAXIMUM)
-    return [['memory', `the limits flag of its memory is ${shared[flag]}, not 1 (unshared)`]];
-  shared[flag] = SHARED_WITH_MAXIMUM;
-  return isValid(shared) ? [] : [['memory', 'it is not valid with a shared memory']];
+/** @param {{ address: number, size: number }} place */
+function range({ address, size }) {
+  return `[${address}, ${address + size})`;
 }
 
 /** @param {ModuleSpecification} specification */

@@ -5,21 +5,24 @@
  * early. So a view is asked for where it is used. The rule reports
  *
  *   - a use of `memory.buffer` (other than its byteLength), outside the file that the option `owner` names;
- *   - a view in a field, in a variable of the module, or in a function that may run later;
- *   - a view that is used after something that may have grown memory: a call of a function in the option `growing`, an
- *     `await` or a `yield`. That includes `memory.f32(a, n).set(await load())`, where the view is older than the wait.
+ *   - a view in a field, in an object or array, in a variable of the module, or in a function that may run later;
+ *   - a view that a function hands out which is not named in the option `views`, because its callers are not watched;
+ *   - a view that is used after something that may have grown memory: an `await`, a `yield`, or a call of a function
+ *     that the option `growing` names or that calls one in the same file. That includes
+ *     `memory.f32(a, n).set(await load())`, where the view is older than the wait.
  *
- * The last one follows ESLint's code paths: every segment of a function has its events (a view is taken, a view is
- * used, memory may grow) in the order in which they happen, and what is stale at the end of a segment is stale at the
- * beginning of those that follow. No types are needed, so views that travel through function calls are not seen.
+ * It follows the code paths of each function (stale-uses.js) and needs no types. What it cannot see: a view as the
+ * argument of a function that grows memory before it reads it, when no option says that it grows.
  */
 
-import { calledName, consumers, immediateCall, isView, makesView, takesBuffer } from './views.js';
+import { staleUses } from './stale-uses.js';
+import { calledName, consumers, functionName, immediateCall, isView, makesView, takesBuffer } from './views.js';
 
-/** Functions that may grow memory, by their last name. */
+/** Functions that may grow memory, by the last name of the call. */
 const GROWING = ['allocate', 'grow', 'zeros', 'tensor'];
 
 const FUNCTIONS = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
+const NAMES = { type: 'array', items: { type: 'string' } };
 
 /** @type {import('eslint').Rule.RuleModule} */
 export default {
@@ -29,31 +32,44 @@ export default {
     schema: [
       {
         type: 'object',
-        properties: { owner: { type: 'string' }, growing: { type: 'array', items: { type: 'string' } } },
+        properties: { owner: { type: 'string' }, growing: NAMES, views: NAMES },
         additionalProperties: false,
       },
     ],
     messages: {
       buffer: 'no-cached-view: the buffer of a memory is for {{ owner }} only; ask the memory for a view',
       field: 'no-cached-view: a view of memory may not be kept in a field',
+      object: 'no-cached-view: a view of memory may not be kept in an object or an array',
       module: 'no-cached-view: a view of memory may not be kept in the variable {{ name }} of a module',
       closure: 'no-cached-view: the view {{ name }} is used by a function that may run after memory has grown',
+      handsOut:
+        "no-cached-view: {{ name }} hands out a view; name it in the option 'views', so that callers are watched",
       stale: 'no-cached-view: {{ name }} is used after {{ cause }} may have grown memory',
     },
   },
 
   create(context) {
-    const { owner = 'runtime/memory.ts', growing = [] } = context.options[0] ?? {};
+    const { owner = 'runtime/memory.ts', growing = [], views = [] } = context.options[0] ?? {};
     if (context.filename.replaceAll('\\', '/').endsWith(owner)) return {};
     const { sourceCode } = context;
-    const growingNames = new Set([...GROWING, ...growing]);
-    const viewVariables = findViewVariables(sourceCode.scopeManager);
-    const isViewHere = (node) => isView(node, (identifier) => viewVariables.has(variableOf(sourceCode, identifier)));
+    const references = new Map(
+      sourceCode.scopeManager.scopes.flatMap((scope) => scope.references).map((each) => [each.identifier, each]),
+    );
+    const variableOf = (identifier) => references.get(identifier)?.resolved ?? undefined;
+    const known = { handsOut: new Set(views), isVariable: (identifier) => viewVariables.has(variableOf(identifier)) };
+    const viewVariables = new Set();
+    findViewVariables(references, viewVariables, known);
+    const growingNames = findGrowing(sourceCode, [...GROWING, ...growing]);
+    const holdsView = (node) => Boolean(node) && isView(node, known);
 
     /** Code paths from the outermost function to the current one, each with the events of its segments. */
     const paths = [];
     /** Events that happen when a node ends: uses of a view that wait for it, growth inside its callbacks. */
     const atEnd = new Map();
+
+    function report(node, messageId, data = {}) {
+      context.report({ node, messageId, data });
+    }
 
     function schedule(node, event) {
       if (!atEnd.has(node)) atEnd.set(node, []);
@@ -67,48 +83,49 @@ export default {
       if (call) schedule(call, event);
     }
 
-    function useView(node, cell, name) {
-      for (const consumer of consumers(node)) schedule(consumer, { type: 'use', cell, name, node });
-    }
-
     /** An identifier that reads a view: used here, or by a function that may run too late. */
     function readVariable(node) {
-      const variable = variableOf(sourceCode, node);
-      let place = node;
-      for (
-        let inner = enclosingFunction(node);
-        inner && inner !== enclosingFunction(variable.scope.block, true);
-        inner = enclosingFunction(inner)
-      ) {
-        place = immediateCall(inner);
-        if (!place) return context.report({ node, messageId: 'closure', data: { name: node.name } });
+      const cell = variableOf(node);
+      const home = enclosingFunction(cell.scope.block, true);
+      const event = { type: 'use', cell, name: node.name, node };
+      let call;
+      for (let inner = enclosingFunction(node); inner && inner !== home; inner = enclosingFunction(inner)) {
+        call = immediateCall(inner);
+        if (!call) return report(node, 'closure', { name: node.name });
       }
-      if (place === node) useView(node, variable, node.name);
-      else schedule(place, { type: 'use', cell: variable, name: node.name, node });
+      for (const place of call ? [call] : consumers(node)) schedule(place, event);
     }
 
-    /** A value goes into a variable, a pattern or a field. */
+    /** A value goes into a variable or a field. */
     function store(target, value, node) {
-      const keepsView = value && isViewHere(value);
-      if (target.type === 'MemberExpression' && keepsView) context.report({ node, messageId: 'field' });
-      if (target.type !== 'Identifier') return;
-      const variable = variableOf(sourceCode, target);
+      const isHeld = holdsView(value);
+      if (isHeld && target.type === 'MemberExpression') report(node, 'field');
+      const variable = target.type === 'Identifier' && variableOf(target);
       if (!variable) return;
       const { scope } = variable;
-      if (keepsView && (scope.type === 'module' || scope.type === 'global')) {
-        context.report({ node, messageId: 'module', data: { name: target.name } });
-      } else if (keepsView && enclosingFunction(target) !== enclosingFunction(scope.block, true)) {
-        context.report({ node, messageId: 'closure', data: { name: target.name } });
-      } else happen({ type: keepsView ? 'take' : 'drop', cell: variable });
+      const isOuter = enclosingFunction(target) !== enclosingFunction(scope.block, true);
+      if (isHeld && ['module', 'global'].includes(scope.type)) report(node, 'module', { name: target.name });
+      else if (isHeld && isOuter) report(node, 'closure', { name: target.name });
+      else happen({ type: isHeld ? 'take' : 'drop', cell: variable });
+    }
+
+    /** What a function returns or yields. */
+    function handOut(node, value) {
+      const name = functionName(enclosingFunction(node, true)) ?? 'a function without a name';
+      if (holdsView(value) && name !== 'view' && !known.handsOut.has(name)) report(value, 'handsOut', { name });
     }
 
     function begin(node) {
-      const isBuffer = takesBuffer(node);
-      const asksLength =
-        isBuffer && node.parent.type === 'MemberExpression' && node.parent.property.name === 'byteLength';
-      if (isBuffer && !asksLength) context.report({ node, messageId: 'buffer', data: { owner } });
-      if (node.type === 'Identifier' && readsVariable(sourceCode, node, viewVariables)) readVariable(node);
-      if (makesView(node)) useView(node, node, sourceCode.getText(node.callee));
+      const asksLength = node.parent?.type === 'MemberExpression' && node.parent.property.name === 'byteLength';
+      const isBufferOfView =
+        node.type === 'MemberExpression' && node.property.name === 'buffer' && holdsView(node.object);
+      if ((takesBuffer(node) && !asksLength) || isBufferOfView) report(node, 'buffer', { owner });
+      const read = node.type === 'Identifier' && references.get(node)?.isRead();
+      if (read && known.isVariable(node)) readVariable(node);
+      if (makesView(node, known.handsOut)) {
+        const name = sourceCode.getText(node.callee);
+        for (const place of consumers(node)) schedule(place, { type: 'use', cell: node, name, node });
+      }
     }
 
     function end(node) {
@@ -116,11 +133,13 @@ export default {
       waiting.filter(({ type }) => type === 'grow').forEach(happen);
       const cause = causeOfGrowth(node, growingNames);
       if (cause) happen({ type: 'grow', cause });
-      if (makesView(node)) happen({ type: 'take', cell: node });
+      if (makesView(node, known.handsOut)) happen({ type: 'take', cell: node });
       if (node.type === 'VariableDeclarator' && node.init) store(node.id, node.init, node);
       if (node.type === 'AssignmentExpression') store(node.left, node.right, node);
-      if (node.type === 'PropertyDefinition' && node.value && isViewHere(node.value))
-        context.report({ node, messageId: 'field' });
+      if (node.type === 'PropertyDefinition' && holdsView(node.value)) report(node, 'field');
+      if (keptIn(node).some(holdsView)) report(node, 'object');
+      if (node.type === 'ReturnStatement' || node.type === 'YieldExpression') handOut(node, node.argument);
+      if (node.type === 'ArrowFunctionExpression' && node.expression) handOut(node, node.body);
       waiting.filter(({ type }) => type === 'use').forEach(happen);
     }
 
@@ -133,9 +152,7 @@ export default {
       onCodePathSegmentEnd: (segment) => paths.at(-1).current.delete(segment),
       onCodePathEnd() {
         const { codePath, events } = paths.pop();
-        for (const [node, data] of staleUses(codePath.initialSegment, events)) {
-          context.report({ node, messageId: 'stale', data });
-        }
+        for (const [node, data] of staleUses(codePath.initialSegment, events)) report(node, 'stale', data);
       },
       '*': begin,
       '*:exit': end,
@@ -147,81 +164,45 @@ export default {
 function causeOfGrowth(node, growing) {
   if (node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node.await)) return 'await';
   if (node.type === 'YieldExpression') return 'yield';
-  const calls = node.type === 'CallExpression' || node.type === 'NewExpression';
-  const name = calls && calledName(node);
-  return name && growing.has(name) ? `${name}()` : undefined;
+  const name = ['CallExpression', 'NewExpression'].includes(node.type) ? calledName(node) : undefined;
+  return name !== undefined && growing.has(name) ? `${name}()` : undefined;
 }
 
-/**
- * Follows the segments until nothing changes. The state says of every view (a variable, or a call that made one)
- * nothing while it is fresh, and the cause once it may be stale. Returns the nodes that use a stale view.
- */
-function staleUses(initialSegment, events) {
-  const found = new Map();
-  const before = new Map([[initialSegment, new Map()]]);
-  const queue = [initialSegment];
-  for (let segment = queue.pop(); segment; segment = queue.pop()) {
-    const state = new Map(before.get(segment));
-    for (const event of events.get(segment) ?? []) {
-      if (event.type === 'take') state.set(event.cell, undefined);
-      else if (event.type === 'drop') state.delete(event.cell);
-      else if (event.type === 'grow') state.forEach((cause, cell) => state.set(cell, cause ?? event.cause));
-      else if (state.get(event.cell)) found.set(event.node, { name: event.name, cause: state.get(event.cell) });
-    }
-    for (const next of segment.nextSegments) if (merge(before, next, state)) queue.push(next);
-  }
-  return found;
-}
-
-/** Joins a state into the one before a segment; true when that changed, so that the segment must be visited again. */
-function merge(before, segment, state) {
-  if (!before.has(segment)) {
-    before.set(segment, new Map(state));
-    return true;
-  }
-  const known = before.get(segment);
-  let changed = false;
-  for (const [cell, cause] of state) {
-    if (known.has(cell) && (known.get(cell) || !cause)) continue;
-    known.set(cell, cause);
-    changed = true;
-  }
-  return changed;
+/** What an object, an array or a new instance keeps. Typed arrays copy what they are made of. */
+function keptIn(node) {
+  if (node.type === 'ArrayExpression')
+    return node.elements.filter((element) => element && element.type !== 'SpreadElement');
+  if (node.type === 'Property' && node.parent.type === 'ObjectExpression') return [node.value];
+  return node.type === 'NewExpression' && !/Array$/.test(calledName(node) ?? 'Array') ? node.arguments : [];
 }
 
 /** All variables that are ever given a view, also by way of each other. */
-function findViewVariables(scopeManager) {
-  const variables = new Set();
-  const references = scopeManager.scopes
-    .flatMap((scope) => scope.references)
-    .filter(({ resolved, writeExpr }) => resolved && writeExpr);
-  const resolved = new Map(
-    scopeManager.scopes
-      .flatMap((scope) => scope.references)
-      .map((reference) => [reference.identifier, reference.resolved]),
-  );
-  for (let size = -1; size !== variables.size;) {
-    size = variables.size;
-    for (const { resolved: variable, writeExpr, identifier } of references) {
+function findViewVariables(references, found, known) {
+  for (let size = -1; size !== found.size;) {
+    size = found.size;
+    for (const { resolved, writeExpr, identifier } of references.values()) {
       const isWhole = ['VariableDeclarator', 'AssignmentExpression'].includes(identifier.parent.type);
-      if (isWhole && isView(writeExpr, (name) => variables.has(resolved.get(name)))) variables.add(variable);
+      if (resolved && writeExpr && isWhole && isView(writeExpr, known)) found.add(resolved);
     }
   }
-  return variables;
 }
 
-function variableOf(sourceCode, identifier) {
-  for (let scope = sourceCode.getScope(identifier); scope; scope = scope.upper) {
-    const reference = scope.references.find((candidate) => candidate.identifier === identifier);
-    if (reference) return reference.resolved ?? undefined;
+/** The names that grow memory, with those of the functions of this file that call one of them. */
+function findGrowing({ ast, visitorKeys }, names) {
+  const growing = new Set(names);
+  const callers = [];
+  const visit = (node, around) => {
+    if (!node) return;
+    const inside = FUNCTIONS.includes(node.type) ? (functionName(node) ?? around) : around;
+    if (['CallExpression', 'NewExpression'].includes(node.type)) callers.push([inside, calledName(node)]);
+    for (const key of visitorKeys[node.type] ?? []) for (const child of [node[key]].flat()) visit(child, inside);
+  };
+  visit(ast, undefined);
+  for (let size = -1; size !== growing.size;) {
+    size = growing.size;
+    for (const [caller, called] of callers) if (caller !== undefined && growing.has(called)) growing.add(caller);
   }
-  return undefined;
-}
-
-function readsVariable(sourceCode, identifier, viewVariables) {
-  const scope = sourceCode.getScope(identifier);
-  const reference = scope.references.find((candidate) => candidate.identifier === identifier);
-  return reference?.isRead() === true && viewVariables.has(reference.resolved);
+  return growing;
 }
 
 /** The function around a node (or the node itself, when it is one and that is asked for). */

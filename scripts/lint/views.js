@@ -1,24 +1,28 @@
 /**
  * Recognises views of linear memory in a syntax tree: which expressions make one, which pass one on, and where the
- * value of an expression has been used up. No types are needed: the project calls its memory `memory`, and an accessor
- * of a memory makes a view.
+ * value of an expression has been used up. No types are needed: the project calls its memory `memory`, an accessor of
+ * a memory makes a view, and so do every `view()` and the functions that the rule's option `views` names.
  */
 
-const ACCESSORS = new Set(['f32', 'f64', 'i32', 'u32', 'u8', 'view']);
+const ACCESSORS = new Set(['f32', 'f64', 'i32', 'u32', 'u8']);
 const MEMORIES = new Set(['memory', '#memory', 'linearMemory', '#linearMemory']);
 
 /** Methods of typed arrays that return the array itself, or another view of the same bytes. */
 const KEEPING = new Set(['subarray', 'fill', 'sort', 'reverse', 'copyWithin']);
 
 /** Methods that call their callback before they return, and never later. */
-const IMMEDIATE = new Set(
-  ['forEach', 'map', 'flatMap', 'filter', 'find', 'findIndex', 'findLast', 'findLastIndex', 'some', 'every'].concat([
-    'reduce',
-    'reduceRight',
-    'sort',
-    'from',
-  ]),
-);
+const IMMEDIATE = new Set([
+  'forEach',
+  'map',
+  'flatMap',
+  'filter',
+  'find',
+  'findIndex',
+  'some',
+  'every',
+  'reduce',
+  'from',
+]);
 
 const WRAPPERS = new Set([
   'TSAsExpression',
@@ -27,7 +31,6 @@ const WRAPPERS = new Set([
   'TSTypeAssertion',
   'ChainExpression',
 ]);
-const CONTAINERS = new Set(['ArrayExpression', 'ObjectExpression', 'Property', 'SpreadElement']);
 
 /** The name by which a property is reached, `#name` for a private one. */
 export function propertyName({ computed, property }) {
@@ -42,14 +45,6 @@ export function calledName({ callee }) {
   return target.type === 'MemberExpression' ? propertyName(target)?.replace('#', '') : undefined;
 }
 
-/** `memory`, `memory()`, `this.#memory`, `runtime.memory`: the memory itself, or its wrapper. */
-export function isMemory(node) {
-  const target = unwrapped(node);
-  if (target.type === 'CallExpression') return isMemory(target.callee);
-  if (target.type === 'Identifier') return MEMORIES.has(target.name);
-  return target.type === 'MemberExpression' && MEMORIES.has(propertyName(target));
-}
-
 /** Takes the buffer of a memory: `memory.buffer`, `memory.wasm.buffer`, `const { buffer } = memory.wasm`. */
 export function takesBuffer(node) {
   if (node.type === 'MemberExpression' && propertyName(node) === 'buffer') return ownsBuffer(node.object);
@@ -57,38 +52,29 @@ export function takesBuffer(node) {
   return ownsBuffer(node.init) && node.id.properties.some(({ key }) => key?.name === 'buffer');
 }
 
-function ownsBuffer(node) {
-  const owner = unwrapped(node);
-  return (
-    isMemory(owner) || (owner.type === 'MemberExpression' && propertyName(owner) === 'wasm' && isMemory(owner.object))
-  );
-}
-
-/** `memory.f32(address, length)` and its like. */
-export function makesView(node) {
+/** `memory.f32(address, length)`, `tensor.view()`, or a call of a function that hands out views. */
+export function makesView(node, handsOut) {
   if (node.type !== 'CallExpression') return false;
+  const name = calledName(node);
+  if (name === 'view' || handsOut.has(name)) return true;
   const callee = unwrapped(node.callee);
-  return callee.type === 'MemberExpression' && ACCESSORS.has(propertyName(callee)) && isMemory(callee.object);
+  return callee.type === 'MemberExpression' && ACCESSORS.has(name) && isMemory(callee.object);
 }
 
 /**
- * True when the value of an expression is a view, or holds one.
+ * True when the value of an expression is a view.
  *
- * @param isViewVariable says it of an identifier
+ * @param known `handsOut`: names of functions that hand out views; `isVariable(identifier)`: whether it may be a view
  */
-export function isView(node, isViewVariable) {
-  const recurse = (child) => child !== null && child !== undefined && isView(child, isViewVariable);
-  if (node.type === 'Identifier') return isViewVariable(node);
+export function isView(node, known) {
+  const recurse = (child) => isView(child, known);
+  if (node.type === 'Identifier') return known.isVariable(node);
   if (WRAPPERS.has(node.type)) return recurse(node.expression);
   if (node.type === 'ConditionalExpression') return recurse(node.consequent) || recurse(node.alternate);
   if (node.type === 'LogicalExpression') return recurse(node.left) || recurse(node.right);
   if (node.type === 'SequenceExpression') return recurse(node.expressions.at(-1));
   if (node.type === 'AssignmentExpression') return recurse(node.right);
-  if (node.type === 'ArrayExpression')
-    return node.elements.some((element) => element?.type !== 'SpreadElement' && recurse(element));
-  if (node.type === 'ObjectExpression')
-    return node.properties.some((property) => property.type === 'Property' && recurse(property.value));
-  return makesView(node) || (isKeepingCall(node) && recurse(unwrapped(node.callee).object));
+  return makesView(node, known.handsOut) || (isKeepingCall(node) && recurse(unwrapped(node.callee).object));
 }
 
 /**
@@ -103,15 +89,15 @@ export function consumers(node) {
     if (passesOn(parent, value)) {
       value = parent;
     } else if (parent.type === 'MemberExpression' && parent.object === value) {
-      const call = parent.parent.type === 'ChainExpression' ? parent.parent.parent : parent.parent;
-      if (call.type === 'CallExpression' && unwrapped(call.callee) === parent) {
-        found.push(call);
-        if (!isKeepingCall(call)) return found;
-        value = call;
+      const around = parent.parent.type === 'ChainExpression' ? parent.parent.parent : parent.parent;
+      if (around.type === 'CallExpression' && unwrapped(around.callee) === parent) {
+        found.push(around);
+        if (!isKeepingCall(around)) return found;
+        value = around;
       } else {
         const writes =
-          call.type === 'UpdateExpression' || (call.type === 'AssignmentExpression' && call.left === parent);
-        return [...found, writes ? call : parent];
+          around.type === 'UpdateExpression' || (around.type === 'AssignmentExpression' && around.left === parent);
+        return [...found, writes ? around : parent];
       }
     } else if (['CallExpression', 'NewExpression', 'ForOfStatement'].includes(parent.type)) {
       return [...found, parent];
@@ -124,9 +110,33 @@ export function consumers(node) {
 /** The call that runs this function before it returns, or undefined when the function may run later. */
 export function immediateCall(node) {
   const { parent } = node;
-  if (parent?.type !== 'CallExpression') return undefined;
-  if (parent.callee === node && !node.async && !node.generator) return parent;
-  return parent.arguments.includes(node) && !node.async && IMMEDIATE.has(calledName(parent)) ? parent : undefined;
+  if (parent?.type !== 'CallExpression' || node.async || node.generator) return undefined;
+  return parent.callee === node || (parent.arguments.includes(node) && IMMEDIATE.has(calledName(parent)))
+    ? parent
+    : undefined;
+}
+
+/** The name that a function is called by, as far as it stands at its definition; a class's for its constructor. */
+export function functionName(node) {
+  const { parent } = node;
+  const bearer = node.id ?? (parent.type === 'AssignmentExpression' ? parent.left : (parent.key ?? parent.id));
+  if (parent.kind === 'constructor') return parent.parent.parent.id?.name;
+  return bearer?.name;
+}
+
+/** `memory`, `memory()`, `this.#memory`, `runtime.memory`: the memory itself, or its wrapper. */
+function isMemory(node) {
+  const target = unwrapped(node);
+  if (target.type === 'CallExpression') return isMemory(target.callee);
+  if (target.type === 'Identifier') return MEMORIES.has(target.name);
+  return target.type === 'MemberExpression' && MEMORIES.has(propertyName(target));
+}
+
+function ownsBuffer(node) {
+  const owner = unwrapped(node);
+  return (
+    isMemory(owner) || (owner.type === 'MemberExpression' && propertyName(owner) === 'wasm' && isMemory(owner.object))
+  );
 }
 
 function isKeepingCall(node) {
@@ -138,11 +148,9 @@ function isKeepingCall(node) {
 }
 
 function passesOn(parent, value) {
-  if (WRAPPERS.has(parent.type)) return true;
-  if (CONTAINERS.has(parent.type)) return parent.type !== 'SpreadElement' && parent.key !== value;
+  if (WRAPPERS.has(parent.type) || parent.type === 'LogicalExpression') return true;
   if (parent.type === 'ConditionalExpression') return parent.test !== value;
-  if (parent.type === 'SequenceExpression') return parent.expressions.at(-1) === value;
-  return parent.type === 'LogicalExpression';
+  return parent.type === 'SequenceExpression' && parent.expressions.at(-1) === value;
 }
 
 function unwrapped(node) {

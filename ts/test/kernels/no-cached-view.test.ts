@@ -8,6 +8,7 @@ import rule from '../../../scripts/lint/no-cached-view.js';
 RuleTester.describe = describe;
 RuleTester.it = it;
 
+const options = [{ growing: ['runJob'], views: ['readFloats'] }];
 const tester = new RuleTester({ languageOptions: { parser } });
 
 const accepted = {
@@ -24,9 +25,10 @@ const accepted = {
   'numbers read from a view': 'async function f() { const [x, y] = memory.f32(a, 2); await pause(); return x + y; }',
   'a callback that runs at once':
     'function f() { const x = memory.f64(a, 4); rows.forEach((row) => { x[row] = 0; }); }',
-  'an accessor that hands its view out': 'const words = () => memory().i32(a, 4);',
+  'an accessor that hands its view out': 'class T { view() { return memory().i32(this.address, 4); } }',
+  'a function that is known to hand out views': 'function readFloats(a) { return memory().f32(a, 4); }',
   'the size of the buffer': 'const size = memory.buffer.byteLength + memory.wasm.buffer.byteLength;',
-  'buffers of other things': 'const bytes = new Uint8Array(data.buffer, data.byteOffset); const words = cache.view(3);',
+  'buffers of other things': 'const bytes = new Uint8Array(data.buffer, data.byteOffset);',
 };
 
 const rejected: Record<string, [code: string, messageId: string]> = {
@@ -35,11 +37,21 @@ const rejected: Record<string, [code: string, messageId: string]> = {
     'function f() { return new DataView(this.#memory.wasm.buffer); }',
     'buffer',
   ],
+  'the buffer taken out of the wrapper': ['const { buffer } = memory.wasm;', 'buffer'],
   'the buffer of a memory, handed to a function': ['gate(memory().wasm.buffer);', 'buffer'],
   'a view in a field': ['class A { start() { this.words = memory.i32(a, 4); } }', 'field'],
   'a view in a private field': ['class A { start() { this.#words = this.#memory.i32(a, 4).subarray(1); } }', 'field'],
   'a view as the initial value of a field': ['class A { #words = memory.i32(a, 4); }', 'field'],
-  'a view inside an object in a field': ['class A { start() { this.job = { words: memory.i32(a, 4) }; } }', 'field'],
+  'a view inside an object': ['const f = () => ({ values: data.view(), shape });', 'object'],
+  'a view inside an array': ["const f = () => ['words', memory.i32(a, 4)];", 'object'],
+  'a view handed to the constructor of what may keep it': [
+    'function f() { gate = new Gate(memory.i32(a, 4)); }',
+    'object',
+  ],
+  'the buffer of a view': ['function f() { const x = memory.i32(a, 4); return new DataView(x.buffer); }', 'buffer'],
+  'a function that hands out a view without being known for it': ['const words = () => memory.i32(a, 4);', 'handsOut'],
+  'a generator that hands out a view': ['function* words() { yield memory.i32(a, 4); }', 'handsOut'],
+  'a view inside an object in a field': ['class A { start() { this.job = { words: memory.i32(a, 4) }; } }', 'object'],
   'a view in a variable of the module': ['export const words = memory.i32(a, 4);', 'module'],
   'a view in a variable of the module, given later': [
     'let words; function f() { words = memory.i32(a, 4)!; }',
@@ -50,7 +62,7 @@ const rejected: Record<string, [code: string, messageId: string]> = {
     'closure',
   ],
   'a view in a callback of a timer': [
-    'function f() { const x = memory.f32(a, 4); setTimeout(() => x.fill(0)); }',
+    'function f() { const x = memory.f32(a, 4); setTimeout(() => { x.fill(0); }); }',
     'closure',
   ],
   'a view given to a variable of the function around': [
@@ -89,6 +101,15 @@ const rejected: Record<string, [code: string, messageId: string]> = {
     "function f() { const x = memory.f32(a, 4); rows.forEach(() => memory.allocate(64, 'f')); return x[0]; }",
     'stale',
   ],
+  'a view of a tensor': ['function f() { const x = t.view(); tensor(y); return x[0]; }', 'stale'],
+  'a view from a function that hands it out': [
+    'function f() { const x = readFloats(a); tensor(y); return x[0]; }',
+    'stale',
+  ],
+  'a function of the same file that allocates': [
+    'class S { constructor() { allocate(4); } } const make = () => new S(); function f(t) { const x = t.view(); make(); x.fill(0); }',
+    'stale',
+  ],
   'a function that the configuration names': [
     'function f() { const x = memory.f32(a, 4); runJob(job); return x[0]; }',
     'stale',
@@ -97,7 +118,7 @@ const rejected: Record<string, [code: string, messageId: string]> = {
 
 tester.run('no-cached-view', rule, {
   valid: [
-    ...Object.entries(accepted).map(([name, code]) => ({ name: `accepts ${name}`, code })),
+    ...Object.entries(accepted).map(([name, code]) => ({ name: `accepts ${name}`, code, options })),
     {
       name: 'accepts everything in the file that owns the memory',
       filename: 'ts/src/runtime/memory.ts',
@@ -107,7 +128,7 @@ tester.run('no-cached-view', rule, {
   invalid: Object.entries(rejected).map(([name, [code, messageId]]) => ({
     name: `rejects ${name}`,
     code,
-    options: [{ growing: ['runJob'] }],
+    options,
     errors: [{ messageId }],
   })),
 });

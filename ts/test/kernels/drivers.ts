@@ -1,0 +1,97 @@
+/**
+ * Runs all kernels of a family by addresses, small rows and large ones, so that the tests can watch what the kernels
+ * do to the rest of memory. The results are compared elsewhere; here only the statuses are.
+ */
+
+import type { Kernel } from '../../src/runtime/load.ts';
+
+export interface Ground {
+  readonly kernels: Readonly<Record<string, Kernel>>;
+  readonly memory: WebAssembly.Memory;
+  /** First of the bytes that the driver may use, up to the end of memory. */
+  readonly heap: number;
+}
+
+const ALPHAS_MINUS_ONE = [0, 0.3, 0.5, 1, 1.7, 4, Infinity];
+
+/** Lengths and layouts: one entry, around a vector, a page, several rows side by side, and long rows. */
+const SHAPES: readonly (readonly [rows: number, n: number, inner: number])[] = [
+  [1, 1, 1],
+  [3, 7, 1],
+  [2, 65, 1],
+  [6, 129, 3],
+  [40, 33, 20],
+  [2, 5000, 1],
+  [1, 30_011, 1],
+];
+
+/** Everything that the family `maps` exports. */
+function runMaps({ kernels, memory, heap }: Ground): number {
+  let calls = 0;
+  for (const type of ['f32', 'f64']) {
+    for (const [rows, n, inner] of SHAPES) {
+      const Scores = type === 'f32' ? Float32Array : Float64Array;
+      const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
+      const take = allocator(heap, memory);
+      const [x, mask, out, alphas, sizes, thresholds] = [
+        take(bytes),
+        take(rows * n),
+        take(bytes),
+        take(8 * rows),
+        take(4 * rows),
+        take(8 * rows),
+      ];
+      const workspace = take(call(kernels, `entmax_workspace_${type}`)(n, inner));
+      const scores = new Scores(memory.buffer, x, rows * n);
+      for (const alpha of ALPHAS_MINUS_ONE) {
+        new Float64Array(memory.buffer, alphas, rows).fill(alpha);
+        for (const [row, fill] of FILLS.entries()) {
+          for (let i = 0; i < scores.length; i++) scores[i] = fill(i);
+          new Uint8Array(memory.buffer, mask, rows * n).forEach((_, i, all) => (all[i] = i % 5 === row ? 0 : 1));
+          for (const [masked, temperature] of [
+            [0, 1],
+            [mask, 0.5],
+          ] as const) {
+            const rest = [n, inner, alphas, 1, temperature, 0] as const;
+            const statuses = [
+              call(kernels, `entmax_${type}`)(0, rows, workspace, x, masked, out, ...rest),
+              call(kernels, `entmax_support_${type}`)(0, rows, workspace, x, masked, sizes, thresholds, ...rest),
+            ];
+            if (statuses.some((status) => status !== 0))
+              throw new Error(`entmax_${type} of n = ${n}, alpha - 1 = ${alpha}: status ${statuses.join(', ')}`);
+            call(kernels, `first_empty_row_${type}`)(0, rows, x, masked, n, inner);
+            calls += 3;
+          }
+        }
+      }
+    }
+  }
+  return calls;
+}
+
+/** Scores: scattered, all equal, one far above, and with what is not a number in some of the rows. */
+const FILLS: readonly ((i: number) => number)[] = [
+  (i) => ((i * 7919) % 1013) / 100,
+  () => 1,
+  (i) => (i % 31 === 3 ? 50 : -(i % 17)),
+  (i) => (i % 211 === 5 ? [NaN, Infinity, -Infinity][i % 3]! : (i % 13) / 4),
+];
+
+/** One driver for each family; each returns how many kernels it has called. */
+export const DRIVERS: Readonly<Record<string, (ground: Ground) => number>> = { maps: runMaps };
+
+function call(kernels: Ground['kernels'], name: string): Kernel {
+  const kernel = kernels[name];
+  if (!kernel) throw new Error(`the module exports no kernel ${name}`);
+  return kernel;
+}
+
+function allocator(heap: number, memory: WebAssembly.Memory): (bytes: number) => number {
+  let end = heap;
+  return (bytes) => {
+    const start = end;
+    end += Math.ceil(bytes / 64 + 1) * 64;
+    if (end > memory.buffer.byteLength) throw new Error('the memory of this test is too small');
+    return start;
+  };
+}
