@@ -2,7 +2,7 @@
 // damaged or belong to another model, so every tensor must have the shape that the config implies, and none may be left over:
 // a model that loads is the model that its config describes.
 
-import { InputError, parseSafetensors } from '../../ts/src/formats/safetensors.ts';
+import { InputError, parseSafetensors, showJson } from '../../ts/src/formats/safetensors.ts';
 import { packLinear } from './layers.ts';
 import type { LayerNorm, Linear } from './layers.ts';
 import { sigmoid } from './numbers.ts';
@@ -78,8 +78,7 @@ function parseConfig(json: string): Config {
   const fields = parseFields(json);
   const field = <T>(name: string, expected: string, accepts: (value: unknown) => value is T): T => {
     const value = fields[name];
-    if (!accepts(value))
-      throw new InputError(`'${name}' in the config to be ${expected}`, JSON.stringify(value) ?? 'nothing');
+    if (!accepts(value)) throw new InputError(`'${name}' in the config to be ${expected}`, showJson(value));
     return value;
   };
   const size = (name: string): number => field(name, 'a positive integer', isSize);
@@ -111,7 +110,7 @@ function parseFields(json: string): Partial<Record<string, unknown>> {
   } catch {
     // Said below.
   }
-  throw new InputError('a config that is a JSON object', JSON.stringify(json.slice(0, 40)));
+  throw new InputError('a config that is a JSON object', showJson(json));
 }
 
 function isSize(value: unknown): value is number {

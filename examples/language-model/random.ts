@@ -4,9 +4,9 @@
 
 export interface Random {
   /** The next 32 bits. */
-  nextUint32(): number;
+  readonly nextUint32: () => number;
   /** Uniform in [0, 1), all 53 bits of a double. */
-  nextDouble(): number;
+  readonly nextDouble: () => number;
 }
 
 /** The generator for a seed, an integer from 0 to 2^53 - 1. */

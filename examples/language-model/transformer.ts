@@ -59,11 +59,10 @@ export function forward(model: Model, ids: Int32Array, cache: Cache): Reading {
   const { blocks, channels, heads, context } = model;
   const { windows, length: past } = cache;
   const read = ids.length / windows;
-  const seen = past + read;
-  if (!Number.isInteger(read) || read < 1 || seen > context) {
+  if (!Number.isInteger(read) || read < 1 || past + read > context) {
     throw new RangeError(`forward: expected ${windows} x 1 to ${context - past} ids, got ${ids.length}`);
   }
-  const shape = { windows, read, seen, context, heads, width: channels / heads };
+  const shape = { windows, past, read, context, heads, width: channels / heads };
   const attentionSupport = new Int32Array(blocks.length * windows * heads * read);
   const x = embed(model, ids, past, read);
   blocks.forEach((block, layer) => {
@@ -76,7 +75,7 @@ export function forward(model: Model, ids: Int32Array, cache: Cache): Reading {
     addInPlace(x, linear(block.projection, attention({ qkv, keys, values, alpha: block.alpha }, shape, support)));
     addInPlace(x, linear(block.down, gelu(linear(block.up, layerNorm(block.mlpNorm, x)))));
   });
-  cache.length = seen;
+  cache.length = past + read;
   return { logits: Float32Array.from(linear(model.head, layerNorm(model.finalNorm, x))), attentionSupport };
 }
 

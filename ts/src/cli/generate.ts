@@ -46,18 +46,18 @@ async function readModel(directory: string | undefined): Promise<Model> {
       'no --model (the package contains none)',
     );
   }
-  const [config, weights] = await Promise.all(
-    ['config.json', 'model.safetensors'].map(async (name) => {
-      const path = join(directory, name);
-      return readFile(path).catch((error: NodeJS.ErrnoException) => {
-        throw new InputError(
-          `a readable file ${path}`,
-          error.code === 'ENOENT' ? 'no such file' : (error.code ?? error.message),
-        );
-      });
-    }),
-  );
-  return loadModel(config!.toString('utf8'), weights!);
+  const config = await readModelFile(directory, 'config.json');
+  return loadModel(config.toString('utf8'), await readModelFile(directory, 'model.safetensors'));
+}
+
+async function readModelFile(directory: string, name: string): Promise<Buffer> {
+  const path = join(directory, name);
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new InputError(`a readable file ${path}`, code === 'ENOENT' ? 'no such file' : (code ?? message));
+  }
 }
 
 function statisticsTable(model: Model, { charactersPerSecond, outputSupport, heads }: Statistics): string {

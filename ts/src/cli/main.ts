@@ -4,7 +4,8 @@
 // The exit code is set, never forced, so that what was written is flushed.
 
 import { Command, CommanderError, Option } from 'commander';
-import { runtimeInfo, shutdown } from 'entmax';
+import { EntmaxError, shutdown } from 'entmax';
+import { version } from '../../../package.json';
 import { InputError } from '../formats/safetensors.ts';
 import { defaultModel, generateText } from './generate.ts';
 import { printInfo } from './info.ts';
@@ -21,7 +22,7 @@ const threads = (): Option =>
 
 const program = new Command('entmax')
   .description('Sparse alternatives to softmax: what runs here, and a language model that uses them.')
-  .version(runtimeInfo().version)
+  .version(version)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
 
@@ -95,7 +96,8 @@ function report(error: unknown): void {
     if (error.code !== 'commander.help') complain(error.message.replace(/^error: /, ''));
     return;
   }
-  process.exitCode = error instanceof InputError ? USER_ERROR : OTHER_ERROR;
+  const badOption = error instanceof EntmaxError && error.code === 'ENTMAX_OPTION';
+  process.exitCode = badOption || error instanceof InputError ? USER_ERROR : OTHER_ERROR;
   complain(error instanceof Error ? error.message : String(error));
 }
 

@@ -1,8 +1,9 @@
 // How the commands read their options. What cannot be read is an InputError, never NaN.
 
 import { InputError } from '../formats/safetensors.ts';
+import { MAXIMUM_WORKERS } from '../runtime/control.ts';
 
-const MAX_THREADS = 256;
+const MAX_THREADS = MAXIMUM_WORKERS + 1;
 
 /** A parser for commander that takes decimal integers from `min` to `max`. */
 export function integer(option: string, min: number, max: number): (text: string) => number {

@@ -87,7 +87,7 @@ function parseHeader(bytes: Uint8Array): Entry[] {
   } catch {
     throw new InputError('a safetensors header in JSON', 'bytes that are not JSON');
   }
-  if (!isRecord(header)) throw new InputError('a safetensors header that is an object', describe(header));
+  if (!isRecord(header)) throw new InputError('a safetensors header that is an object', showJson(header));
   checkUniqueNames(text);
   return Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
@@ -96,22 +96,22 @@ function parseHeader(bytes: Uint8Array): Entry[] {
 
 function parseEntry(name: string, entry: unknown): Entry {
   const of = `of tensor '${name}'`;
-  if (!isRecord(entry)) throw new InputError(`an object for tensor '${name}'`, describe(entry));
+  if (!isRecord(entry)) throw new InputError(`an object for tensor '${name}'`, showJson(entry));
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
-    throw new InputError(`the dtype ${of} to be one of ${Object.keys(ARRAYS).join(' ')}`, describe(dtype));
+    throw new InputError(`the dtype ${of} to be one of ${Object.keys(ARRAYS).join(' ')}`, showJson(dtype));
   }
-  if (!isSizes(shape)) throw new InputError(`the shape ${of} as a list of sizes`, describe(shape));
+  if (!isSizes(shape)) throw new InputError(`the shape ${of} as a list of sizes`, showJson(shape));
   if (!isSizes(offsets) || offsets.length !== 2) {
-    throw new InputError(`the data_offsets ${of} as [begin, end]`, describe(offsets));
+    throw new InputError(`the data_offsets ${of} as [begin, end]`, showJson(offsets));
   }
   const known = dtype as SafetensorsDtype;
   const [begin, end] = offsets as [number, number];
   const length = shape.reduce((product, size) => product * size, ARRAYS[known].BYTES_PER_ELEMENT);
   if (end - begin !== length) {
     throw new InputError(
-      `${length} bytes for tensor '${name}' (${dtype} ${describe(shape)})`,
-      `data_offsets ${describe(offsets)}`,
+      `${length} bytes for tensor '${name}' (${dtype} ${showJson(shape)})`,
+      `data_offsets ${showJson(offsets)}`,
     );
   }
   return { name, dtype: known, shape, begin, end };
@@ -161,7 +161,9 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+/** A value from a JSON file as an error message shows it, in at most 60 characters. */
+export function showJson(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -135,7 +135,7 @@ describe('entmax generate', () => {
     [
       'threads that are no number',
       () => ['--threads', 'all'],
-      /expected --threads to be auto or an integer from 1 to 256, got "all"/,
+      /expected --threads to be auto or an integer from 1 to 64, got "all"/,
     ],
     ['no threads', () => ['--threads', '0'], /expected --threads .* got "0"/],
     ['an empty prompt', () => ['--prompt', ''], /expected a prompt of at least one character, got an empty one/],
@@ -198,7 +198,7 @@ describe('entmax info', () => {
     const { code, stderr } = await runCli(['info', '--threads', '-2']);
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: 'entmax info: expected --threads to be auto or an integer from 1 to 256, got "-2"\n',
+      stderr: 'entmax info: expected --threads to be auto or an integer from 1 to 64, got "-2"\n',
     });
   });
 

@@ -4,8 +4,9 @@ import { attention } from '../../../examples/language-model/attention.ts';
 import type { AttentionShape } from '../../../examples/language-model/attention.ts';
 import { seededRandom } from '../../../examples/language-model/random.ts';
 
-const shape: AttentionShape = { windows: 2, read: 3, seen: 7, context: 9, heads: 2, width: 4 };
-const { windows, read, seen, context, heads, width } = shape;
+const shape: AttentionShape = { windows: 2, past: 4, read: 3, context: 9, heads: 2, width: 4 };
+const { windows, past, read, context, heads, width } = shape;
+const seen = past + read;
 const { nextDouble } = seededRandom(11);
 const normal = (length: number): Float64Array => Float64Array.from({ length }, () => 6 * nextDouble() - 3);
 const qkv = normal(windows * read * 3 * heads * width);
@@ -35,7 +36,7 @@ function forEachQuery(visit: (b: number, h: number, t: number, weights: number[]
     for (let h = 0; h < heads; h++) {
       for (let t = 0; t < read; t++) {
         const query = Array.from({ length: width }, (_, d) => qkv[(((b * read + t) * 3 + 0) * heads + h) * width + d]!);
-        const scores = Array.from({ length: seen - read + t + 1 }, (_, s) => {
+        const scores = Array.from({ length: past + t + 1 }, (_, s) => {
           const key = ((b * context + s) * heads + h) * width;
           return query.reduce((sum, q, d) => sum + q * keys[key + d]!, 0) / Math.sqrt(width);
         });
