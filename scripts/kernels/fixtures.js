@@ -8,12 +8,11 @@
  * Six modules take ten seconds, so nothing is built while the sources are the ones of the last time.
  */
 
-import { createHash } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUILD, ROOT } from '../setup/paths.js';
-import { buildModule, layout, writeProduct } from './module.js';
+import { BUILD } from '../setup/paths.js';
+import { hashOf, isUpToDate, writeStamp } from '../setup/stamp.js';
+import { buildModule, layout } from './module.js';
 import { writeModule } from './store.js';
 
 /** @typedef {import('./module.js').ModuleSpecification} ModuleSpecification */
@@ -35,37 +34,32 @@ function fixture(name, feature) {
   return { crate: 'entmax-fixtures', name, feature, level: 'simd128', base: layout.families.fixtures };
 }
 
-/** Builds all fixtures unless they are up to date, and says whether it did. */
+const STAMP = join(FIXTURES_FOLDER, 'fixtures.stamp');
+const INPUTS = [
+  ...['Cargo.toml', 'Cargo.lock', 'crates/entmax-fixtures', 'crates/entmax-wasm/src/no_allocator.rs'],
+  ...[
+    'crates/memory-layout.json',
+    'scripts/kernels/module.js',
+    'scripts/kernels/store.js',
+    'scripts/kernels/fixtures.js',
+  ],
+  ...['scripts/setup/versions.js', 'node_modules/binaryen/package.json'],
+];
+
+/** True when the fixtures are those of the present sources. */
+export async function fixturesAreBuilt() {
+  const products = FIXTURES.map(({ name }) => join(FIXTURES_FOLDER, `${name}.wasm`));
+  return isUpToDate(STAMP, await hashOf(INPUTS), products);
+}
+
+/** Builds all fixtures unless they are up to date. */
 export async function buildFixtures() {
-  const stamp = join(FIXTURES_FOLDER, 'sources.sha256');
-  const hash = await hashOfSources();
-  if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return false;
+  if (await fixturesAreBuilt()) return;
   for (const specification of FIXTURES) {
-    const built = await buildModule({ ...specification, name: `fixture.${specification.name}` });
-    await writeModule(FIXTURES_FOLDER, specification.name, built);
+    const product = await buildModule({ ...specification, name: `fixture.${specification.name}` });
+    await writeModule(FIXTURES_FOLDER, specification.name, product);
   }
-  await writeProduct(stamp, hash);
-  return true;
+  await writeStamp(STAMP, await hashOf(INPUTS));
 }
 
-async function hashOfSources() {
-  const files = await readdir(join(ROOT, 'crates/entmax-fixtures'), { recursive: true, withFileTypes: true });
-  const sources = [
-    ...files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name)),
-    ...['crates/entmax-wasm/src/no_allocator.rs', 'crates/memory-layout.json', 'Cargo.toml', 'Cargo.lock'].map(inRoot),
-    ...['scripts/kernels/module.js', 'scripts/kernels/fixtures.js', 'scripts/setup/versions.js'].map(inRoot),
-    inRoot('node_modules/binaryen/package.json'),
-  ].sort();
-  const hash = createHash('sha256');
-  for (const source of sources) hash.update(source.slice(ROOT.length)).update(await readFile(source));
-  return hash.digest('hex');
-}
-
-/** @param {string} path */
-function inRoot(path) {
-  return join(ROOT, path);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log((await buildFixtures()) ? 'fixtures: built' : 'fixtures: up to date');
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildFixtures();

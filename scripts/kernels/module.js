@@ -49,7 +49,8 @@ export async function buildModule({ crate, name, feature, level, base }) {
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   const rustFlags = [
-    '-C', `target-feature=${LEVELS[level]}`,
+    '-C',
+    `target-feature=${LEVELS[level]}`,
     ...[
       '--import-memory',
       `--max-memory=${layout.maximumBytes}`,
@@ -66,8 +67,21 @@ export async function buildModule({ crate, name, feature, level, base }) {
     CARGO_ENCODED_RUSTFLAGS: rustFlags.join('\x1f'),
     CARGO_TARGET_DIR: join(ROOT, 'target', 'wasm', level),
   };
-  const args = ['build', join(ROOT, 'crates', crate), '--target', 'web', '--release', '--no-opt', '--no-pack', '--mode', 'no-install'];
-  await run('wasm-pack', [...args, '--out-dir', scratch, '--out-name', 'module', '--', '--features', feature], { cwd: ROOT, env });
+  const args = [
+    'build',
+    join(ROOT, 'crates', crate),
+    '--target',
+    'web',
+    '--release',
+    '--no-opt',
+    '--no-pack',
+    '--mode',
+    'no-install',
+  ];
+  await run('wasm-pack', [...args, '--out-dir', scratch, '--out-name', 'module', '--', '--features', feature], {
+    cwd: ROOT,
+    env,
+  });
   const named = new Uint8Array(await readFile(join(scratch, 'module_bg.wasm')));
   return {
     named,

@@ -15,7 +15,11 @@ export class CommandError extends Error {}
  */
 export function run(command, args, { cwd, env, show = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'] });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+    });
     let output = '';
     let everything = '';
     child.stdout?.on('data', (chunk) => {
@@ -27,7 +31,9 @@ export function run(command, args, { cwd, env, show = false } = {}) {
     child.on('close', (code, signal) => {
       if (code === 0) return resolve(output);
       const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
-      reject(new CommandError(`${[command, ...args].join(' ')} ${how}\n${everything.split('\n').slice(-60).join('\n')}`));
+      reject(
+        new CommandError(`${[command, ...args].join(' ')} ${how}\n${everything.split('\n').slice(-60).join('\n')}`),
+      );
     });
   });
 }

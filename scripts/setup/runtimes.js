@@ -48,7 +48,10 @@ export async function installRuntimes() {
  * @returns {RuntimePaths}
  */
 function executables(folder) {
-  const entries = Object.entries(EXECUTABLES).map(([name, [alias, file]]) => [name, join(folder, 'node_modules', alias, file)]);
+  const entries = Object.entries(EXECUTABLES).map(([name, [alias, file]]) => [
+    name,
+    join(folder, 'node_modules', alias, file),
+  ]);
   return Object.fromEntries(entries);
 }
 
@@ -59,7 +62,9 @@ async function install(folder) {
   const unfinished = await mkdtemp(join(CACHE, 'installing-runtimes-'));
   try {
     for (const file of PIN_FILES) await copyFile(join(PINS, file), join(unfinished, file));
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier'], { cwd: unfinished });
+    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier'], {
+      cwd: unfinished,
+    });
     await checkVersions(executables(unfinished));
     await rename(unfinished, folder);
   } catch (error) {

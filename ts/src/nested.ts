@@ -11,7 +11,12 @@ export function flatten(op: string, nested: readonly unknown[]): { values: F64; 
   let at = 0;
   const visit = (level: readonly unknown[], depth: number): void => {
     if (level.length !== shape[depth]) {
-      throw new EntmaxError('ENTMAX_SHAPE', op, `${shape[depth]} entries at depth ${depth} everywhere`, `${level.length}`);
+      throw new EntmaxError(
+        'ENTMAX_SHAPE',
+        op,
+        `${shape[depth]} entries at depth ${depth} everywhere`,
+        `${level.length}`,
+      );
     }
     for (const entry of level) {
       const deeper = depth + 1 < shape.length;

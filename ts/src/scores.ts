@@ -59,7 +59,12 @@ export function readScores(op: string, x: unknown, shape: unknown): ReadScores {
   }
   if (ArrayBuffer.isView(x)) {
     const { data, dtype } = floatArray(op, x);
-    return { form: 'array', dtype, shape: shape === undefined ? [data.length] : checkShape(op, shape, data.length), data };
+    return {
+      form: 'array',
+      dtype,
+      shape: shape === undefined ? [data.length] : checkShape(op, shape, data.length),
+      data,
+    };
   }
   if (typeof x === 'object' && x !== null && 'data' in x && ('shape' in x || 'dims' in x)) {
     refuseShape(op, shape, 'a shaped block');

@@ -27,7 +27,8 @@ export function checkShape(op: string, shape: unknown, size: number): number[] {
   if (lengths.length === 0) throw new EntmaxError('ENTMAX_SHAPE', op, 'at least one axis', 'shape []');
   const free = lengths.indexOf(-1);
   if (free >= 0) {
-    if (lengths.includes(-1, free + 1)) throw new EntmaxError('ENTMAX_SHAPE', op, 'at most one -1 in shape', show(shape));
+    if (lengths.includes(-1, free + 1))
+      throw new EntmaxError('ENTMAX_SHAPE', op, 'at most one -1 in shape', show(shape));
     lengths[free] = 1;
     const known = sizeOf(lengths);
     lengths[free] = known === 0 ? 0 : size / known;

@@ -6,7 +6,6 @@
  * a finalizer, which is a net and not a plan: use `using`, `dispose()` or `scope()`.
  */
 
-/// <reference lib="esnext.disposable" preserve="true" />
 import { EntmaxError, show, showShape } from './errors.ts';
 import { flatten, nest } from './nested.ts';
 import { memory, tensorCount } from './runtime/runtime.ts';
@@ -55,16 +54,13 @@ class Storage {
   }
 }
 
-const finalizer = new FinalizationRegistry<Storage>((storage) => {
+const finalizer = /*#__PURE__*/ new FinalizationRegistry<Storage>((storage) => {
   tensorCount.live--;
   storage.release();
 });
 
 /** Tensors made since each open `scope`, innermost last. */
 const scopes: Set<Tensor>[] = [];
-
-let make: <D extends DType>(storage: Storage, dtype: D, shape: Shape) => Tensor<D>;
-let storageOf: (tensor: Tensor, op: string) => Storage;
 
 /**
  * An array in linear memory: `dtype`, `shape`, row-major. Made by `tensor()` and `zeros()` and by every operator that
@@ -77,18 +73,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
   readonly shape: Shape;
   /** Number of elements. */
   readonly size: number;
-  #storage: Storage | undefined;
-
-  static {
-    make = (storage, dtype, shape) => new Tensor(storage, dtype, shape);
-    storageOf = (tensor, op) => {
-      if (tensor.#storage) return tensor.#storage;
-      throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live tensor', `a disposed one of shape ${showShape(tensor.shape)}`);
-    };
-  }
+  private storage: Storage | undefined;
 
   private constructor(storage: Storage, dtype: D, shape: Shape) {
-    this.#storage = storage;
+    this.storage = storage;
     this.dtype = dtype;
     this.shape = Object.freeze([...shape]);
     this.size = sizeOf(shape);
@@ -99,7 +87,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
 
   /** True after `dispose()`. */
   get disposed(): boolean {
-    return this.#storage === undefined;
+    return this.storage === undefined;
   }
 
   /** A copy of the elements as a typed array. */
@@ -107,7 +95,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
     // A plain slice of a view on shared memory would be shared too: copy into an array of its own.
     const view = this.view();
     const copy = new (view.constructor as new (length: number) => Arrays[D])(view.length);
-    (copy as Uint8Array).set(view as Uint8Array);
+    (copy as Uint8Array).set(view);
     return copy;
   }
 
@@ -145,16 +133,16 @@ export class Tensor<D extends DType = DType> implements Disposable {
     const storage = storageOf(this, 'Tensor.reshape');
     const lengths = checkShape('Tensor.reshape', shape, this.size);
     storage.hold();
-    return make(storage, this.dtype, lengths);
+    return new make(storage, this.dtype, lengths);
   }
 
   /** Gives the memory back, once no other tensor and no running call holds it. May be called again. */
   dispose(): void {
-    if (!this.#storage) return;
+    if (!this.storage) return;
     finalizer.unregister(this);
     tensorCount.live--;
-    this.#storage.release();
-    this.#storage = undefined;
+    this.storage.release();
+    this.storage = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -162,18 +150,28 @@ export class Tensor<D extends DType = DType> implements Disposable {
   }
 }
 
+/** The constructor is private to users of the package, not to this file. */
+const make = Tensor as unknown as new <D extends DType>(storage: Storage, dtype: D, shape: Shape) => Tensor<D>;
+
+function storageOf(source: Tensor, op: string): Storage {
+  const storage = source['storage'];
+  if (storage) return storage;
+  throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live tensor', `a disposed one of shape ${showShape(source.shape)}`);
+}
+
 /** The element type that `tensor` chooses for X. */
-export type DTypeOf<X> = X extends Tensor<infer D>
-  ? D
-  : X extends { readonly data: infer A }
-    ? DTypeOf<A>
-    : X extends Float64Array
-      ? 'float64'
-      : X extends Uint8Array
-        ? 'uint8'
-        : X extends Int32Array | Uint32Array | BigInt64Array
-          ? 'int32'
-          : 'float32';
+export type DTypeOf<X> =
+  X extends Tensor<infer D>
+    ? D
+    : X extends { readonly data: infer A }
+      ? DTypeOf<A>
+      : X extends Float64Array
+        ? 'float64'
+        : X extends Uint8Array
+          ? 'uint8'
+          : X extends Int32Array | Uint32Array | BigInt64Array
+            ? 'int32'
+            : 'float32';
 
 /**
  * Copies numbers into a new tensor. Plain (nested) numbers become float32, typed arrays keep their type, 64-bit and
@@ -192,7 +190,8 @@ export function tensor<X extends Scores | Ids>(data: X, shape?: Shape): Tensor<D
 /** A new tensor of zeros. Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_MEMORY. */
 export function zeros<D extends DType = 'float32'>(shape: Shape, dtype?: D): Tensor<D> {
   const type = dtype ?? ('float32' as D);
-  if (!(type in BYTES)) throw new EntmaxError('ENTMAX_DTYPE', 'zeros', `dtype among ${Object.keys(BYTES).join(', ')}`, show(type));
+  if (!(type in BYTES))
+    throw new EntmaxError('ENTMAX_DTYPE', 'zeros', `dtype among ${Object.keys(BYTES).join(', ')}`, show(type));
   const ok = Array.isArray(shape) && shape.every((length) => Number.isInteger(length) && length >= 0);
   if (!ok) throw new EntmaxError('ENTMAX_SHAPE', 'zeros', 'shape to be an array of non-negative integers', show(shape));
   const result = allocateTensor('zeros', type, checkShape('zeros', shape, sizeOf(shape)));
@@ -236,7 +235,7 @@ function keep(value: unknown, made: Set<Tensor>): void {
 
 /** A new tensor with undefined contents. */
 export function allocateTensor<D extends DType>(op: string, dtype: D, shape: Shape): Tensor<D> {
-  return make(new Storage(sizeOf(shape) * BYTES[dtype], op), dtype, shape);
+  return new make(new Storage(sizeOf(shape) * BYTES[dtype], op), dtype, shape);
 }
 
 /** Address of a tensor's first element. */
@@ -251,9 +250,10 @@ export function pin(source: Tensor, op: string): () => void {
   return () => storage.unpin();
 }
 
-/** Never hands a tensor's memory out again: a lost worker may still write to it. */
-export function abandon(source: Tensor): void {
-  storageOf(source, 'dispose').abandon();
+/** Returns what makes sure that a tensor's memory is never handed out again, because a lost worker may still write to it. */
+export function abandoning(source: Tensor, op: string): () => void {
+  const storage = storageOf(source, op);
+  return () => storage.abandon();
 }
 
 /** True while an asynchronous call uses the tensor. */
@@ -265,12 +265,16 @@ type Values = Float32Array | Float64Array | Int32Array | Uint8Array | Uint32Arra
 
 /** Any accepted source of numbers as flat values, with its shape and the element type it suggests. */
 function readNumbers(op: string, data: unknown): { values: Values; shape: number[]; dtype: DType } {
-  if (data instanceof Tensor) return { values: data.view(), shape: [...data.shape], dtype: data.dtype };
+  if (data instanceof Tensor) return { values: data.toTypedArray(), shape: [...data.shape], dtype: data.dtype };
   if (Array.isArray(data)) return { ...flatten(op, data), dtype: 'float32' };
   if (typeof data === 'object' && data !== null && 'data' in data) {
     const { data: values, dtype } = typedArray(op, data.data);
     const shape = 'shape' in data ? data.shape : 'dims' in data ? data.dims : [values.length];
-    return { values, shape: checkShape(op, Array.isArray(shape) ? shape : Array.from(shape as Iterable<number>), values.length), dtype };
+    return {
+      values,
+      shape: checkShape(op, Array.isArray(shape) ? shape : Array.from(shape as Iterable<number>), values.length),
+      dtype,
+    };
   }
   const { data: values, dtype } = typedArray(op, data);
   return { values, shape: [values.length], dtype };
@@ -280,7 +284,8 @@ function typedArray(op: string, data: unknown): { data: Exclude<Values, readonly
   if (data instanceof Float32Array) return { data, dtype: 'float32' };
   if (data instanceof Float64Array) return { data, dtype: 'float64' };
   if (data instanceof Uint8Array) return { data, dtype: 'uint8' };
-  if (data instanceof Int32Array || data instanceof Uint32Array || data instanceof BigInt64Array) return { data, dtype: 'int32' };
+  if (data instanceof Int32Array || data instanceof Uint32Array || data instanceof BigInt64Array)
+    return { data, dtype: 'int32' };
   const expected = 'Float32Array, Float64Array, Int32Array, Uint32Array, BigInt64Array, Uint8Array or numbers';
   throw new EntmaxError('ENTMAX_DTYPE', op, expected, show(data));
 }
@@ -288,7 +293,7 @@ function typedArray(op: string, data: unknown): { data: Exclude<Values, readonly
 /** Refuses integers that the element type cannot hold: they would wrap around silently. */
 function checkConversion(op: string, values: Values, dtype: DType): void {
   if (dtype !== 'int32' && dtype !== 'uint8') return;
-  const [low, high] = dtype === 'int32' ? [-(2 ** 31), 2 ** 31 - 1] : [0, 255];
+  const [low, high] = dtype === 'int32' ? [-0x80000000, 0x7fffffff] : [0, 255];
   for (const value of values) {
     const number = Number(value);
     if (!(number >= low && number <= high && Number.isInteger(number))) {
@@ -300,5 +305,5 @@ function checkConversion(op: string, values: Values, dtype: DType): void {
 function write(target: Tensor, values: Values): void {
   const view = target.view();
   if (values instanceof BigInt64Array) for (let i = 0; i < values.length; i++) view[i] = Number(values[i]);
-  else view.set(values as readonly number[]);
+  else view.set(values);
 }

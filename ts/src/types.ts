@@ -39,13 +39,7 @@ export type Ids =
 /** Which scores count: 1 or true = keep. Broadcasts to the scores' shape as in NumPy. */
 export type Mask = Exclude<Ids, Uint32Array> | readonly boolean[] | Nd<Uint8Array> | Tensor<'uint8'>;
 
-type Own<A> = 0 extends 1 & A
-  ? F32 | F64
-  : A extends Float32Array
-    ? F32
-    : A extends Float64Array
-      ? F64
-      : never;
+type Own<A> = 0 extends 1 & A ? F32 | F64 : A extends Float32Array ? F32 : A extends Float64Array ? F64 : never;
 
 /** The form in which a result for X comes back: what goes in comes out. */
 export type Like<X> = X extends number

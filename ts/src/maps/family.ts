@@ -5,5 +5,9 @@ import { KernelFamily } from '../runtime/family.ts';
 import { registerFamily } from '../runtime/runtime.ts';
 
 export const mapsFamily: KernelFamily = /*#__PURE__*/ registerFamily(
-  new KernelFamily('maps', simd128, async () => (await import('../../../build/kernels/maps.relaxed.hex.js')).default),
+  /*#__PURE__*/ new KernelFamily(
+    'maps',
+    simd128,
+    async () => (await import('../../../build/kernels/maps.relaxed.hex.js')).default,
+  ),
 );

@@ -44,11 +44,13 @@ export interface RowMap<P extends string = never, E = {}> {
 const kernels = { dense: 'entmax', support: 'entmax_support', workspace: 'entmax_workspace' };
 
 /** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
-const alphaRule: Omit<ParameterRule, 'value'> = {
+const alphaRule = (value: number, name?: string): ParameterRule => ({
+  name,
+  value,
   condition: 'alpha >= 1',
   accepts: (alpha) => alpha >= 1,
   toKernel: (alpha) => alpha - 1,
-};
+});
 
 /**
  * softmax(x)_i = exp(x_i - logsumexp(x)).
@@ -60,7 +62,7 @@ export const softmax: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'softmax',
   family: mapsFamily,
   kernels,
-  parameter: { ...alphaRule, value: 1 },
+  parameter: /*#__PURE__*/ alphaRule(1),
 }) as RowMap;
 
 /**
@@ -72,7 +74,7 @@ export const sparsemax: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'sparsemax',
   family: mapsFamily,
   kernels,
-  parameter: { ...alphaRule, value: 2 },
+  parameter: /*#__PURE__*/ alphaRule(2),
 }) as RowMap;
 
 /**
@@ -82,7 +84,7 @@ export const entmax15: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'entmax15',
   family: mapsFamily,
   kernels,
-  parameter: { ...alphaRule, value: 1.5 },
+  parameter: /*#__PURE__*/ alphaRule(1.5),
 }) as RowMap;
 
 /**
@@ -96,5 +98,5 @@ export const entmax: RowMap<'alpha'> = /*#__PURE__*/ defineRowMap({
   name: 'entmax',
   family: mapsFamily,
   kernels,
-  parameter: { ...alphaRule, name: 'alpha', value: 1.5 },
+  parameter: /*#__PURE__*/ alphaRule(1.5, 'alpha'),
 }) as RowMap<'alpha'>;

@@ -60,7 +60,7 @@ interface Integers {
 /** Integers or booleans in any accepted form. */
 function readIntegers(op: string, name: string, source: unknown): Integers {
   if (source instanceof Tensor && (source.dtype === 'int32' || source.dtype === 'uint8')) {
-    return { values: source.view(), shape: source.shape };
+    return { values: source.toTypedArray(), shape: source.shape };
   }
   if (isIntegerArray(source)) return { values: source, shape: undefined };
   if (typeof source === 'object' && source !== null && 'data' in source && ('shape' in source || 'dims' in source)) {
@@ -69,7 +69,12 @@ function readIntegers(op: string, name: string, source: unknown): Integers {
     if (isIntegerArray(data) && Array.isArray(shape) && sizeOf(shape) === data.length) return { values: data, shape };
   }
   const expected = `${name} as Uint8Array, Int32Array, BigInt64Array, an array, a shaped block or an integer Tensor`;
-  throw new EntmaxError('ENTMAX_DTYPE', op, expected, source instanceof Tensor ? `a Tensor of ${source.dtype}` : show(source));
+  throw new EntmaxError(
+    'ENTMAX_DTYPE',
+    op,
+    expected,
+    source instanceof Tensor ? `a Tensor of ${source.dtype}` : show(source),
+  );
 }
 
 function isIntegerArray(value: unknown): value is ArrayLike<unknown> {

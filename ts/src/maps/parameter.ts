@@ -13,7 +13,7 @@ import type { Shape } from '../types.ts';
 /** What a map says of its parameter. */
 export interface ParameterRule {
   /** Its name among the options; undefined when the map fixes the value. */
-  readonly name?: string;
+  readonly name: string | undefined;
   /** Value when the caller gives none. */
   readonly value: number;
   /** The condition in words, such as `alpha >= 1`. */
@@ -24,11 +24,23 @@ export interface ParameterRule {
 }
 
 /** One kernel value for all rows, or one for each. */
-export function readParameter(op: string, rule: ParameterRule, given: unknown, shape: Shape, layout: RowLayout): Float64Array {
-  const values = rule.name === undefined || given === undefined ? [rule.value] : perRow(op, rule.name, given, shape, layout);
+export function readParameter(
+  op: string,
+  rule: ParameterRule,
+  given: unknown,
+  shape: Shape,
+  layout: RowLayout,
+): Float64Array {
+  const values =
+    rule.name === undefined || given === undefined ? [rule.value] : perRow(op, rule.name, given, shape, layout);
   return Float64Array.from(values, (value, row) => {
     if (rule.accepts(value)) return rule.toKernel(value);
-    throw new EntmaxError('ENTMAX_OPTION', op, rule.condition, values.length === 1 ? show(value) : `${show(value)} in row ${row}`);
+    throw new EntmaxError(
+      'ENTMAX_OPTION',
+      op,
+      rule.condition,
+      values.length === 1 ? show(value) : `${show(value)} in row ${row}`,
+    );
   });
 }
 
@@ -37,7 +49,12 @@ function perRow(op: string, name: string, given: unknown, shape: Shape, layout: 
   const { values, shape: own } = readValues(op, name, given);
   if (own === undefined) {
     if (values.length === layout.rows) return values;
-    throw new EntmaxError('ENTMAX_SHAPE', op, `${name} with one value for each of ${layout.rows} rows`, `${values.length} values`);
+    throw new EntmaxError(
+      'ENTMAX_SHAPE',
+      op,
+      `${name} with one value for each of ${layout.rows} rows`,
+      `${values.length} values`,
+    );
   }
   const target = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
   if (own.length !== shape.length || !broadcasts(own, target)) {
@@ -66,5 +83,10 @@ function readValues(op: string, name: string, given: unknown): { values: ArrayLi
     const isFloat = data instanceof Float32Array || data instanceof Float64Array;
     if (isFloat && Array.isArray(shape)) return { values: data, shape };
   }
-  throw new EntmaxError('ENTMAX_DTYPE', op, `${name} as a number, an array of numbers, a shaped block or a Tensor`, show(given));
+  throw new EntmaxError(
+    'ENTMAX_DTYPE',
+    op,
+    `${name} as a number, an array of numbers, a shaped block or a Tensor`,
+    show(given),
+  );
 }

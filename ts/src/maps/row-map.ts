@@ -19,7 +19,7 @@ import { elementBytes, inFormOf, newArray, readOut, readScores } from '../scores
 import type { Destination, ReadScores } from '../scores.ts';
 import { rowLayout, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { abandon, addressOf, allocateTensor, isBusy, pin } from '../tensor.ts';
+import { abandoning, addressOf, allocateTensor, isBusy, pin } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
@@ -67,8 +67,10 @@ export function defineRowMap(descriptor: RowMapDescriptor): unknown {
   const { name } = descriptor;
   const op = { dense: name, support: `${name}.support`, async: `${name}.async`, asyncSupport: `${name}.async.support` };
 
-  const dense = (x: unknown, options?: unknown): unknown => runPlan(densePlan(prepare(op.dense, descriptor, x, options, ['out'])));
-  const support = (x: unknown, options?: unknown): unknown => runPlan(supportPlan(prepare(op.support, descriptor, x, options, [])));
+  const dense = (x: unknown, options?: unknown): unknown =>
+    runPlan(densePlan(prepare(op.dense, descriptor, x, options, ['out'])));
+  const support = (x: unknown, options?: unknown): unknown =>
+    runPlan(supportPlan(prepare(op.support, descriptor, x, options, [])));
   const asyncDense = async (x: unknown, options?: unknown): Promise<unknown> => {
     const [call, run] = prepareAsync(op.async, descriptor, x, options, ['out']);
     return pinned(call, () => runPlanAsync(densePlan(call), call.layout.rows, run));
@@ -81,7 +83,13 @@ export function defineRowMap(descriptor: RowMapDescriptor): unknown {
 }
 
 /** Reads and checks everything; nothing has been written when it throws. */
-function prepare(op: string, descriptor: RowMapDescriptor, x: unknown, options: unknown, more: readonly string[]): RowCall {
+function prepare(
+  op: string,
+  descriptor: RowMapDescriptor,
+  x: unknown,
+  options: unknown,
+  more: readonly string[],
+): RowCall {
   const { parameter } = descriptor;
   const own = parameter.name === undefined ? [] : [parameter.name];
   const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more]);
@@ -145,13 +153,21 @@ function* densePlan(call: RowCall): Plan<unknown> {
   const scratch = new Scratch(op);
   const created = scores.form === 'tensor' && !call.out ? allocateTensor(op, scores.dtype, scores.shape) : undefined;
   const tensorOut = created ?? (call.out && 'tensor' in call.out ? call.out.tensor : undefined);
-  const data = call.out && 'data' in call.out ? call.out.data : tensorOut ? undefined : newArray(scores.dtype, sizeOf(scores.shape));
+  const data =
+    call.out && 'data' in call.out
+      ? call.out.data
+      : tensorOut
+        ? undefined
+        : newArray(scores.dtype, sizeOf(scores.shape));
   const target: DenseTarget = tensorOut ? { address: addressOf(tensorOut, op) } : data ? { data } : {};
+  // A `scope` around an asynchronous call may dispose the new tensor while workers still write to it.
+  const unpin = created && pin(created, op);
+  const setAside = tensorOut && abandoning(tensorOut, op);
   let failure: unknown;
   try {
     const parameter = scratch.copyOfNumbers(call.parameter);
     for (const staged of layout.rows * layout.n === 0 ? [] : stage(call, target, scratch)) {
-      yield rowJob(call, 'dense', staged, [staged.out], parameter, () => tensorOut && abandon(tensorOut));
+      yield rowJob(call, 'dense', staged, [staged.out], parameter, setAside);
       staged.finish();
     }
   } catch (error) {
@@ -159,6 +175,7 @@ function* densePlan(call: RowCall): Plan<unknown> {
     created?.dispose();
     throw error;
   } finally {
+    unpin?.();
     scratch.release(failure);
   }
   if (call.out) return 'tensor' in call.out ? call.out.tensor : call.out.original;
@@ -178,7 +195,7 @@ function* supportPlan(call: RowCall): Plan<Support<Float32Array | Float64Array>>
     readFloats(scores.dtype, thresholds, layout.rows).fill(Infinity);
     for (const staged of layout.rows * layout.n === 0 ? [] : stage(call, {}, scratch)) {
       const results = [sizes + 4 * staged.firstRow, thresholds + elementBytes(scores.dtype) * staged.firstRow];
-      yield rowJob(call, 'support', staged, results, parameter, () => undefined);
+      yield rowJob(call, 'support', staged, results, parameter);
     }
     const result = { sizes: new Int32Array(layout.rows), thresholds: newArray(scores.dtype, layout.rows) };
     result.sizes.set(memory().i32(sizes, layout.rows));
@@ -192,7 +209,11 @@ function* supportPlan(call: RowCall): Plan<Support<Float32Array | Float64Array>>
   }
 }
 
-function stage({ op, scores, layout, mask, large }: RowCall, target: DenseTarget, scratch: Scratch): Generator<StagedRows> {
+function stage(
+  { op, scores, layout, mask, large }: RowCall,
+  target: DenseTarget,
+  scratch: Scratch,
+): Generator<StagedRows> {
   return stagedRows(op, scores, layout, mask, target, scratch, large);
 }
 
@@ -208,12 +229,13 @@ function rowJob(
   staged: StagedRows,
   results: readonly number[],
   parameter: number,
-  setAside: () => unknown,
+  setResultAside?: () => void,
 ): Job {
   const { op, descriptor, scores, layout, emptyRow, temperature } = call;
   const { family, kernels } = descriptor;
   const suffix = scores.dtype === 'float32' ? 'f32' : 'f64';
   const perRow = call.parameter.length > 1;
+  const setScoresAside = scores.form === 'tensor' ? abandoning(scores.tensor, op) : undefined;
   const parameterAddress = parameter + (perRow ? 8 * staged.firstRow : 0);
   return {
     op,
@@ -236,8 +258,8 @@ function rowJob(
     workspaceBytes: family.kernel(memory(), `${kernels.workspace}_${suffix}`)(layout.n, staged.inner),
     repeatable: !results.includes(staged.x),
     setAside: () => {
-      if (scores.form === 'tensor') abandon(scores.tensor);
-      setAside();
+      setScoresAside?.();
+      setResultAside?.();
     },
   };
 }
@@ -252,6 +274,7 @@ function refuseEmptyRows({ op, scores, layout, mask }: RowCall): void {
     const end = start + n * inner;
     let at = start;
     while (at < end && (data[at] === -Infinity || mask?.[at] === 0)) at += inner;
-    if (at >= end) throw new EntmaxError('ENTMAX_EMPTY_ROW', op, 'a score that counts in every row', `none in row ${row}`);
+    if (at >= end)
+      throw new EntmaxError('ENTMAX_EMPTY_ROW', op, 'a score that counts in every row', `none in row ${row}`);
   }
 }

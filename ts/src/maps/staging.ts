@@ -70,7 +70,10 @@ export function* stagedRows(
   const bytes = elementBytes(dtype);
   const budget = Math.max(n, Math.floor((large ? LARGE_STAGE_BYTES : STAGE_BYTES) / bytes));
   const slab = n * inner;
-  const capacity = Math.min(rows * n, slab <= budget ? Math.floor(budget / slab) * slab : Math.max(1, Math.floor(budget / n)) * n);
+  const capacity = Math.min(
+    rows * n,
+    slab <= budget ? Math.floor(budget / slab) * slab : Math.max(1, Math.floor(budget / n)) * n,
+  );
   const x = scratch.allocate(capacity * bytes);
   const out = target.data ? scratch.allocate(capacity * bytes) : 0;
   const maskStage = mask ? scratch.allocate(capacity) : 0;
@@ -80,7 +83,10 @@ export function* stagedRows(
     for (let first = 0; first < outer; first += step) {
       const [start, end] = [first * slab, Math.min(first + step, outer) * slab];
       readFloats(dtype, x, end - start).set(data.subarray(start, end));
-      if (mask) memory().u8(maskStage, end - start).set(mask.subarray(start, end));
+      if (mask)
+        memory()
+          .u8(maskStage, end - start)
+          .set(mask.subarray(start, end));
       yield {
         firstRow: first * inner,
         rows: (end - start) / n,

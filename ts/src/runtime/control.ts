@@ -52,6 +52,23 @@ export const MAXIMUM_ARGUMENTS = 24;
 export const ARGUMENTS_OFFSET = 4 * (SLOTS + SLOT_WORDS * MAXIMUM_WORKERS);
 export const CONTROL_BYTES = ARGUMENTS_OFFSET + 8 * MAXIMUM_ARGUMENTS;
 
+/** The control block's words and the arguments of its job. */
+export interface ControlBlock {
+  readonly words: Int32Array;
+  readonly arguments: Float64Array;
+}
+
+/**
+ * Views of the control block, kept for as long as it lives: shared memory leaves old views valid when it grows, and the
+ * block never moves.
+ */
+export function controlBlock(memory: WebAssembly.Memory, address: number): ControlBlock {
+  return {
+    words: new Int32Array(memory.buffer, address, ARGUMENTS_OFFSET / 4),
+    arguments: new Float64Array(memory.buffer, address + ARGUMENTS_OFFSET, MAXIMUM_ARGUMENTS),
+  };
+}
+
 /** First word of a worker's slot; workers are numbered from 1, the caller is thread 0. */
 export function slot(worker: number): number {
   return SLOTS + SLOT_WORDS * (worker - 1);
@@ -71,7 +88,14 @@ export function kernelNames(module: WebAssembly.Module): string[] {
 
 /** What the caller posts to a worker. */
 export type Letter =
-  | { type: 'start'; worker: number; control: number; stackTop: number; memory: WebAssembly.Memory; spinMilliseconds: number }
+  | {
+      type: 'start';
+      worker: number;
+      control: number;
+      stackTop: number;
+      memory: WebAssembly.Memory;
+      spinMilliseconds: number;
+    }
   | { type: 'module'; family: number; module: WebAssembly.Module }
   | { type: 'stop' };
 

@@ -20,50 +20,77 @@ const STOP_MILLISECONDS = 2_000;
 /** A worker from its start to its end; both promises settle, whatever happens. */
 class Member {
   readonly number: number;
-  readonly thread: Thread;
   readonly stackAddress: number;
-  alive = true;
   /** Settles when the worker serves, or has failed to start. */
   readonly up: Promise<void>;
   /** Settles when the worker has said goodbye, or has ended without. */
   readonly gone: Promise<void>;
-  #failure: string | undefined;
+  /** True once the worker cannot run any more; one that is merely slow to start may still come. */
+  ended = false;
+  failure: string | undefined;
+  readonly #thread: Thread | undefined;
 
-  constructor(number: number, stackAddress: number, modules: number, url: string | URL | undefined, onDone: () => void) {
+  constructor(
+    number: number,
+    stackAddress: number,
+    modules: number,
+    url: string | URL | undefined,
+    onDone: () => void,
+  ) {
     this.number = number;
     this.stackAddress = stackAddress;
     let settleUp!: () => void;
     let settleGone!: () => void;
     this.up = new Promise((resolve) => (settleUp = resolve));
     this.gone = new Promise((resolve) => (settleGone = resolve));
-    const timer = setTimeout(() => end(`it was not up after ${START_MILLISECONDS / 1000} s`), START_MILLISECONDS);
     let awaited = modules;
+    const fail = (why: string): void => {
+      this.failure ??= `worker ${number} ${awaited > 0 ? 'did not start' : 'ended'}: ${why || 'the host does not say why'}`;
+    };
     const isUp = (): void => {
       clearTimeout(timer);
-      this.thread.unref();
+      this.#thread?.unref();
       settleUp();
     };
+    const timer = setTimeout(() => {
+      fail(`it was not up after ${START_MILLISECONDS / 1000} s`);
+      isUp();
+    }, START_MILLISECONDS);
     const end = (why: string): void => {
-      if (this.alive && awaited > 0) this.#failure = `worker ${number} did not start: ${why || 'the host does not say why'}`;
-      this.alive = false;
+      if (!this.ended) fail(why);
+      this.ended = true;
       isUp();
       settleGone();
       onDone();
     };
-    this.thread = startThread(workerSource, url, {
-      onEnd: end,
-      onReport: (report: Report) => {
-        if (report.type === 'done') onDone();
-        else if (report.type === 'failed') end(report.message);
-        else if (report.type === 'stopped') settleGone();
-        else if (--awaited === 0) isUp();
-      },
-    });
-    if (awaited === 0) isUp();
+    const onReport = (report: Report): void => {
+      if (report.type === 'done') onDone();
+      else if (report.type === 'failed') end(report.message);
+      else if (report.type === 'stopped') settleGone();
+      else if (--awaited === 0) {
+        this.failure = undefined; // It may have been late.
+        isUp();
+      }
+    };
+    try {
+      this.#thread = startThread(workerSource, url, { onEnd: end, onReport });
+    } catch (error) {
+      end(String(error)); // A host that forbids workers, or a URL that is none.
+    }
   }
 
-  get failure(): string | undefined {
-    return this.#failure;
+  /** True while the worker serves or is about to. */
+  get alive(): boolean {
+    return !this.ended && this.failure === undefined;
+  }
+
+  post(letter: Letter): void {
+    this.#thread?.post(letter);
+  }
+
+  terminate(): void {
+    this.ended = true;
+    this.#thread?.terminate();
   }
 }
 
@@ -86,11 +113,10 @@ export class Crew {
     this.#memory = memory;
     this.#gate = gate;
     const letters = Array.from(families, (family) => moduleLetter(family, memory));
-    for (let number = 1; number <= count; number++) {
-      const stack = memory.allocate(WORKER_STACK_BYTES, 'init');
-      const member = new Member(number, stack, letters.length, workerUrl, onDone);
+    for (const [index, stack] of allocateStacks(memory, count).entries()) {
+      const member = new Member(index + 1, stack, letters.length, workerUrl, onDone);
       this.#members.push(member);
-      const start = { worker: number, control: gate.address, stackTop: stack + WORKER_STACK_BYTES };
+      const start = { worker: member.number, control: gate.address, stackTop: stack + WORKER_STACK_BYTES };
       this.#post(member, { type: 'start', ...start, memory: memory.wasm, spinMilliseconds: SPIN_MILLISECONDS });
       for (const letter of letters) this.#post(member, letter);
     }
@@ -111,11 +137,11 @@ export class Crew {
   }
 
   /** Workers that are inside the current job. */
-  get inside(): { number: number; alive: boolean }[] {
+  get inside(): { number: number; ended: boolean }[] {
     return this.#members.filter(({ number }) => this.#gate.holds(number));
   }
 
-  /** Why a worker did not start, if one did not. */
+  /** Why a worker did not start or has ended, if one has. */
   get failure(): string | undefined {
     return this.#members.find(({ failure }) => failure !== undefined)?.failure;
   }
@@ -129,7 +155,7 @@ export class Crew {
   /** Asks all workers to end, waits for their goodbye, and gives their stacks back. Resolves to true when all did. */
   async stop(): Promise<boolean> {
     await this.ready;
-    for (const member of this.#members) if (member.alive) this.#post(member, { type: 'stop' });
+    for (const member of this.#members) if (!member.ended) this.#post(member, { type: 'stop' });
     this.#gate.wake(this.size);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), STOP_MILLISECONDS)));
@@ -143,15 +169,24 @@ export class Crew {
 
   /** Ends all workers at once. What they could still write to must not be used again. */
   terminate(): void {
-    for (const member of this.#members) {
-      member.alive = false;
-      member.thread.terminate();
-    }
+    for (const member of this.#members) member.terminate();
   }
 
   #post(member: Member, letter: Letter): void {
     this.#gate.announceLetter(member.number);
-    member.thread.post(letter);
+    member.post(letter);
+  }
+}
+
+/** All stacks before the first thread: when memory does not suffice, nothing has been started. */
+function allocateStacks(memory: LinearMemory, count: number): number[] {
+  const stacks: number[] = [];
+  try {
+    while (stacks.length < count) stacks.push(memory.allocate(WORKER_STACK_BYTES, 'init'));
+    return stacks;
+  } catch (error) {
+    for (const stack of stacks) memory.free(stack);
+    throw error;
   }
 }
 

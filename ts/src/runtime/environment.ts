@@ -36,7 +36,9 @@ export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name]
 }
 
 /** True on a browser's main thread, which may neither block nor be kept busy. */
-export const isWindow: boolean = host.document !== undefined && builtin('node:worker_threads') === undefined;
+export function isWindow(): boolean {
+  return host.document !== undefined && builtin('node:worker_threads') === undefined;
+}
 
 /** True when this code already runs inside a worker of somebody's: then the machine is theirs to divide. */
 export function insideWorker(): boolean {

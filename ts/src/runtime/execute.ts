@@ -21,7 +21,7 @@ export interface Run {
 
 /** Runs the job to its end and returns its status. On a browser's main thread it never leaves that thread. */
 export function runJob(job: Job): number {
-  const pool = isWindow ? undefined : poolForJobs();
+  const pool = isWindow() ? undefined : poolForJobs();
   const here = onCaller(job);
   if (!pool || pool.busy || !pool.pays(job)) {
     return withWorkspace(job, 1, (workspace) => here({ first: 0, last: job.rows }, workspace));
@@ -35,7 +35,8 @@ export function runJobAsync(job: Job, signal?: AbortSignal, onProgress?: (rows: 
     signal?.throwIfAborted();
     const pool = poolForJobs();
     const here = onCaller(job);
-    if (!pool?.pays(job)) return withWorkspaceAsync(job, 1, (workspace) => inSlices(job, workspace, here, signal, onProgress));
+    if (!pool?.pays(job))
+      return withWorkspaceAsync(job, 1, (workspace) => inSlices(job, workspace, here, signal, onProgress));
     return withWorkspaceAsync(job, pool.size, (workspace) => pool.runAsync(job, workspace, here, signal, onProgress));
   });
   asynchronousJobs.last = result.catch(() => undefined);
@@ -68,7 +69,7 @@ async function inSlices(
 ): Promise<number> {
   const chunk = chunkRows(job, 1);
   let status = 0;
-  for (let first = 0; first < job.rows; ) {
+  for (let first = 0; first < job.rows;) {
     const sliceEnd = performance.now() + SLICE_MILLISECONDS;
     do {
       const last = Math.min(first + chunk, job.rows);

@@ -5,13 +5,13 @@
  * it before that: by the `relaxed` twin, or by bytes that the user hosts elsewhere.
  */
 
-import layout from '../../../crates/memory-layout.json';
+import { families } from '../../../crates/memory-layout.json';
 import { EntmaxError } from '../errors.ts';
 import { decodeHex, instantiate, withSharedMemory } from './load.ts';
 import type { Instance, Kernel } from './load.ts';
 import type { LinearMemory } from './memory.ts';
 
-export type FamilyName = keyof typeof layout.families;
+export type FamilyName = keyof typeof families;
 
 /** Where a family's code comes from: the file itself, or a module that somebody has compiled. */
 export type KernelSource = Uint8Array | WebAssembly.Module;
@@ -29,7 +29,7 @@ export class KernelFamily {
   /** `inlined` is the simd128 module as hexadecimal text, `loadRelaxed` fetches its twin, if it has one. */
   constructor(name: FamilyName, inlined: string, loadRelaxed?: () => Promise<string>) {
     this.name = name;
-    this.index = Object.keys(layout.families).indexOf(name);
+    this.index = Object.keys(families).indexOf(name);
     this.#inlined = inlined;
     this.#loadRelaxed = loadRelaxed;
   }
@@ -39,9 +39,17 @@ export class KernelFamily {
     return this.#module !== undefined;
   }
 
-  /** Replaces the code by what the user gave, before first use. */
-  replaceSource(source: KernelSource): void {
+  /** Replaces the code by what the user gave, before first use. Code that cannot run here throws and changes nothing. */
+  replaceSource(source: KernelSource, memory: LinearMemory): void {
+    const before = this.#source;
     this.#source = source;
+    try {
+      this.instance(memory);
+    } catch (error) {
+      this.#source = before;
+      this.#module = undefined;
+      throw error;
+    }
   }
 
   /** Replaces the code by the relaxed-SIMD twin, before first use. A family without a twin keeps its module. */

@@ -7,16 +7,15 @@
 
 import {
   ARGUMENT_COUNT,
-  ARGUMENTS_OFFSET,
   CHUNK_ROWS,
   CLOSED,
+  controlBlock,
   DONE_ROWS,
   GATE,
   INSIDE,
   KERNEL,
   kernelId,
   kernelNames,
-  MAXIMUM_ARGUMENTS,
   NEXT,
   NOTIFY,
   ROWS,
@@ -45,6 +44,8 @@ export interface RowRange {
 
 /** How long the caller spins for the last workers before it yields its core to them. */
 const SPIN_MILLISECONDS = 0.2;
+/** A step of that wait takes about 1 ms; what is much longer was a pause of the whole process. */
+const LONGEST_STEP_MILLISECONDS = 20;
 
 export class Gate {
   readonly #words: Int32Array;
@@ -56,9 +57,9 @@ export class Gate {
   /** `control` is the address of a zeroed control block in shared memory; it never moves. */
   constructor(memory: LinearMemory, control: number) {
     this.address = control;
-    const { buffer } = memory.wasm; // Shared memory: views stay valid when it grows, and the block is never freed early.
-    this.#words = new Int32Array(buffer, control, ARGUMENTS_OFFSET / 4);
-    this.#arguments = new Float64Array(buffer, control + ARGUMENTS_OFFSET, MAXIMUM_ARGUMENTS);
+    const block = controlBlock(memory.wasm, control);
+    this.#words = block.words;
+    this.#arguments = block.arguments;
     Atomics.store(this.#words, GATE, CLOSED);
   }
 
@@ -153,16 +154,21 @@ export class Gate {
     return last === 0 ? undefined : { first: Atomics.load(this.#words, slot(worker) + SLOT_TRAP_FIRST), last };
   }
 
-  /** Waits until no worker is inside, at most `milliseconds`. Spins first, then blocks where the host allows it. */
+  /**
+   * Waits until no worker is inside, at most `milliseconds`. Spins first, then blocks where the host allows it. A pause
+   * of this thread (a suspended process, a debugger) pauses the workers too, so it does not count as waiting.
+   */
   waitUntilEmpty(milliseconds: number): boolean {
     const words = this.#words;
-    let started = -1;
+    let waited = 0;
+    let before = -1;
     for (;;) {
       for (let spin = 0; spin < 128; spin++) if ((Atomics.load(words, GATE) & INSIDE) === 0) return true;
       const now = performance.now();
-      if (started < 0) started = now;
-      if (now - started > milliseconds) return false;
-      if (now - started > SPIN_MILLISECONDS && !isWindow) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
+      if (before >= 0) waited += Math.min(now - before, LONGEST_STEP_MILLISECONDS);
+      before = now;
+      if (waited > milliseconds) return false;
+      if (waited > SPIN_MILLISECONDS && !isWindow()) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
     }
   }
 }

@@ -41,7 +41,12 @@ export function jobNanoseconds(job: Job): number {
 
 /** A kernel that trapped is a defect of this package; the output may be half written, and the message says so. */
 export function kernelError(job: Job, cause: unknown): EntmaxError {
-  const error = new EntmaxError('ENTMAX_KERNEL', job.op, `the kernel ${job.kernel} to finish (out is undefined)`, String(cause));
+  const error = new EntmaxError(
+    'ENTMAX_KERNEL',
+    job.op,
+    `the kernel ${job.kernel} to finish (out is undefined)`,
+    String(cause),
+  );
   error.cause = cause;
   return error;
 }

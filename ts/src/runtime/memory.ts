@@ -97,7 +97,12 @@ export class LinearMemory {
     }
     const { used } = this.#allocator;
     const got = `${used} of ${this.maximum - HEAP_BASE} bytes in use`;
-    throw new EntmaxError('ENTMAX_MEMORY', op, `${requested} free bytes (dispose tensors, or init({ maxMemory }))`, got);
+    throw new EntmaxError(
+      'ENTMAX_MEMORY',
+      op,
+      `${requested} free bytes (dispose tensors, or init({ maxMemory }))`,
+      got,
+    );
   }
 
   #renewIfGrown(): void {

@@ -25,6 +25,8 @@ const COLD_JOB_NANOSECONDS = 150_000;
 const LOST_MILLISECONDS = 3000;
 /** How often an asynchronous job looks after its workers; a message tells the end sooner. */
 const TICK_MILLISECONDS = 10;
+/** A longer tick means that the process was suspended or the event loop busy, which says nothing about the workers. */
+const LONGEST_TICK_MILLISECONDS = 100;
 /** The longest that an asynchronous job keeps the event loop busy when it has to help. */
 export const SLICE_MILLISECONDS = 8;
 
@@ -45,9 +47,14 @@ export class Pool {
   constructor(memory: LinearMemory, threads: number, families: Iterable<KernelFamily>, workerUrl?: string | URL) {
     this.#memory = memory;
     this.#control = memory.allocate(CONTROL_BYTES, 'init');
-    memory.u8(this.#control, CONTROL_BYTES).fill(0);
-    this.#gate = new Gate(memory, this.#control);
-    this.#crew = new Crew(memory, this.#gate, threads - 1, families, workerUrl, () => this.#endOfTick?.());
+    try {
+      memory.u8(this.#control, CONTROL_BYTES).fill(0);
+      this.#gate = new Gate(memory, this.#control);
+      this.#crew = new Crew(memory, this.#gate, threads - 1, families, workerUrl, () => this.#endOfTick?.());
+    } catch (error) {
+      memory.free(this.#control);
+      throw error;
+    }
   }
 
   /** Settles when every worker serves or has failed to start. */
@@ -92,6 +99,7 @@ export class Pool {
 
   /** Ends the workers and gives their memory back; resolves when they have ended. */
   async stop(): Promise<void> {
+    if (this.#lost > 0) return; // Its workers were told to end, and what they could write to is set aside.
     const allGone = await this.#crew.stop();
     if (allGone) this.#memory.free(this.#control);
   }
@@ -108,7 +116,7 @@ export class Pool {
     const gate = this.#gate;
     const chunk = this.#open(job, workspace, false);
     let longest = 0;
-    let trapped: unknown;
+    let trapped: Error | undefined;
     try {
       let range: RowRange | undefined;
       while ((range = gate.claim(job.rows, chunk))) {
@@ -117,15 +125,16 @@ export class Pool {
         longest = Math.max(longest, performance.now() - started);
       }
     } catch (error) {
-      trapped = error;
+      trapped = error as Error;
       gate.claimAll(job.rows);
     }
     gate.close();
     const empty = gate.waitUntilEmpty(lostLimit(longest));
     this.#busy = false;
     if (!empty) throw this.#giveUp(job);
+    const trappedChunks = this.#takeTrappedChunks();
     if (trapped !== undefined) throw trapped;
-    this.#repeatTrappedChunks(job, workspace, here);
+    this.#repeat(trappedChunks, job, workspace, here);
     return gate.status;
   }
 
@@ -141,16 +150,20 @@ export class Pool {
     const chunk = this.#open(job, workspace, true);
     let longest = 0;
     let reported = 0;
-    let lastProgress = performance.now();
+    let before = performance.now();
+    let quiet = 0;
+    let trappedChunks: RowRange[];
     try {
       for (;;) {
         await this.#tickOrEnd(gate.sequence);
         if (signal?.aborted) gate.claimAll(job.rows);
         const done = gate.doneRows;
         const now = performance.now();
+        quiet += Math.min(now - before, LONGEST_TICK_MILLISECONDS);
+        before = now;
         if (done > reported) {
           reported = done;
-          lastProgress = now;
+          quiet = 0;
           onProgress?.(done);
         }
         if (gate.allClaimed(job.rows)) {
@@ -159,7 +172,7 @@ export class Pool {
         } else if (gate.inside === 0) {
           longest = Math.max(longest, this.#helpForASlice(job, chunk, workspace, here));
         }
-        if (this.#crew.inside.some(({ alive }) => !alive) || now - lastProgress > lostLimit(longest)) throw this.#giveUp(job);
+        if (this.#crew.inside.some(({ ended }) => ended) || quiet > lostLimit(longest)) throw this.#giveUp(job);
       }
     } catch (error) {
       gate.claimAll(job.rows);
@@ -168,9 +181,10 @@ export class Pool {
       throw error;
     } finally {
       this.#busy = false;
+      trappedChunks = this.#takeTrappedChunks();
     }
     signal?.throwIfAborted();
-    this.#repeatTrappedChunks(job, workspace, here);
+    this.#repeat(trappedChunks, job, workspace, here);
     onProgress?.(job.rows);
     return gate.status;
   }
@@ -205,10 +219,13 @@ export class Pool {
     return longest;
   }
 
-  #repeatTrappedChunks(job: Job, workspace: number, here: RunHere): void {
-    for (const number of this.#crew.numbers) {
-      const range = this.#gate.takeTrap(number);
-      if (!range) continue;
+  /** The chunks in which workers trapped. Taken after every job, however it ended: the next one has other rows. */
+  #takeTrappedChunks(): RowRange[] {
+    return this.#crew.numbers.flatMap((number) => this.#gate.takeTrap(number) ?? []);
+  }
+
+  #repeat(chunks: readonly RowRange[], job: Job, workspace: number, here: RunHere): void {
+    for (const range of chunks) {
       if (!job.repeatable) throw kernelError(job, 'a trap in a worker, and the output lies on the input');
       this.#gate.finish(here(range, workspace), range.last - range.first);
     }

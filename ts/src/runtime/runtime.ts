@@ -57,10 +57,10 @@ let simdLevel: Simd | undefined;
 let pool: Pool | undefined;
 let workerUrl: string | URL | undefined;
 let reason = 'init() was not called';
-let pending: Promise<unknown> = Promise.resolve();
+let pending: Promise<unknown> = /*#__PURE__*/ Promise.resolve();
 
 /** The end of the asynchronous jobs under way: they wait for each other, because one gate serves one job at a time. */
-export const asynchronousJobs: { last: Promise<unknown> } = { last: Promise.resolve() };
+export const asynchronousJobs: { last: Promise<unknown> } = { last: /*#__PURE__*/ Promise.resolve() };
 
 /** Counts live tensors; kept here so that `runtimeInfo` needs no import of the tensor module. */
 export const tensorCount = { live: 0 };
@@ -78,14 +78,28 @@ export function registerFamily(family: KernelFamily): KernelFamily {
   return family;
 }
 
-/** The pool, when there is one. After a loss, a smaller one takes its place. */
+/** The pool, when there is one. After a loss, a smaller one takes its place, if memory suffices. */
 export function poolForJobs(): Pool | undefined {
   if (pool && pool.lost > 0) {
-    const threads = Math.max(1, pool.size - pool.lost);
+    const threads = pool.size - pool.lost;
     reason = `${pool.lost} worker(s) were lost inside a chunk`;
-    pool = threads > 1 ? new Pool(memory(), threads, families.values(), workerUrl) : undefined;
+    pool = undefined;
+    try {
+      if (threads > 1) pool = new Pool(memory(), threads, families.values(), workerUrl);
+    } catch (error) {
+      reason += `, and a new pool failed: ${String(error)}`;
+    }
   }
   return pool;
+}
+
+/** Ends the pool after the jobs under way. A call of several jobs may begin another meanwhile: without the pool then. */
+async function stopPool(): Promise<void> {
+  await asynchronousJobs.last;
+  const stopping = pool;
+  pool = undefined;
+  await asynchronousJobs.last;
+  await stopping?.stop();
 }
 
 /**
@@ -103,23 +117,22 @@ export function init(options: InitOptions = {}): Promise<RuntimeInfo> {
 
 /** What runs now: SIMD level, threads, why not more, memory, live tensors. */
 export function runtimeInfo(): RuntimeInfo {
+  const running = poolForJobs();
   return {
     version,
     simd: simdLevel ?? 'simd128',
-    threads: pool?.threads ?? 1,
-    reason: pool?.failure ?? reason,
+    threads: running?.threads ?? 1,
+    reason: running?.failure ?? reason,
     memory: memory().statistics,
     liveTensors: tensorCount.live,
-    chunks: pool?.chunks ?? [0],
+    chunks: running?.chunks ?? [0],
   };
 }
 
 /** Ends the workers after the calls that are under way. Tensors stay alive; `init()` may start workers again. */
 export function shutdown(): Promise<void> {
   const result = pending.then(async () => {
-    await asynchronousJobs.last;
-    await pool?.stop();
-    pool = undefined;
+    await stopPool();
     reason = 'shutdown() was called';
   });
   pending = result.catch(() => undefined);
@@ -130,8 +143,8 @@ async function initialise(options: InitOptions): Promise<RuntimeInfo> {
   checkOptions(options);
   const { threads = 'auto', simd = 'auto', maxMemory, wasm = {} } = options;
   setMemory(maxMemory);
-  for (const [name, source] of Object.entries(wasm)) await setSource(name, source);
   await setSimd(simd);
+  for (const [name, source] of Object.entries(wasm)) await setSource(name, source);
   workerUrl = options.workerUrl;
   await setThreads(threads);
   return runtimeInfo();
@@ -141,7 +154,7 @@ const KNOWN_OPTIONS = ['threads', 'simd', 'maxMemory', 'wasm', 'workerUrl'];
 const LEVELS: readonly string[] = ['auto', 'simd128', 'relaxed-int', 'relaxed-fma'];
 
 function checkOptions(options: InitOptions): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || (options as unknown) === null) {
     throw new EntmaxError('ENTMAX_OPTION', 'init', 'an object of options', show(options));
   }
   for (const key of Object.keys(options)) {
@@ -154,7 +167,8 @@ function checkOptions(options: InitOptions): void {
     const expected = `threads to be 'auto' or an integer in [1, ${MAXIMUM_WORKERS + 1}]`;
     throw new EntmaxError('ENTMAX_OPTION', 'init', expected, show(threads));
   }
-  if (!LEVELS.includes(simd)) throw new EntmaxError('ENTMAX_OPTION', 'init', `simd among ${LEVELS.join(', ')}`, show(simd));
+  if (!LEVELS.includes(simd))
+    throw new EntmaxError('ENTMAX_OPTION', 'init', `simd among ${LEVELS.join(', ')}`, show(simd));
   if (maxMemory !== undefined && !(maxMemory >= SMALLEST_MEMORY)) {
     throw new EntmaxError('ENTMAX_OPTION', 'init', `maxMemory of at least ${SMALLEST_MEMORY} bytes`, show(maxMemory));
   }
@@ -178,7 +192,7 @@ async function setSource(name: string, source: object | string): Promise<void> {
     throw new EntmaxError('ENTMAX_OPTION', 'init', expected, show(name));
   }
   if (family.loaded) throw tooLate(`wasm for ${name} before its first use`);
-  family.replaceSource(await fetchKernel(name, source));
+  family.replaceSource(await fetchKernel(name, source), memory());
 }
 
 async function setSimd(wanted: Simd | 'auto'): Promise<void> {
@@ -199,11 +213,10 @@ async function setSimd(wanted: Simd | 'auto'): Promise<void> {
 
 async function setThreads(wanted: number | 'auto'): Promise<void> {
   const [threads, why] = chooseThreads(wanted);
+  const running = poolForJobs();
   reason = why;
-  if (threads === (pool?.size ?? 1) && !pool?.failure) return;
-  await asynchronousJobs.last;
-  await pool?.stop();
-  pool = undefined;
+  if (running ? running.size === threads && !running.failure : threads === 1) return;
+  await stopPool();
   if (threads === 1) return;
   pool = new Pool(memory(), threads, families.values(), workerUrl);
   await pool.ready;
@@ -224,7 +237,10 @@ function chooseThreads(wanted: number | 'auto'): [number, string] {
   }
   if (insideWorker()) return [1, "inside a worker, threads: 'auto' is 1; ask for more by number"];
   const available = Math.min(availableParallelism(), AUTO_LIMIT);
-  return [available, available === AUTO_LIMIT ? `threads: 'auto' stops at ${AUTO_LIMIT}` : `the machine offers ${available}`];
+  return [
+    available,
+    available === AUTO_LIMIT ? `threads: 'auto' stops at ${AUTO_LIMIT}` : `the machine offers ${available}`,
+  ];
 }
 
 /** More threads than this are only started when asked for by number. */

@@ -12,7 +12,12 @@ export async function fetchKernel(family: string, source: object | string): Prom
   const bytes = await readBytes(family, source);
   if (bytes.byteLength < 8 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) !== WASM_MAGIC) {
     const hint = bytes[0] === 0x3c ? ' (HTML: a development server may need optimizeDeps.exclude for entmax)' : '';
-    throw new EntmaxError('ENTMAX_INIT', 'init', `a WebAssembly file for ${family}`, `${bytes.byteLength} other bytes${hint}`);
+    throw new EntmaxError(
+      'ENTMAX_INIT',
+      'init',
+      `a WebAssembly file for ${family}`,
+      `${bytes.byteLength} other bytes${hint}`,
+    );
   }
   return bytes;
 }
@@ -28,11 +33,17 @@ async function readBytes(family: string, source: object | string): Promise<Uint8
   const files = builtin('node:fs');
   const url = source instanceof URL ? source : parseUrl(source);
   try {
-    if (files && (url === undefined || url.protocol === 'file:')) return new Uint8Array(files.readFileSync(url ?? String(source)));
+    if (files && (url === undefined || url.protocol === 'file:'))
+      return new Uint8Array(files.readFileSync(url ?? String(source)));
     return await bytesOf(family, await fetch(source));
   } catch (error) {
     if (error instanceof EntmaxError) throw error;
-    throw new EntmaxError('ENTMAX_INIT', 'init', `to read the kernels of ${family} from ${String(source)}`, String(error));
+    throw new EntmaxError(
+      'ENTMAX_INIT',
+      'init',
+      `to read the kernels of ${family} from ${String(source)}`,
+      String(error),
+    );
   }
 }
 
@@ -47,7 +58,12 @@ function parseUrl(text: string): URL | undefined {
 
 async function bytesOf(family: string, response: Response): Promise<Uint8Array> {
   if (!response.ok) {
-    throw new EntmaxError('ENTMAX_INIT', 'init', `the kernels of ${family}`, `HTTP status ${response.status} from ${response.url}`);
+    throw new EntmaxError(
+      'ENTMAX_INIT',
+      'init',
+      `the kernels of ${family}`,
+      `HTTP status ${response.status} from ${response.url}`,
+    );
   }
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -38,7 +38,7 @@ export function startThread(source: string, url: string | URL | undefined, event
   });
   worker.addEventListener('error', (event) => {
     event.preventDefault();
-    events.onEnd(event.message ?? '');
+    events.onEnd(event.message);
   });
   return {
     post: (letter) => worker.postMessage(letter),

@@ -10,16 +10,15 @@
 
 import {
   ARGUMENT_COUNT,
-  ARGUMENTS_OFFSET,
   CHUNK_ROWS,
   CLOSED,
+  controlBlock,
   DONE_ROWS,
   GATE,
   INSIDE,
   KERNEL,
   kernelId,
   kernelNames,
-  MAXIMUM_ARGUMENTS,
   NEXT,
   NOTIFY,
   ROWS,
@@ -36,7 +35,7 @@ import {
   WORKSPACE,
   WORKSPACE_BYTES,
 } from './control.ts';
-import type { Letter, Report } from './control.ts';
+import type { ControlBlock, Letter, Report } from './control.ts';
 import { instantiate } from './load.ts';
 import type { Instance, Kernel } from './load.ts';
 
@@ -47,10 +46,8 @@ interface Port {
 }
 
 /** The slot of the pool this worker fills; set by the letter `start`. */
-interface Assignment {
+interface Assignment extends ControlBlock {
   readonly worker: number;
-  readonly words: Int32Array;
-  readonly arguments: Float64Array;
   readonly stackTop: number;
   readonly memory: WebAssembly.Memory;
   readonly spinMilliseconds: number;
@@ -78,10 +75,7 @@ function receive(letter: Letter): void {
   }
   if (letter.type === 'start') {
     const { worker, control, stackTop, memory, spinMilliseconds } = letter;
-    // The control block never moves, and shared memory keeps old views valid when it grows.
-    const words = new Int32Array(memory.buffer, control, ARGUMENTS_OFFSET / 4);
-    const jobArguments = new Float64Array(memory.buffer, control + ARGUMENTS_OFFSET, MAXIMUM_ARGUMENTS);
-    assignment = { worker, words, arguments: jobArguments, stackTop, memory, spinMilliseconds };
+    assignment = { ...controlBlock(memory, control), worker, stackTop, memory, spinMilliseconds };
     return;
   }
   if (!assignment) throw new Error('a module came before the start');

@@ -1,0 +1,51 @@
+/**
+ * What goes into the published package: the library with its inlined kernels, the command, and the declarations.
+ *
+ * The library imports nothing. The command imports the library as its users do, and contains its own dependencies with
+ * their licences.
+ */
+
+import commonjs from '@rollup/plugin-commonjs';
+import json from '@rollup/plugin-json';
+import resolve from '@rollup/plugin-node-resolve';
+import dts from 'rollup-plugin-dts';
+import esbuild from 'rollup-plugin-esbuild';
+import license from 'rollup-plugin-license';
+
+const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' });
+
+export default [
+  {
+    input: 'ts/src/index.ts',
+    output: {
+      dir: 'dist',
+      format: 'es',
+      entryFileNames: 'index.js',
+      chunkFileNames: '[name].js',
+      generatedCode: 'es2015',
+    },
+    plugins: [json({ preferConst: true }), resolve({ extensions: ['.js', '.ts'] }), typescript()],
+  },
+  {
+    input: 'ts/src/cli/main.ts',
+    external: [/^node:/, 'entmax'],
+    output: { file: 'dist/cli.js', format: 'es', paths: { entmax: './index.js' }, generatedCode: 'es2015' },
+    plugins: [
+      json({ preferConst: true }),
+      resolve({ extensions: ['.js', '.ts'], exportConditions: ['node'] }),
+      commonjs(),
+      typescript(),
+      license({ thirdParty: { output: 'dist/cli.licenses.txt' } }),
+    ],
+  },
+  {
+    input: 'ts/src/index.ts',
+    output: {
+      file: 'dist/index.d.ts',
+      format: 'es',
+      // Tensors are disposable: users' own `lib` may be older than that.
+      banner: '/// <reference lib="esnext.disposable" preserve="true" />',
+    },
+    plugins: [dts({ tsconfig: 'tsconfig.json' })],
+  },
+];
