@@ -6,7 +6,9 @@
 
 import { join } from 'node:path';
 import { KERNELS } from '../setup/paths.js';
+import { checkFamilies, checkModule, refuse } from './check.js';
 import { buildModule, layout, LEVELS, writeProduct } from './module.js';
+import { writeModule } from './store.js';
 
 const FAMILIES = ['maps'];
 
@@ -16,13 +18,13 @@ for (const family of FAMILIES) {
     const name = `${family}.${level}`;
     const specification = { crate: 'entmax-wasm', name, feature: family, level, base: layout.families[family] };
     const product = await buildModule(specification);
+    refuse(checkModule(product, specification));
     built.push({ specification, product });
     const hex = Buffer.from(product.wasm).toString('hex');
-    await writeProduct(join(KERNELS, `${name}.wasm`), product.wasm);
-    await writeProduct(join(KERNELS, `${name}.named.wasm`), product.named);
-    await writeProduct(join(KERNELS, `${name}.map`), product.linkerMap);
+    await writeModule(KERNELS, name, product);
     await writeProduct(join(KERNELS, `${name}.hex.js`), `export default '${hex}';\n`);
     await writeProduct(join(KERNELS, `${name}.hex.d.ts`), 'declare const hex: string;\nexport default hex;\n');
     if (level === 'simd128') await writeProduct(join(KERNELS, `${family}.exports.d.ts`), product.declarations);
   }
 }
+refuse(checkFamilies(built));

@@ -4,9 +4,7 @@
  */
 
 import binaryen from 'binaryen';
-
-/** Exports that wasm-bindgen adds for JavaScript values; the published module has none of them. */
-const GLUE = ['__wbindgen_externrefs', '__wbindgen_start', '__abort_handler', '__instance_terminated'];
+import { GLUE_EXPORTS } from './module.js';
 
 /** Kinds of imports and exports, as the binary format numbers them (binaryen calls them external kinds). */
 const KINDS = ['function', 'table', 'memory', 'global', 'tag'];
@@ -36,7 +34,7 @@ export function readFacts(bytes, { withoutGlue = false } = {}) {
   const module = binaryen.readBinary(bytes);
   try {
     if (withoutGlue) {
-      for (const name of GLUE) if (module.getExport(name)) module.removeExport(name);
+      for (const name of GLUE_EXPORTS) if (module.getExport(name)) module.removeExport(name);
       module.runPasses(['remove-unused-module-elements']);
     }
     const exports = each(module.getNumExports(), (i) => binaryen.getExportInfo(module.getExportByIndex(i)));

@@ -11,7 +11,7 @@
  */
 
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import binaryen from 'binaryen';
 import { BUILD, ROOT, toolEnvironment } from '../setup/paths.js';
 import { run } from '../setup/process.js';
@@ -45,9 +45,11 @@ export const LEVELS = {
  */
 export async function buildModule({ crate, name, feature, level, base }) {
   const scratch = join(BUILD, 'wasm-pack', name);
-  const mapFile = join(scratch, 'linker.map');
+  // Beside cargo's own products: when nothing has changed, cargo does not link again and leaves the map as it was.
+  const mapFile = join(ROOT, 'target', 'wasm', level, `${name}.map`);
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
+  await mkdir(dirname(mapFile), { recursive: true });
   const rustFlags = [
     '-C',
     `target-feature=${LEVELS[level]}`,
@@ -92,7 +94,7 @@ export async function buildModule({ crate, name, feature, level, base }) {
 }
 
 /** Exports that wasm-bindgen adds for JavaScript values, which no kernel uses. */
-const GLUE_EXPORTS = ['__wbindgen_externrefs', '__wbindgen_start', '__abort_handler', '__instance_terminated'];
+export const GLUE_EXPORTS = ['__wbindgen_externrefs', '__wbindgen_start', '__abort_handler', '__instance_terminated'];
 
 /**
  * binaryen's -O3, without the glue that number-only exports never reach.
@@ -116,26 +118,10 @@ export function optimise(bytes) {
 }
 
 /**
- * The same module with a check of the stack limits at every stack movement: tests run it to show that no kernel
- * overruns the stack that a worker gives it.
- *
- * @param {Uint8Array} bytes
- */
-export function withStackCheck(bytes) {
-  const module = binaryen.readBinary(bytes);
-  try {
-    module.runPasses(['stack-check']);
-    return module.emitBinary();
-  } finally {
-    module.dispose();
-  }
-}
-
-/**
  * @param {string} file
  * @param {string | Uint8Array} content
  */
 export async function writeProduct(file, content) {
-  await mkdir(join(file, '..'), { recursive: true });
+  await mkdir(dirname(file), { recursive: true });
   await writeFile(file, content);
 }

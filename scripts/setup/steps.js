@@ -38,6 +38,21 @@ const toolchain = {
   },
 };
 
+/** cargo links the tools with the system's C compiler, which a bare Debian does not have. @type {Step} */
+const linker = {
+  name: 'C linker',
+  isDone: () => succeeds('cc', ['--version']),
+  async perform() {
+    const install = ['install', '-y', '--no-install-recommends', 'gcc', 'libc6-dev'];
+    if (process.getuid?.() !== 0 || !(await succeeds('apt-get', ['--version']))) {
+      throw new CommandError(`a C linker (cc) is missing. Install it with: sudo apt-get ${install.join(' ')}`);
+    }
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['update'], { env });
+    await run('apt-get', install, { env });
+  },
+};
+
 /** @type {Step} */
 const npmPackages = {
   name: 'npm packages',
@@ -118,6 +133,7 @@ const distributionHash = async () => hashOf(DISTRIBUTION_INPUTS, await kernelHas
 
 /** What building and running needs. @type {Step[]} */
 export const buildSteps = [
+  linker,
   toolchain,
   npmPackages,
   cargoTool('wasm-bindgen-cli', WASM_BINDGEN, WASM_BINDGEN_ROOT),
@@ -128,14 +144,14 @@ export const buildSteps = [
 
 /** What the tests need besides. @type {() => Promise<Step[]>} */
 export async function testSteps() {
-  const [{ buildFixtures }, { installRuntimes }, { findChromium }] = await Promise.all([
+  const [{ buildFixtures, fixturesAreBuilt }, { installRuntimes }, { findChromium }] = await Promise.all([
     import('../kernels/fixtures.js'),
     import('./runtimes.js'),
     import('./chromium.js'),
   ]);
   const always = async () => false;
   return [
-    { name: 'fixture kernels', isDone: always, perform: async () => void (await buildFixtures()) },
+    { name: 'fixture kernels', isDone: fixturesAreBuilt, perform: buildFixtures },
     { name: 'Node 20.16, newest Node, Deno, Bun', isDone: always, perform: async () => void (await installRuntimes()) },
     { name: 'Chromium', isDone: always, perform: async () => void (await findChromium()) },
   ];

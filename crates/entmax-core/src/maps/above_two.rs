@@ -47,18 +47,19 @@ pub struct Threshold {
     converged: bool,
 }
 
-/// Copies the scores above `bound` and returns how many there are.
+/// Copies the scores closer than `reach` to `max` and returns how many there are.
 ///
 /// # Safety
 /// `x` is readable for `n` scores, `candidates` writable for those above.
 #[inline(always)]
-pub unsafe fn copy_candidates<T: Score>(x: *const T, n: usize, bound: f64, candidates: *mut f64) -> usize {
+pub unsafe fn copy_candidates<T: Score>(x: *const T, n: usize, max: f64, reach: f64, candidates: *mut f64) -> usize {
     let mut len = 0;
     for j in 0..n {
         // SAFETY: by the caller; len <= j.
         unsafe {
             let score = (*x.add(j)).to_f64();
-            if score > bound {
+            // Not score > max - reach, which is max itself where the scores are huge.
+            if max - score < reach {
                 *candidates.add(len) = score;
                 len += 1;
             }

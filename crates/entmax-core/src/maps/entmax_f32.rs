@@ -3,8 +3,8 @@
 use super::above_two::AboveTwo;
 use super::powers_f32::{IntegerPower, Power, RealPower};
 use super::rows::{Outcome, RowKernel};
-use super::scan_f32::{lane_maxima, maxima_len, maximum};
-use super::threshold_f32::{self, behind_lists, lists, SHORT_ROW};
+use super::scan_f32::{count_above, maxima_len, Scores};
+use super::threshold_f32::{self, behind_lists, lists, spread, SHORT_ROW};
 use super::{above_two, softmax_f32};
 use crate::simd::F32Block;
 use core::marker::PhantomData;
@@ -13,13 +13,12 @@ use core::marker::PhantomData;
 pub struct EntmaxF32<V>(PhantomData<V>);
 
 /// The row after the first look.
-struct Seen {
-    x: *const f32,
+struct Seen<'a> {
+    row: &'a Scores,
     out: *mut f32,
-    n: usize,
     max: f32,
+    /// Null for a short row.
     maxima: *const f32,
-    maxima_len: usize,
     scratch: *mut u8,
 }
 
@@ -28,13 +27,13 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         threshold_f32::scratch(n)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn maximum(x: *const f32, n: usize) -> Option<f32> {
         // SAFETY: passed on.
-        unsafe { maximum::<V>(x, n) }
+        unsafe { Scores::new(x, n) }.maximum::<V>()
     }
 
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn solve(
         x: *const f32,
         out: *mut f32,
@@ -45,12 +44,13 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
     ) -> Outcome {
         // SAFETY: passed on.
         unsafe {
-            let sparse_and_long = exponent != 0.0 && n >= SHORT_ROW;
-            let (max, maxima, maxima_len) = if sparse_and_long {
-                let maxima: *mut f32 = behind_lists(n, scratch).cast();
-                (lane_maxima::<V>(x, n, maxima), maxima.cast_const(), maxima_len(n))
+            let row = &Scores::new(x, n);
+            let mut maxima: *mut f32 = core::ptr::null_mut();
+            let max = if exponent != 0.0 && n >= SHORT_ROW {
+                maxima = behind_lists(n, scratch).cast();
+                row.lane_maxima::<V>(maxima)
             } else {
-                (maximum::<V>(x, n), core::ptr::null(), 0)
+                row.maximum::<V>()
             };
             let max = match max {
                 None => return Outcome::NotANumber,
@@ -59,68 +59,71 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
                 Some(max) => max,
             };
             if exponent == 0.0 {
-                softmax_f32::softmax::<V>(x, out, n, max);
+                softmax_f32::softmax::<V>(row, out, max);
                 return Outcome::Solved { cutoff: f64::NEG_INFINITY, converged: true };
             }
-            let row = Seen { x, out, n, max, maxima, maxima_len, scratch };
+            let seen = Seen { row, out, max, maxima, scratch };
             if exponent == 1.0 {
-                row.solve::<V, _>(IntegerPower::<1>)
+                seen.solve::<V, _>(IntegerPower::<1>)
             } else if exponent == 0.5 {
-                row.solve::<V, _>(IntegerPower::<2>)
+                seen.solve::<V, _>(IntegerPower::<2>)
             } else if (exponent - 1.0 / 3.0).abs() < 1e-15 {
                 // 4/3 - 1 is not 1/3 in f64; the difference is far below f32.
-                row.solve::<V, _>(IntegerPower::<3>)
+                seen.solve::<V, _>(IntegerPower::<3>)
             } else if exponent == 0.25 {
-                row.solve::<V, _>(IntegerPower::<4>)
+                seen.solve::<V, _>(IntegerPower::<4>)
             } else if exponent < 1.0 {
-                row.solve::<V, _>(RealPower { exponent })
+                seen.solve::<V, _>(RealPower { exponent })
             } else {
-                row.solve_above_two::<V>(exponent, temperature)
+                seen.solve_above_two::<V>(exponent, temperature)
             }
         }
     }
 }
 
-impl Seen {
-    /// A function of its own per power, so that the row's dispatch stays small.
+impl Seen<'_> {
     #[inline(always)]
     unsafe fn solve<V: F32Block, P: Power>(self, power: P) -> Outcome {
-        let row = (self.x, self.out, self.n);
         // SAFETY: the fields are `RowKernel::solve`'s arguments.
-        unsafe { threshold_f32::entmax::<V, P>(power, row, self.max, (self.maxima, self.maxima_len), self.scratch) }
+        unsafe { threshold_f32::entmax::<V, P>(power, (self.row, self.out), self.max, self.maxima, self.scratch) }
     }
 
     /// Collects the candidates, hands them to the f64 kernel and spreads its answer.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn solve_above_two<V: F32Block>(self, exponent: f64, temperature: f64) -> Outcome {
-        let (n, max) = (self.n, self.max);
+        let (row, out, max) = (self.row, self.out, self.max);
         let map = AboveTwo::new(exponent, temperature);
-        // In units of x; lowered for the rounding of score - max.
-        let bound = (-map.reach() * (1.0 + 1e-6)) as f32;
+        // In units of x; lowered for the rounding of score - max, and below 0 for any temperature.
+        let bound = -((map.reach() * (1.0 + 1e-6)) as f32).max(f32::MIN_POSITIVE);
+        let exact_max = f64::from(max);
+        // Where a difference of two scores may overflow f32 no screening in f32 is possible.
+        let mut dense = map.reach() > 1e38;
         // SAFETY: the fields are `RowKernel::solve`'s arguments; the list holds n / 2 and more.
         unsafe {
-            let listed = self.maxima.is_null()
-                || 3 * super::scan_f32::count_above::<V>(self.maxima, self.maxima_len, max, bound) <= self.maxima_len;
-            if !listed {
+            if !self.maxima.is_null() && !dense {
+                let total = maxima_len(row.len);
+                dense = 3 * count_above::<V>(self.maxima, total, max, bound) > total;
+            }
+            if dense {
                 let candidates: *mut f64 = self.scratch.cast();
-                let len = above_two::copy_candidates(self.x, n, f64::from(max) - map.reach(), candidates);
+                let len = above_two::copy_candidates(row.values, row.len, exact_max, map.reach(), candidates);
                 let threshold = map.solve(candidates, len);
-                for j in 0..n {
-                    *self.out.add(j) = threshold.probability(f64::from(*self.x.add(j))) as f32;
+                for j in 0..row.len {
+                    *out.add(j) = threshold.probability(f64::from(*row.values.add(j))) as f32;
                 }
-                return threshold.outcome(f64::from(max));
+                return threshold.outcome(exact_max);
             }
-            let mut list = lists(n, self.scratch);
-            list.collect::<V>(self.x, n, self.maxima, max, bound);
-            let candidates: *mut f64 = behind_lists(n, self.scratch).cast();
-            let len = above_two::copy_candidates(list.scores, list.len, f64::from(max) - map.reach(), candidates);
+            let mut list = lists(row.len, self.scratch);
+            list.collect::<V>(row, self.maxima, max, bound);
+            let candidates: *mut f64 = behind_lists(row.len, self.scratch).cast();
+            let len = above_two::copy_candidates(list.scores, list.len, exact_max, map.reach(), candidates);
             let threshold = map.solve(candidates, len);
-            core::ptr::write_bytes(self.out, 0, n);
             for j in 0..list.len {
-                let score = f64::from(*list.scores.add(j));
-                *self.out.add(*list.indices.add(j) as usize) = threshold.probability(score) as f32;
+                let score = list.scores.add(j);
+                *score = threshold.probability(f64::from(*score)) as f32;
             }
-            threshold.outcome(f64::from(max))
+            spread::<V>(&list, out, row.len);
+            threshold.outcome(exact_max)
         }
     }
 }

@@ -8,6 +8,7 @@
 use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
 use super::rows::{Outcome, RowKernel};
+use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
 pub struct EntmaxF64;
@@ -61,7 +62,7 @@ impl Level {
         }
         if self.exponent == 0.5 {
             // norm - 2 = (total - 4) / (norm + 2).
-            let norm = libm::sqrt(total);
+            let norm = sqrt(total);
             let excess = q.minus(4.0);
             return (excess * 0.25, excess / (norm + 2.0) * norm / s);
         }
@@ -190,7 +191,7 @@ impl RowKernel<f64> for EntmaxF64 {
                 return entmax(x, out, n, max, exponent, active);
             }
             let map = AboveTwo::new(exponent, temperature);
-            let len = copy_candidates(x, n, max - map.reach(), active);
+            let len = copy_candidates(x, n, max, map.reach(), active);
             let threshold = map.solve(active, len);
             for j in 0..n {
                 *out.add(j) = threshold.probability(*x.add(j));

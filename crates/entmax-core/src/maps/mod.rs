@@ -25,6 +25,7 @@ mod support;
 mod threshold_f32;
 
 pub use rows::RowBatch;
+#[doc(hidden)] pub mod probe { pub use super::scan_f32::Scores; }
 
 use crate::simd::{F32Block, Native};
 use crate::status::Status;

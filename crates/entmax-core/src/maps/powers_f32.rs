@@ -8,8 +8,8 @@
 //! A kernel works with terms up to a common factor: `(q, s)` with q proportional to p and s to p^(2 - alpha).
 
 use crate::simd::{
-    exp_log::{exp_at_least_cutoff, log_of_ratio, EXP_CUTOFF},
-    F32Block,
+    exp_log::{exp_nonpositive, log_of_ratio, EXP_CUTOFF},
+    sqrt, F32Block,
 };
 
 /// One threshold, ready for sixteen scores at a time.
@@ -99,9 +99,9 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
         let beta = f64::from(BETA);
         let norm = match BETA {
             1 => q,
-            2 => libm::sqrt(q),
+            2 => sqrt(q),
             3 => libm::cbrt(q),
-            _ => libm::sqrt(libm::sqrt(q)),
+            _ => sqrt(sqrt(q)),
         };
         Step { sum: q * self.unit(), delta: (norm - beta) * (q / norm) / s }
     }
@@ -166,7 +166,7 @@ impl Power for RealPower {
         let ratio = u.sub(level.high).sub(level.low).mul(level.inverse);
         let inside = ratio.at_least(level.least_ratio);
         let log = log_of_ratio(ratio, u.mul(level.inverse));
-        let q = exp_at_least_cutoff(log.mul(level.beta)).keep(inside);
+        let q = exp_nonpositive(log.mul(level.beta)).keep(inside);
         (q, q.div(ratio).keep(inside))
     }
 

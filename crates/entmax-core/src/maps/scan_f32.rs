@@ -9,122 +9,164 @@
 //! sharp lower bound at a quarter of the cost. And a block whose maxima are below the bound is not read again.
 //! (PERFORMANCE.md section 3, MATH.md section 2.7 (i).)
 
-use crate::simd::{load_partial, F32Block, LANES};
+use crate::simd::{copy_short, F32Block, LANES};
 
 /// Scores behind one row of lane maxima.
 pub const BLOCK: usize = 4 * LANES;
 
-/// Lane maxima of a row of `n`: 16 for each block, the last block padded with -inf.
+/// Lane maxima of a row of `n`: 16 for each block.
 #[inline(always)]
 pub fn maxima_len(n: usize) -> usize {
     n.div_ceil(BLOCK) * LANES
 }
 
-/// Loads 16 scores from index `from` on, -inf beyond the end.
-///
-/// # Safety
-/// `x` is readable for `n` floats.
-#[inline(always)]
-pub unsafe fn load_scores<V: F32Block>(x: *const f32, n: usize, from: usize) -> V {
-    // SAFETY: whole blocks lie inside, partial ones are cut at n.
-    unsafe {
-        if from + LANES <= n {
-            V::load(x.add(from))
-        } else {
-            load_partial(x.wrapping_add(from), n.saturating_sub(from), f32::NEG_INFINITY)
+/// A contiguous row in blocks of 16, the last one padded with -inf in a copy.
+pub struct Scores {
+    pub values: *const f32,
+    pub len: usize,
+    tail: [f32; LANES],
+}
+
+impl Scores {
+    /// # Safety
+    /// `values` is readable for `len` floats as long as the result is used.
+    #[inline(always)]
+    pub unsafe fn new(values: *const f32, len: usize) -> Scores {
+        let mut tail = [f32::NEG_INFINITY; LANES];
+        // SAFETY: what is left behind the whole blocks is shorter than one.
+        unsafe { copy_short(values.add(len / LANES * LANES), tail.as_mut_ptr(), len % LANES) };
+        Scores { values, len, tail }
+    }
+
+    /// The block from index `from` on, a multiple of 16 below `len`.
+    ///
+    /// # Safety
+    /// As said.
+    #[inline(always)]
+    pub unsafe fn block<V: F32Block>(&self, from: usize) -> V {
+        // SAFETY: a block that is not whole is the last one.
+        unsafe {
+            let whole = from + LANES <= self.len;
+            V::load(if whole { self.values.add(from) } else { self.tail.as_ptr() })
         }
     }
-}
 
-/// Whether any score is NaN.
-///
-/// # Safety
-/// `x` is readable for `n` floats.
-#[inline(never)]
-unsafe fn holds_nan<V: F32Block>(x: *const f32, n: usize) -> bool {
-    // SAFETY: by the caller.
-    (0..n).step_by(LANES).any(|from| V::any(unsafe { load_scores::<V>(x, n, from) }.is_nan()))
-}
+    /// Writes `f(block)` for every block, in place or to a disjoint place.
+    ///
+    /// # Safety
+    /// `out` is writable for `len` floats.
+    #[inline(always)]
+    pub unsafe fn map_into<V: F32Block>(&self, out: *mut f32, mut f: impl FnMut(V) -> V) {
+        let whole = self.len / LANES * LANES;
+        // SAFETY: what a block writes it has read before.
+        unsafe {
+            for from in (0..whole).step_by(LANES) {
+                f(V::load(self.values.add(from))).store(out.add(from));
+            }
+            if whole < self.len {
+                let mut tail = [0.0; LANES];
+                f(V::load(self.tail.as_ptr())).store(tail.as_mut_ptr());
+                copy_short(tail.as_ptr(), out.add(whole), self.len - whole);
+            }
+        }
+    }
 
-/// The maximum, or None for a row with a NaN.
-///
-/// # Safety
-/// `x` is readable for `n` floats.
-#[inline(always)]
-pub unsafe fn maximum<V: F32Block>(x: *const f32, n: usize) -> Option<f32> {
-    let mut best = V::splat(f32::NEG_INFINITY);
-    let mut witness = V::splat(0.0);
-    let whole = n / LANES * LANES;
-    // SAFETY: by the caller.
-    unsafe {
-        for from in (0..whole).step_by(LANES) {
-            let scores = V::load(x.add(from));
+    /// Calls `f(index, block)` for every block.
+    #[inline(always)]
+    pub fn each<V: F32Block>(&self, mut f: impl FnMut(usize, V)) {
+        let whole = self.len / LANES * LANES;
+        // SAFETY: the blocks of the row.
+        unsafe {
+            for from in (0..whole).step_by(LANES) {
+                f(from, V::load(self.values.add(from)));
+            }
+            if whole < self.len {
+                f(whole, V::load(self.tail.as_ptr()));
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn holds_nan<V: F32Block>(&self) -> bool {
+        // SAFETY: `from` is a multiple of 16 below len.
+        (0..self.len).step_by(LANES).any(|from| V::any(unsafe { self.block::<V>(from) }.is_nan()))
+    }
+
+    /// The maximum, or None for a row with a NaN.
+    #[inline(always)]
+    pub fn maximum<V: F32Block>(&self) -> Option<f32> {
+        let mut best = V::splat(f32::NEG_INFINITY);
+        let mut witness = V::splat(0.0);
+        self.each(|_, scores: V| {
             best = best.pmax(scores);
             witness = witness.add(scores);
-        }
-        if whole < n {
-            let scores: V = load_partial(x.add(whole), n - whole, f32::NEG_INFINITY);
-            best = best.pmax(scores);
-            witness = witness.add(scores);
-        }
-        if V::any(witness.is_nan()) && holds_nan::<V>(x, n) {
+        });
+        if V::any(witness.is_nan()) && self.holds_nan::<V>() {
             return None;
         }
+        Some(best.largest())
     }
-    Some(best.largest())
-}
 
-/// The maximum, or None for a row with a NaN, and the lane maxima.
-///
-/// # Safety
-/// `x` is readable for `n` floats, `maxima` writable for [`maxima_len`] of n.
-#[inline(always)]
-pub unsafe fn lane_maxima<V: F32Block>(x: *const f32, n: usize, maxima: *mut f32) -> Option<f32> {
-    let mut best = V::splat(f32::NEG_INFINITY);
-    let mut witness = V::splat(0.0);
-    let mut target = maxima;
-    // SAFETY: by the caller; each block writes its own 16 maxima.
-    unsafe {
+    /// The maximum, or None for a row with a NaN, and the lane maxima.
+    ///
+    /// # Safety
+    /// `maxima` is writable for [`maxima_len`] floats.
+    #[inline(always)]
+    pub unsafe fn lane_maxima<V: F32Block>(&self, maxima: *mut f32) -> Option<f32> {
+        let mut best = V::splat(f32::NEG_INFINITY);
+        let mut witness = V::splat(0.0);
+        let mut target = maxima;
         let mut from = 0;
-        while from < n {
-            let (a, b, c, d): (V, V, V, V) = if from + BLOCK <= n {
-                let at = x.add(from);
-                (V::load(at), V::load(at.add(LANES)), V::load(at.add(2 * LANES)), V::load(at.add(3 * LANES)))
-            } else {
-                (
-                    load_scores(x, n, from),
-                    load_scores(x, n, from + LANES),
-                    load_scores(x, n, from + 2 * LANES),
-                    load_scores(x, n, from + 3 * LANES),
-                )
-            };
-            witness = witness.add(a.add(b).add(c.add(d)));
-            let most = a.pmax(b).pmax(c.pmax(d));
-            most.store(target);
-            best = best.pmax(most);
-            target = target.add(LANES);
-            from += BLOCK;
+        // SAFETY: each 64 scores write their own 16 maxima.
+        unsafe {
+            while from + BLOCK <= self.len {
+                let at = self.values.add(from);
+                let (a, b) = (V::load(at), V::load(at.add(LANES)));
+                let (c, d) = (V::load(at.add(2 * LANES)), V::load(at.add(3 * LANES)));
+                witness = witness.add(a.add(b).add(c.add(d)));
+                let most = a.pmax(b).pmax(c.pmax(d));
+                most.store(target);
+                best = best.pmax(most);
+                target = target.add(LANES);
+                from += BLOCK;
+            }
+            if from < self.len {
+                let mut most = V::splat(f32::NEG_INFINITY);
+                while from < self.len {
+                    let scores: V = self.block(from);
+                    witness = witness.add(scores);
+                    most = most.pmax(scores);
+                    from += LANES;
+                }
+                most.store(target);
+                best = best.pmax(most);
+            }
         }
-        if V::any(witness.is_nan()) && holds_nan::<V>(x, n) {
+        if V::any(witness.is_nan()) && self.holds_nan::<V>() {
             return None;
         }
+        Some(best.largest())
     }
-    Some(best.largest())
 }
 
-/// Packs the values with `value - max > bound` and returns how many there are.
+/// Packs the values with `value - max > bound`, pads them with -inf to a multiple of 16 and returns that length.
 ///
 /// # Safety
-/// `values` is readable for `len` floats, `packed` writable for as many as pass, rounded up to 16, plus 16; it
-/// ends with at least one and at most 16 fillers of -inf up to a multiple of 16.
+/// `values` is readable for `len` floats, a multiple of 16; `packed` is writable for as many as pass, plus 32.
 #[inline(always)]
-pub unsafe fn pack_above<V: F32Block>(values: *const f32, len: usize, max: f32, bound: f32, packed: *mut f32) -> usize {
+pub unsafe fn pack_above<V: F32Block>(
+    values: *const f32,
+    len: usize,
+    max: f32,
+    bound: f32,
+    packed: *mut f32,
+) -> usize {
     let (max, bound) = (V::splat(max), V::splat(bound));
     let mut count = 0;
     // SAFETY: by the caller.
     unsafe {
         for from in (0..len).step_by(LANES) {
-            let scores = load_scores::<V>(values, len, from);
+            let scores = V::load(values.add(from));
             let passing = scores.sub(max).above(bound);
             if V::any(passing) {
                 count += scores.pack(V::bits(passing), packed.add(count));
@@ -132,20 +174,20 @@ pub unsafe fn pack_above<V: F32Block>(values: *const f32, len: usize, max: f32, 
         }
         V::splat(f32::NEG_INFINITY).store(packed.add(count));
     }
-    count
+    count.next_multiple_of(LANES)
 }
 
 /// How many values have `value - max > bound`.
 ///
 /// # Safety
-/// `values` is readable for `len` floats.
+/// `values` is readable for `len` floats, a multiple of 16.
 #[inline(always)]
 pub unsafe fn count_above<V: F32Block>(values: *const f32, len: usize, max: f32, bound: f32) -> usize {
     let (max, bound) = (V::splat(max), V::splat(bound));
     let mut count = 0;
     for from in (0..len).step_by(LANES) {
         // SAFETY: by the caller.
-        let scores = unsafe { load_scores::<V>(values, len, from) };
+        let scores = unsafe { V::load(values.add(from)) };
         count += V::bits(scores.sub(max).above(bound)).count_ones() as usize;
     }
     count
@@ -160,7 +202,7 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Appends the passing scores among the 16 from `from` on.
+    /// Appends the passing scores of the block from `from` on.
     ///
     /// # Safety
     /// The lists are writable for `len` plus those that pass, plus 16.
@@ -168,41 +210,38 @@ impl Candidates {
     unsafe fn append<V: F32Block>(&mut self, scores: V, from: usize, max: V, bound: V) {
         let passing = scores.sub(max).above(bound);
         if V::any(passing) {
-            let mut bits = V::bits(passing);
+            let bits = V::bits(passing);
             // SAFETY: by the caller.
             unsafe {
-                scores.pack(bits, self.scores.add(self.len));
-                while bits != 0 {
-                    *self.indices.add(self.len) = from as u32 + bits.trailing_zeros();
-                    self.len += 1;
-                    bits &= bits - 1;
-                }
+                V::pack_indices(from as u32, bits, self.indices.add(self.len));
+                self.len += scores.pack(bits, self.scores.add(self.len));
             }
         }
     }
 
-    /// Collects from the row; `maxima` is null or the row's lane maxima.
+    /// Collects from the row, and pads the list with -inf to whole blocks; `maxima` is null or the row's.
     ///
     /// # Safety
-    /// `x` is readable for `n` floats; the lists are writable for those that pass, plus 32.
+    /// The lists are writable for those that pass, plus 32.
     #[inline(always)]
-    pub unsafe fn collect<V: F32Block>(&mut self, x: *const f32, n: usize, maxima: *const f32, max: f32, bound: f32) {
+    pub unsafe fn collect<V: F32Block>(&mut self, row: &Scores, maxima: *const f32, max: f32, bound: f32) {
         let (max, bound) = (V::splat(max), V::splat(bound));
         // SAFETY: by the caller.
         unsafe {
-            if maxima.is_null() {
-                for from in (0..n).step_by(LANES) {
-                    self.append(load_scores::<V>(x, n, from), from, max, bound);
-                }
-            } else {
-                for block in 0..n.div_ceil(BLOCK) {
-                    let most = V::load(maxima.add(block * LANES));
-                    if V::any(most.sub(max).above(bound)) {
-                        for part in 0..4 {
-                            let from = block * BLOCK + part * LANES;
-                            self.append(load_scores::<V>(x, n, from), from, max, bound);
-                        }
+            let mut from = 0;
+            while from < row.len {
+                let mut end = row.len;
+                if !maxima.is_null() {
+                    end = row.len.min(from + BLOCK);
+                    let most = V::load(maxima.add(from / 4));
+                    if !V::any(most.sub(max).above(bound)) {
+                        from = end;
+                        continue;
                     }
+                }
+                while from < end {
+                    self.append(row.block::<V>(from), from, max, bound);
+                    from += LANES;
                 }
             }
             V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));

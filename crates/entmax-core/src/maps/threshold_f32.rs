@@ -15,22 +15,19 @@
 
 use super::powers_f32::{Level, Power};
 use super::rows::Outcome;
-use super::scan_f32::{count_above, load_scores, pack_above, Candidates};
+use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
 use super::softmax_f32::scale;
-use crate::simd::{store_partial, F32Block, LANES};
+use crate::simd::{copy_short, F32Block, LANES};
 
 /// Rows up to this length skip the lane maxima.
 pub const SHORT_ROW: usize = 256;
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
 const STEPS: usize = 40;
-/// Steps on the lane maxima: the bound is sharp enough after a few.
-const BOUND_STEPS: usize = 4;
 
-/// A contiguous row, or the packed list that stands for it.
-#[derive(Clone, Copy)]
-struct Scores {
-    values: *const f32,
-    len: usize,
+/// A row, or the packed list that stands for it, with the row's maximum.
+struct Problem<'a, P> {
+    power: P,
+    scores: &'a Scores,
     max: f32,
 }
 
@@ -41,50 +38,40 @@ struct Solution {
     converged: bool,
 }
 
-impl Scores {
+impl<P: Power> Problem<'_, P> {
     /// The sums of q and s at one threshold; q goes to `kept` unless that is null.
     ///
     /// # Safety
-    /// `values` is readable and `kept` writable for `len` floats rounded up to 16.
+    /// `kept` is writable for `len` floats rounded up to 16.
     #[inline(always)]
-    unsafe fn sums<V: F32Block, P: Power>(self, power: P, level: &Level<V>, kept: *mut f32) -> (f64, f64) {
+    unsafe fn sums<V: F32Block>(&self, level: &Level<V>, kept: *mut f32) -> (f64, f64) {
         let max = V::splat(self.max);
         let (mut all_q, mut all_s) = (V::no_sums(), V::no_sums());
-        let mut add = |scores: V, from: usize| {
-            let (q, s) = power.terms(level, scores.sub(max));
+        self.scores.each(|from, scores: V| {
+            let (q, s) = self.power.terms(level, scores.sub(max));
             q.sum_into(&mut all_q);
             s.sum_into(&mut all_s);
-            if !kept.is_null() {
+            if P::COSTLY && !kept.is_null() {
                 // SAFETY: `kept` has room for whole blocks.
                 unsafe { q.store(kept.add(from)) };
             }
-        };
-        let whole = self.len / LANES * LANES;
-        // SAFETY: by the caller.
-        unsafe {
-            for from in (0..whole).step_by(LANES) {
-                add(V::load(self.values.add(from)), from);
-            }
-            if whole < self.len {
-                add(load_scores::<V>(self.values, self.len, whole), whole);
-            }
-        }
+        });
         (V::total(all_q), V::total(all_s))
     }
 
     /// Newton's method from `c`, left of the root.
     ///
     /// # Safety
-    /// As [`Scores::sums`].
-    #[inline(always)]
-    unsafe fn newton<V: F32Block, P: Power>(self, power: P, mut c: f64, steps: usize, kept: *mut f32) -> Solution {
-        let beta = 1.0 / power.exponent();
+    /// As [`Problem::sums`].
+    #[inline(never)]
+    unsafe fn newton<V: F32Block>(&self, mut c: f64, steps: usize, kept: *mut f32) -> Solution {
+        let beta = 1.0 / self.power.exponent();
         let mut previous = f64::INFINITY;
         let mut taken = 0;
         loop {
             // SAFETY: by the caller.
-            let (q, s) = unsafe { self.sums::<V, P>(power, &power.level(c), kept) };
-            let step = power.step(c, q, s);
+            let (q, s) = unsafe { self.sums::<V>(&self.power.level(c), kept) };
+            let step = self.power.step(c, q, s);
             let residual = (step.sum - 1.0).abs();
             // The sum itself is only so accurate: below 1e-5 stop once it no longer gets better.
             let stalled = residual < 1e-5 && residual > 0.5 * previous;
@@ -97,6 +84,21 @@ impl Scores {
             previous = residual;
             c = next;
             taken += 1;
+        }
+    }
+
+    /// The probabilities of all the scores, zeros included.
+    ///
+    /// # Safety
+    /// `out` is writable for `len` floats, equal to the scores or disjoint.
+    #[inline(always)]
+    unsafe fn write<V: F32Block>(&self, solution: &Solution, out: *mut f32) {
+        let level: Level<V> = self.power.level(solution.c);
+        let factor = V::splat(self.power.factor(solution.q) as f32);
+        let max = V::splat(self.max);
+        // SAFETY: by the caller.
+        unsafe {
+            self.scores.map_into::<V>(out, |scores| self.power.terms(&level, scores.sub(max)).0.mul(factor));
         }
     }
 }
@@ -137,75 +139,87 @@ fn certified(bound: f64) -> f32 {
 }
 
 /// # Safety
-/// `x` is readable and `out` writable for `n` floats, equal or disjoint; `max` is the row's, finite; `maxima` is null
-/// for a short row, else its lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
-#[inline(always)]
+/// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite; `maxima` is null for
+/// a short row, else its lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
+#[inline(never)]
 pub unsafe fn entmax<V: F32Block, P: Power>(
     power: P,
-    (x, out, n): (*const f32, *mut f32, usize),
+    (row, out): (&Scores, *mut f32),
     max: f32,
-    (maxima, maxima_len): (*const f32, usize),
+    maxima: *const f32,
     scratch: *mut u8,
 ) -> Outcome {
+    let n = row.len;
     let beta = 1.0 / power.exponent();
     let mut start = 0.0;
     let mut dense = false;
     // SAFETY: by the caller; the regions of the scratch are disjoint.
     unsafe {
         if !maxima.is_null() {
-            let packed = maxima.cast_mut().add(maxima_len);
-            let len = pack_above::<V>(maxima, maxima_len, max, certified(-beta), packed);
-            let subset = Scores { values: packed, len, max };
-            let bound = subset.newton::<V, P>(power, 0.0, BOUND_STEPS, core::ptr::null_mut()).c;
-            start = (bound - 1e-5).max(0.0);
-            dense = 3 * len > maxima_len
-                && 3 * count_above::<V>(maxima, maxima_len, max, certified(start - beta)) > maxima_len;
+            let total = maxima_len(n);
+            let packed = maxima.cast_mut().add(total);
+            let len = pack_above::<V>(maxima, total, max, certified(-beta), packed);
+            let many = 3 * len > total;
+            let subset = Problem { power, scores: &Scores::new(packed, len), max };
+            let steps = if many { 2 } else { 4 };
+            start = (subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c - 1e-5).max(0.0);
+            dense = many && 3 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
         }
-        let row = Scores { values: x, len: n, max };
         if dense {
-            let kept = if P::COSTLY { scratch.cast() } else { core::ptr::null_mut() };
-            let solution = row.newton::<V, P>(power, start, STEPS, kept);
+            let problem = Problem { power, scores: row, max };
+            let kept = scratch.cast();
+            let solution = problem.newton::<V>(start, STEPS, kept);
             if P::COSTLY {
-                core::ptr::copy_nonoverlapping(kept, out, n);
-                scale::<V>(out, n, solution.q);
+                scale::<V>(kept, out, n, solution.q);
             } else {
-                write_dense::<V, P>(power, row, &solution, out);
+                problem.write::<V>(&solution, out);
             }
             return Outcome::Solved { cutoff: solution.c - beta, converged: solution.converged };
         }
         let mut list = lists(n, scratch);
-        list.collect::<V>(x, n, maxima, max, certified(start - beta));
-        let candidates = Scores { values: list.scores, len: list.len, max };
-        let solution = candidates.newton::<V, P>(power, start, STEPS, core::ptr::null_mut());
-        // In place: q takes the scores' room.
-        write_dense::<V, P>(power, candidates, &solution, list.scores);
-        core::ptr::write_bytes(out, 0, n);
-        for j in 0..list.len {
-            *out.add(*list.indices.add(j) as usize) = *list.scores.add(j);
-        }
+        list.collect::<V>(row, maxima, max, certified(start - beta));
+        let padded = Scores::new(list.scores, list.len.next_multiple_of(LANES));
+        let candidates = Problem { power, scores: &padded, max };
+        let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
+        // In place: the probabilities take the scores' room.
+        candidates.write::<V>(&solution, list.scores);
+        spread::<V>(&list, out, n);
         Outcome::Solved { cutoff: solution.c - beta, converged: solution.converged }
     }
 }
 
-/// The probabilities of all the scores, zeros included.
+/// Zeros everywhere, and the list's values at its indices.
 ///
 /// # Safety
-/// As [`Scores::sums`]; `out` is writable for `len` floats, equal to the scores or disjoint.
+/// `out` is writable for `n` floats; the indices are below n.
 #[inline(always)]
-unsafe fn write_dense<V: F32Block, P: Power>(power: P, row: Scores, solution: &Solution, out: *mut f32) {
-    let level: Level<V> = power.level(solution.c);
-    let factor = V::splat(power.factor(solution.q) as f32);
-    let max = V::splat(row.max);
-    let whole = row.len / LANES * LANES;
-    let probabilities = |scores: V| power.terms(&level, scores.sub(max)).0.mul(factor);
-    // SAFETY: by the caller; what a block writes it has read before.
+pub unsafe fn spread<V: F32Block>(list: &Candidates, out: *mut f32, n: usize) {
+    // SAFETY: by the caller.
     unsafe {
+        clear::<V>(out, n);
+        for j in 0..list.len {
+            *out.add(*list.indices.add(j) as usize) = *list.scores.add(j);
+        }
+    }
+}
+
+/// Zeros: memory.fill is the fastest way for long rows, but its call costs as much as a short row.
+///
+/// # Safety
+/// `out` is writable for `n` floats.
+#[inline(always)]
+unsafe fn clear<V: F32Block>(out: *mut f32, n: usize) {
+    // SAFETY: by the caller.
+    unsafe {
+        if n >= 4 * SHORT_ROW {
+            core::ptr::write_bytes(out, 0, n);
+            return;
+        }
+        let zero = V::splat(0.0);
+        let whole = n / LANES * LANES;
         for from in (0..whole).step_by(LANES) {
-            probabilities(V::load(row.values.add(from))).store(out.add(from));
+            zero.store(out.add(from));
         }
-        if whole < row.len {
-            let last = probabilities(load_scores::<V>(row.values, row.len, whole));
-            store_partial(last, out.add(whole), row.len - whole);
-        }
+        copy_short([0.0; LANES].as_ptr(), out.add(whole), n - whole);
     }
 }

@@ -68,9 +68,8 @@ pub unsafe trait F32Block: Copy {
     /// The largest lane. No lane is NaN.
     fn largest(self) -> f32;
 
-    /// `self * 2^n` where `shifted` is `n + 1.5 * 2^23`, by an integer addition to the exponent: `self`
-    /// and the result are normal.
-    fn scale_by_power_of_two(self, shifted: Self) -> Self;
+    /// Each lane's bits, shifted to the left by 23: 2^n for a lane that holds n + 127 in its lowest eight bits.
+    fn low_bits_as_exponent(self) -> Self;
     /// `(m, k)` with `self = m * 2^k`, `m` in [sqrt(1/2), sqrt(2)), for normal positive lanes; other
     /// lanes give something finite or not, but never a trap.
     fn split_exponent(self) -> (Self, Self);
@@ -100,32 +99,63 @@ pub unsafe trait F32Block: Copy {
         }
         count
     }
-}
 
-/// Loads the first `len <= 16` floats and fills the other lanes.
-///
-/// # Safety
-/// `source` is readable for `len` floats.
-#[inline(always)]
-pub unsafe fn load_partial<V: F32Block>(source: *const f32, len: usize, fill: f32) -> V {
-    let mut lanes = [fill; LANES];
-    // SAFETY: len <= 16 by the caller.
-    unsafe {
-        core::ptr::copy_nonoverlapping(source, lanes.as_mut_ptr(), len);
-        V::load(lanes.as_ptr())
+    /// Writes `from + lane` for the lanes whose bit is set, as [`F32Block::pack`] does with the values.
+    ///
+    /// # Safety
+    /// `target` is writable for 16 indices.
+    #[inline(always)]
+    unsafe fn pack_indices(from: u32, bits: u32, target: *mut u32) {
+        let mut rest = bits & 0xffff;
+        let mut target = target;
+        while rest != 0 {
+            // SAFETY: at most sixteen bits are set.
+            unsafe {
+                *target = from + rest.trailing_zeros();
+                target = target.add(1);
+            }
+            rest &= rest - 1;
+        }
     }
 }
 
-/// Stores the first `len <= 16` lanes.
+/// The square root, correctly rounded: `libm` without intrinsics computes it digit by digit.
+#[inline(always)]
+pub fn sqrt(value: f64) -> f64 {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    {
+        use core::arch::wasm32::{f64x2_extract_lane, f64x2_splat, f64x2_sqrt};
+        f64x2_extract_lane::<0>(f64x2_sqrt(f64x2_splat(value)))
+    }
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    {
+        libm::sqrt(value)
+    }
+}
+
+/// Copies `len < 16` floats in pieces of constant size: a call of memory.copy costs as much as a short row.
 ///
 /// # Safety
-/// `target` is writable for `len` floats.
+/// `source` is readable and `target` writable for `len` floats, disjoint.
 #[inline(always)]
-pub unsafe fn store_partial<V: F32Block>(block: V, target: *mut f32, len: usize) {
-    let mut lanes = [0.0f32; LANES];
-    // SAFETY: len <= 16 by the caller.
+pub unsafe fn copy_short(source: *const f32, target: *mut f32, len: usize) {
+    let mut at = 0;
+    // SAFETY: the bits of len add up to it.
     unsafe {
-        block.store(lanes.as_mut_ptr());
-        core::ptr::copy_nonoverlapping(lanes.as_ptr(), target, len);
+        if len & 8 != 0 {
+            core::ptr::copy_nonoverlapping(source, target, 8);
+            at = 8;
+        }
+        if len & 4 != 0 {
+            core::ptr::copy_nonoverlapping(source.add(at), target.add(at), 4);
+            at += 4;
+        }
+        if len & 2 != 0 {
+            core::ptr::copy_nonoverlapping(source.add(at), target.add(at), 2);
+            at += 2;
+        }
+        if len & 1 != 0 {
+            *target.add(at) = *source.add(at);
+        }
     }
 }

@@ -93,10 +93,8 @@ unsafe impl F32Block for Scalar {
         self.0.iter().fold(f32::NEG_INFINITY, |best, &lane| if best < lane { lane } else { best })
     }
     #[inline(always)]
-    fn scale_by_power_of_two(self, shifted: Self) -> Self {
-        self.zip(shifted, |value, n| {
-            f32::from_bits(value.to_bits().wrapping_add(n.to_bits().wrapping_shl(23)))
-        })
+    fn low_bits_as_exponent(self) -> Self {
+        Scalar(self.0.map(|value| f32::from_bits(value.to_bits().wrapping_shl(23))))
     }
     #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {

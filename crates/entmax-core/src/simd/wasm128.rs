@@ -134,8 +134,8 @@ unsafe impl F32Block for Wasm128 {
         f32x4_extract_lane::<0>(one)
     }
     #[inline(always)]
-    fn scale_by_power_of_two(self, shifted: Self) -> Self {
-        self.zip(shifted, |value, n| i32x4_add(value, i32x4_shl(n, 23)))
+    fn low_bits_as_exponent(self) -> Self {
+        self.map(|value| i32x4_shl(value, 23))
     }
     #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
@@ -161,4 +161,64 @@ unsafe impl F32Block for Wasm128 {
         (f64x2_extract_lane::<0>(low) + f64x2_extract_lane::<1>(low))
             + (f64x2_extract_lane::<0>(high) + f64x2_extract_lane::<1>(high))
     }
+    #[inline(always)]
+    unsafe fn pack(self, bits: u32, target: *mut f32) -> usize {
+        // SAFETY: passed on; a store of four never passes 16 before the end.
+        unsafe { pack_lanes(self.0, bits, target.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn pack_indices(from: u32, bits: u32, target: *mut u32) {
+        let first = u32x4_splat(from);
+        let quad = |offset: v128| u32x4_add(first, offset);
+        let indices = [
+            quad(u32x4(0, 1, 2, 3)),
+            quad(u32x4(4, 5, 6, 7)),
+            quad(u32x4(8, 9, 10, 11)),
+            quad(u32x4(12, 13, 14, 15)),
+        ];
+        // SAFETY: as in `pack`.
+        unsafe { pack_lanes(indices, bits, target.cast()) };
+    }
+}
+
+/// For each pattern of four lanes, the bytes that move the set ones to the front.
+static LEFT_PACK: [[u8; 16]; 16] = left_pack_table();
+
+const fn left_pack_table() -> [[u8; 16]; 16] {
+    let mut table = [[0u8; 16]; 16];
+    let mut pattern = 0;
+    while pattern < 16 {
+        let mut lane = 0;
+        let mut place = 0;
+        while lane < 4 {
+            if pattern >> lane & 1 == 1 {
+                let mut byte = 0;
+                while byte < 4 {
+                    table[pattern][4 * place + byte] = (4 * lane + byte) as u8;
+                    byte += 1;
+                }
+                place += 1;
+            }
+            lane += 1;
+        }
+        pattern += 1;
+    }
+    table
+}
+
+/// # Safety
+/// `target` is writable for sixteen lanes.
+#[inline(always)]
+unsafe fn pack_lanes(lanes: [v128; 4], bits: u32, target: *mut u32) -> usize {
+    let mut count = 0;
+    for (quad, &four) in lanes.iter().enumerate() {
+        let pattern = bits >> (4 * quad) & 15;
+        // SAFETY: pattern < 16, and count <= 4 * quad leaves room for four more.
+        unsafe {
+            let order = v128_load(LEFT_PACK.as_ptr().add(pattern as usize).cast());
+            v128_store(target.add(count).cast(), i8x16_swizzle(four, order));
+        }
+        count += pattern.count_ones() as usize;
+    }
+    count
 }

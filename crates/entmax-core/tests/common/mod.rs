@@ -1,0 +1,7 @@
+//! What the tests share: the oracle, the rows, and the way to call a kernel.
+#![allow(dead_code)]
+
+pub mod call;
+pub mod double_double;
+pub mod oracle;
+pub mod rows;
