@@ -73,7 +73,7 @@ export function readScores(op: string, x: unknown, shape: unknown): ReadScores {
     return { form: 'block', dtype, shape: checkShape(op, own, data.length), data };
   }
   const expected = 'scores as Float32Array, Float64Array, Tensor, { data, shape } or numbers';
-  throw new EntmaxError(typeof x === 'object' ? 'ENTMAX_DTYPE' : 'ENTMAX_SHAPE', op, expected, show(x));
+  throw new EntmaxError(typeof x === 'number' ? 'ENTMAX_SHAPE' : 'ENTMAX_DTYPE', op, expected, show(x));
 }
 
 /** A result of the scores' size in the scores' form. */
@@ -92,7 +92,8 @@ export type Destination = { readonly tensor: Tensor<FloatType> } | { readonly da
  */
 export function readOut(op: string, out: unknown, scores: ReadScores): Destination {
   if (out instanceof Tensor || scores.form === 'tensor') return outTensor(op, out, scores);
-  const target = Array.isArray(out) ? undefined : readScores(op, out, undefined);
+  const isArrayOrBlock = typeof out === 'object' && out !== null && !Array.isArray(out);
+  const target = isArrayOrBlock ? readScores(op, out, undefined) : undefined;
   if (!target || target.form === 'tensor') {
     throw new EntmaxError('ENTMAX_OPTION', op, 'out to be a typed array or a shaped block', show(out));
   }

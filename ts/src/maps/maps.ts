@@ -14,7 +14,8 @@ import type { ParameterRule } from './parameter.ts';
 import { defineRowMap } from './row-map.ts';
 import type { Support } from './row-map.ts';
 
-type Options<P extends string, E, A> = RowOptions & E & { [K in P]?: A | undefined };
+/** Options of a row map with parameters P and further options E; A is the form of the parameters. */
+export type RowMapOptions<P extends string, E, A> = RowOptions & E & { [K in P]?: A | undefined };
 
 /** A row map and its forms. P are its differentiable parameters, E its further options. */
 export interface RowMap<P extends string = never, E = {}> {
@@ -24,10 +25,10 @@ export interface RowMap<P extends string = never, E = {}> {
    */
   <X extends Scores, A = number, Y extends Like<X> | Float = Like<X>>(
     x: X,
-    options?: Options<P, E, A> & { out?: Y | undefined },
+    options?: RowMapOptions<P, E, A> & { out?: Y | undefined },
   ): NoInfer<Y>;
   /** Support size and threshold of each row, without the probabilities. */
-  support<X extends Scores, A = number>(x: X, options?: Options<P, E, A>): Support<Values<X>>;
+  support<X extends Scores, A = number>(x: X, options?: RowMapOptions<P, E, A>): Support<Values<X>>;
   /**
    * The same as promises, with the event loop free: large calls run on the workers, without them in slices of about
    * 8 ms. Never throws synchronously; rejects with `signal.reason` when aborted, and then an `out` is unspecified.
@@ -35,9 +36,9 @@ export interface RowMap<P extends string = never, E = {}> {
   readonly async: {
     <X extends Scores, A = number, Y extends Like<X> | Float = Like<X>>(
       x: X,
-      options?: Options<P, E, A> & Run & { out?: Y | undefined },
+      options?: RowMapOptions<P, E, A> & Run & { out?: Y | undefined },
     ): Promise<NoInfer<Y>>;
-    support<X extends Scores, A = number>(x: X, options?: Options<P, E, A> & Run): Promise<Support<Values<X>>>;
+    support<X extends Scores, A = number>(x: X, options?: RowMapOptions<P, E, A> & Run): Promise<Support<Values<X>>>;
   };
 }
 
