@@ -1,0 +1,72 @@
+/**
+ * The same bits in every runtime, with every thread count, on both SIMD levels that promise them. The reference is the
+ * Node that runs the tests with one thread, whose results other tests hold to float64 references.
+ */
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { bundle } from './driver/bundle.ts';
+import { PAGES, runInChromium } from './driver/chromium.ts';
+import { commandLineRuntimes, hasRelaxedSimd, runInCommandLine } from './driver/command-line.ts';
+import type { Form } from './programs/digest-cases.ts';
+import type { Digest, DigestSettings } from './programs/digest.ts';
+
+const program = await bundle('programs/digest.ts');
+const MILLISECONDS = 120_000;
+const run = (runtime: (typeof commandLineRuntimes)[number], settings: DigestSettings): Promise<Digest[]> =>
+  runInCommandLine<Digest[]>(runtime, program, { settings, milliseconds: MILLISECONDS });
+
+let reference: Digest;
+beforeAll(async () => {
+  [reference] = (await run('this Node', { threads: [1], simd: 'simd128' })) as [Digest];
+}, MILLISECONDS);
+
+/** The cases in which a digest differs from the reference. */
+function differences(digest: Digest): string[] {
+  const expected = new Map(reference.entries.map((entry) => [entry.case, entry]));
+  expect(digest.entries.map((entry) => entry.case)).toEqual([...expected.keys()]);
+  return digest.entries.flatMap(({ case: name, rows, n, hashes, chunks }) => {
+    const wanted = JSON.stringify(expected.get(name)?.hashes);
+    const got = JSON.stringify(hashes);
+    return got === wanted
+      ? []
+      : [`${name} (rows ${rows}, n ${n}, chunks ${chunks.join('+')}): expected ${wanted}, got ${got}`];
+  });
+}
+
+test('every form of a call gives the same bits', () => {
+  const maps: readonly Form[] = ['tensor', 'array', 'tensor async', 'array async'];
+  const differing = reference.entries.filter(({ hashes }) => {
+    const made = maps.flatMap((form) => hashes[form] ?? []);
+    return new Set(made).size !== 1;
+  });
+  expect(differing).toEqual([]);
+  expect(reference.entries.length).toBeGreaterThan(1000);
+});
+
+describe.each(commandLineRuntimes)('%s', (runtime) => {
+  test('gives the same bits with 1, 2 and 3 threads', { timeout: MILLISECONDS }, async () => {
+    const simd = hasRelaxedSimd(runtime) ? 'relaxed-int' : 'simd128';
+    const digests = await run(runtime, { threads: [1, 2, 3], simd });
+    expect(digests.map(({ threads, simd: level }) => [threads, level])).toEqual(
+      [1, 2, 3].map((threads) => [threads, simd]),
+    );
+    for (const digest of digests) expect(differences(digest)).toEqual([]);
+  });
+});
+
+describe.each(PAGES)('Chromium, %s', (page) => {
+  const threads = page === 'plain window' ? [1] : [1, 2, 3];
+
+  test(`gives the same bits with ${threads.join(', ')} thread(s)`, { timeout: MILLISECONDS }, async () => {
+    const settings: DigestSettings = { threads, simd: 'relaxed-int' };
+    const digests = await runInChromium<Digest[]>(page, program, { settings, milliseconds: MILLISECONDS });
+    expect(digests.map(({ threads: got }) => got)).toEqual(threads);
+    for (const digest of digests) expect(differences(digest)).toEqual([]);
+  });
+});
+
+test('newest Node gives the same bits without relaxed SIMD', { timeout: MILLISECONDS }, async () => {
+  const [digest] = await run('newest Node', { threads: [1], simd: 'simd128' });
+  expect(digest?.simd).toBe('simd128');
+  expect(differences(digest!)).toEqual([]);
+});

@@ -1,0 +1,38 @@
+/**
+ * Bundles a program and the built package, as a user's bundler would, into one folder of ES modules that every runtime
+ * can run: `entmax` is dist/index.js, the very file that is published. The worker script, which a page may name in
+ * `init({ workerUrl })`, lies beside it.
+ */
+
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll } from 'vitest';
+
+const DIST = fileURLToPath(new URL('../../../../dist/', import.meta.url));
+
+/**
+ * Bundles a program (a path seen from the tests) and resolves with the path of its entry. To be called while a test
+ * file is loaded: what it makes is removed after the file's tests.
+ */
+export async function bundle(program: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'entmax-program-'));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  await build({
+    entryPoints: [fileURLToPath(new URL(`../${program}`, import.meta.url))],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2022',
+    alias: { entmax: join(DIST, 'index.js') },
+    loader: { '.safetensors': 'binary' },
+    logLevel: 'silent', // errors come back in the rejection
+  });
+  await copyFile(join(DIST, 'worker.js'), join(folder, 'worker.js'));
+  return join(folder, basename(program).replace(/\.ts$/, '.mjs'));
+}

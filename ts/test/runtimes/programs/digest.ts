@@ -1,0 +1,164 @@
+/**
+ * The digest: a hash of the bits of every result, computed by the very same program in every runtime.
+ *
+ * "The pool gives the same bits" would be an empty claim if no worker had worked. So the program counts the chunks
+ * that each thread has executed in each case, and a case that is meant for the pool is repeated until every requested
+ * worker has had one: with more threads than cores a worker may well miss a single job. Each repetition must give the
+ * same hash, and a worker that never comes is an error. Cases that are too small for the pool must stay on the caller,
+ * and so must every synchronous call in a window.
+ */
+
+import { entmax, entmax15, init, runtimeInfo, shutdown, softmax, sparsemax, tensor } from 'entmax';
+import type { Tensor } from 'entmax';
+import { report } from '../driver/report.ts';
+import { digestCases } from './digest-cases.ts';
+import type { DigestCase, Form, MapName } from './digest-cases.ts';
+import { hashOf } from './hash.ts';
+import { mulberry32, rowsOf, scores } from './scores.ts';
+
+export interface DigestSettings {
+  /** The digest is computed once with each thread count, in this order. */
+  readonly threads: readonly number[];
+  readonly simd?: 'auto' | 'simd128' | 'relaxed-int';
+}
+
+export interface DigestEntry {
+  readonly case: string;
+  readonly rows: number;
+  readonly n: number;
+  /** By form. */
+  readonly hashes: Partial<Record<Form, string>>;
+  /** Chunks that the pool's threads have executed for this case, the caller first. */
+  readonly chunks: number[];
+}
+
+export interface Digest {
+  readonly requested: number;
+  readonly threads: number;
+  readonly simd: string;
+  readonly reason: string;
+  readonly shared: boolean;
+  readonly entries: DigestEntry[];
+}
+
+type Scores = Float32Array | Float64Array;
+type Input = Scores | Tensor<'float32' | 'float64'>;
+interface Options {
+  readonly [option: string]: unknown;
+}
+/** What the digest needs of a map, whichever it is. */
+interface RowMap {
+  (x: Input, options: Options): Input;
+  support(x: Input, options: Options): { sizes: Int32Array; thresholds: Scores };
+  async(x: Input, options: Options): Promise<Input>;
+}
+const maps = { softmax, sparsemax, entmax15, entmax } as unknown as Record<MapName, RowMap>;
+
+/** On a browser's main thread only the asynchronous forms may use the pool. */
+const isWindow = 'document' in globalThis;
+/** A worker that has not come by then does not come: on an idle machine it takes a few milliseconds. */
+const PATIENCE_MILLISECONDS = 15_000;
+
+async function digestEntry(digestCase: DigestCase): Promise<DigestEntry> {
+  const { name, map, shape, forms } = digestCase;
+  const { rows, n } = rowsOf(digestCase);
+  const x = scoresOf(digestCase);
+  const options = optionsOf(digestCase);
+  const input = tensor<Scores>(x, shape);
+  const hashes: Partial<Record<Form, string>> = {};
+  const chunks = runtimeInfo().chunks.fill(0);
+  for (const form of forms) {
+    const run = (): Promise<string> =>
+      hashOfForm(maps[map], form, form.startsWith('array') ? x : input, shape, options);
+    const before = runtimeInfo().chunks;
+    hashes[form] = usesPool(digestCase, form) ? await untilAllHaveWorked(`${name}, ${form}`, run) : await run();
+    runtimeInfo().chunks.forEach((count, thread) => (chunks[thread]! += count - before[thread]!));
+    if (staysOnCaller(digestCase, form) && chunks.slice(1).some((count) => count > 0)) {
+      throw new Error(`${name}, ${form}: expected the caller to work alone, got chunks ${chunks.join(', ')}`);
+    }
+  }
+  input.dispose();
+  return { case: name, rows, n, hashes, chunks };
+}
+
+let latest: { key: string; x: Scores } | undefined;
+
+/** The scores of a case. The large cases of one layout follow each other and share them. */
+function scoresOf({ shape, axis, dtype }: DigestCase): Scores {
+  const key = `${dtype} ${shape.join()} ${axis}`;
+  if (latest?.key !== key) latest = { key, x: scores({ shape, axis }, dtype) };
+  return latest.x;
+}
+
+async function hashOfForm(
+  map: RowMap,
+  form: Form,
+  x: Input,
+  shape: readonly number[],
+  options: Options,
+): Promise<string> {
+  const withShape = ArrayBuffer.isView(x) ? { ...options, shape } : options;
+  if (form === 'support') {
+    const { sizes, thresholds } = map.support(x, withShape);
+    return hashOf(sizes, thresholds);
+  }
+  const result = form.endsWith('async') ? await map.async(x, withShape) : map(x, withShape);
+  if (ArrayBuffer.isView(result)) return hashOf(result);
+  const hash = hashOf(result.toTypedArray());
+  result.dispose();
+  return hash;
+}
+
+/** Arrays are staged in pieces that may each be too small for the pool, so only tensors are held to it. */
+function usesPool({ threads }: DigestCase, form: Form): boolean {
+  return threads === 'all' && (form === 'tensor async' || (form === 'tensor' && !isWindow));
+}
+
+/** Holds for the synchronous forms of a window as long as they come before the asynchronous ones, as they do. */
+function staysOnCaller({ threads }: DigestCase, form: Form): boolean {
+  return threads === 'caller' || (isWindow && !form.endsWith('async'));
+}
+
+async function untilAllHaveWorked(name: string, run: () => Promise<string>): Promise<string> {
+  const before = runtimeInfo().chunks;
+  const deadline = performance.now() + PATIENCE_MILLISECONDS;
+  let hash: string | undefined;
+  for (let repetition = 1; ; repetition++) {
+    const again = await run();
+    hash ??= again;
+    if (again !== hash) throw new Error(`${name}: repetition ${repetition} gives ${again}, the first gave ${hash}`);
+    const idle = runtimeInfo().chunks.findIndex((count, thread) => thread > 0 && count === before[thread]);
+    if (idle < 0) return hash;
+    if (performance.now() > deadline)
+      throw new Error(`${name}: worker ${idle} executed no chunk in ${repetition} repetitions`);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+function optionsOf(digestCase: DigestCase): Options {
+  const { axis, alpha, temperature, mask, lengths, emptyRow } = digestCase;
+  const { rows, n } = rowsOf(digestCase);
+  const random = mulberry32(rows + n);
+  const perRow = (): Float64Array => Float64Array.from({ length: rows }, () => 1 + (random() % 193) / 64);
+  return {
+    axis,
+    ...(alpha !== undefined && { alpha: alpha === 'per row' ? perRow() : alpha }),
+    ...(temperature !== undefined && { temperature }),
+    ...(mask && { mask: Uint8Array.from({ length: rows * n }, () => Number(random() % 4 > 0)) }),
+    ...(lengths && { lengths: Int32Array.from({ length: rows }, () => random() % (n + 1)) }),
+    ...(emptyRow && { emptyRow }),
+  };
+}
+
+await report(async ({ threads, simd = 'auto' }: DigestSettings): Promise<Digest[]> => {
+  const digests: Digest[] = [];
+  for (const requested of threads) {
+    const info = await init({ threads: requested, simd });
+    const entries: DigestEntry[] = [];
+    for (const each of digestCases) entries.push(await digestEntry(each));
+    const { threads: got, simd: level, reason, memory } = info;
+    digests.push({ requested, threads: got, simd: level, reason, shared: memory.shared, entries });
+    await shutdown();
+  }
+  return digests;
+});
