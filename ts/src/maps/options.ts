@@ -1,9 +1,9 @@
 /** Reading the options that all row maps share: every unknown key and every impossible value is an error that says so. */
 
 import { EntmaxError, show, showShape } from '../errors.ts';
-import { broadcasts, forEachBroadcast, sizeOf } from '../shape.ts';
+import { broadcasts, checkShape, forEachBroadcast, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { addressOf, Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 
 /** Names from other packages, and what they are here. */
@@ -60,13 +60,14 @@ interface Integers {
 /** Integers or booleans in any accepted form. */
 function readIntegers(op: string, name: string, source: unknown): Integers {
   if (source instanceof Tensor && (source.dtype === 'int32' || source.dtype === 'uint8')) {
+    addressOf(source, op); // throws when it is disposed
     return { values: source.toTypedArray(), shape: source.shape };
   }
   if (isIntegerArray(source)) return { values: source, shape: undefined };
   if (typeof source === 'object' && source !== null && 'data' in source && ('shape' in source || 'dims' in source)) {
     const { data } = source;
     const shape: unknown = 'shape' in source ? source.shape : 'dims' in source ? source.dims : undefined;
-    if (isIntegerArray(data) && Array.isArray(shape) && sizeOf(shape) === data.length) return { values: data, shape };
+    if (isIntegerArray(data)) return { values: data, shape: checkShape(op, shape, data.length) };
   }
   const expected = `${name} as Uint8Array, Int32Array, BigInt64Array, an array, a shaped block or an integer Tensor`;
   throw new EntmaxError(

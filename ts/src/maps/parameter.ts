@@ -5,9 +5,9 @@
 
 import { EntmaxError, show, showShape } from '../errors.ts';
 import { flatten } from '../nested.ts';
-import { broadcasts, forEachBroadcast } from '../shape.ts';
+import { broadcasts, checkShape, forEachBroadcast } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { addressOf, Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 
 /** What a map says of its parameter. */
@@ -70,6 +70,7 @@ function perRow(op: string, name: string, given: unknown, shape: Shape, layout: 
 /** Values with their shape, if they have one of their own. */
 function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; shape: Shape | undefined } {
   if (given instanceof Tensor && (given.dtype === 'float32' || given.dtype === 'float64')) {
+    addressOf(given, op); // throws when it is disposed
     return { values: given.toTypedArray(), shape: given.shape };
   }
   if (given instanceof Float32Array || given instanceof Float64Array) return { values: given, shape: undefined };
@@ -81,7 +82,7 @@ function readValues(op: string, name: string, given: unknown): { values: ArrayLi
     const { data } = given;
     const shape: unknown = 'shape' in given ? given.shape : 'dims' in given ? given.dims : undefined;
     const isFloat = data instanceof Float32Array || data instanceof Float64Array;
-    if (isFloat && Array.isArray(shape)) return { values: data, shape };
+    if (isFloat) return { values: data, shape: checkShape(op, shape, data.length) };
   }
   throw new EntmaxError(
     'ENTMAX_DTYPE',
