@@ -16,7 +16,7 @@ fn truth(x: &[f32], e: f64, temperature: f64) -> Truth {
         let max = z.iter().cloned().fold(f64::NEG_INFINITY, f64::max);
         let count = z.iter().filter(|&&s| s == max).count() as f64;
         let p = z.iter().map(|&s| if s == max { 1.0 / count } else { 0.0 }).collect();
-        return Truth { p, threshold: max };
+        return Truth { p, threshold: max, cutoff: 0.0 };
     }
     oracle::entmax(&z, e, temperature)
 }

@@ -13,6 +13,8 @@ use crate::simd::sqrt;
 /// The kernels of f64 rows.
 pub struct EntmaxF64;
 
+/// As in entmax_f32, for u > -746.
+const SOFTMAX_BELOW: f64 = 1e-22;
 /// As in threshold_f32.
 const STEPS: usize = 60;
 
@@ -183,7 +185,7 @@ impl RowKernel<f64> for EntmaxF64 {
                 Some(f64::INFINITY) => return Outcome::Infinite,
                 Some(max) => max,
             };
-            if exponent == 0.0 {
+            if exponent < SOFTMAX_BELOW {
                 softmax(x, out, n, max);
                 return Outcome::Solved { cutoff: f64::NEG_INFINITY, converged: true };
             }

@@ -20,8 +20,8 @@ pub struct Level<V> {
     /// 1 / (distance of the maximum from the threshold).
     inverse: V,
     beta: V,
-    /// The smallest ratio whose power is not flushed.
-    least_ratio: V,
+    /// What is not flushed: ratios from `least` up, or, if `least` is negative, ratios less one.
+    least: V,
 }
 
 /// What the sums of one pass say about the threshold.
@@ -71,7 +71,7 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
     fn level<V: F32Block>(self, c: f64) -> Level<V> {
         let (high, low) = split(c - f64::from(BETA));
         let zero = V::splat(0.0);
-        Level { high: V::splat(high), low: V::splat(low), inverse: zero, beta: zero, least_ratio: zero }
+        Level { high: V::splat(high), low: V::splat(low), inverse: zero, beta: zero, least: zero }
     }
 
     #[inline(always)]
@@ -130,6 +130,9 @@ impl<const BETA: u32> IntegerPower<BETA> {
     }
 }
 
+/// Below this exponent no ratio under 0.9 can count.
+const NEAR_SOFTMAX: f64 = 1e-3;
+
 /// Any beta >= 1: q = (d / d_max)^beta by log and exp, where near the maximum the logarithm is taken from
 /// d / d_max - 1 = u / d_max, which is exact to the last bit even for alpha = 1 + 1e-12.
 #[derive(Clone, Copy)]
@@ -151,21 +154,29 @@ impl Power for RealPower {
         let beta = 1.0 / self.exponent;
         let tau = c - beta;
         let (high, low) = split(tau);
-        let least = libm::exp(f64::from(EXP_CUTOFF) * self.exponent) as f32;
+        // The cut is made on what is monotone in the score and resolves it: near 1 that is ratio - 1.
+        let log_least = f64::from(EXP_CUTOFF) * self.exponent;
+        let least = if self.exponent < NEAR_SOFTMAX {
+            libm::expm1(log_least) as f32
+        } else {
+            (libm::exp(log_least) as f32).max(f32::MIN_POSITIVE)
+        };
         Level {
             high: V::splat(high),
             low: V::splat(low),
             inverse: V::splat((-1.0 / tau) as f32),
             beta: V::splat(beta as f32),
-            least_ratio: V::splat(least.max(f32::MIN_POSITIVE)),
+            least: V::splat(least),
         }
     }
 
     #[inline(always)]
     fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V) {
         let ratio = u.sub(level.high).sub(level.low).mul(level.inverse);
-        let inside = ratio.at_least(level.least_ratio);
-        let log = log_of_ratio(ratio, u.mul(level.inverse));
+        let ratio_minus_one = u.mul(level.inverse);
+        let cut_on = if self.exponent < NEAR_SOFTMAX { ratio_minus_one } else { ratio };
+        let inside = cut_on.at_least(level.least);
+        let log = log_of_ratio(ratio, ratio_minus_one);
         let q = exp_nonpositive(log.mul(level.beta)).keep(inside);
         (q, q.div(ratio).keep(inside))
     }

@@ -7,6 +7,8 @@ pub struct Truth {
     pub p: Vec<f64>,
     /// In the support <=> score > threshold, in exact arithmetic; -inf for softmax.
     pub threshold: f64,
+    /// The threshold less the maximum, over the temperature.
+    pub cutoff: f64,
 }
 
 impl Truth {
@@ -40,7 +42,7 @@ pub fn entmax(z: &[f64], e: f64, temperature: f64) -> Truth {
     if e == 0.0 {
         let q: Vec<f64> = u.iter().map(|&u| u.exp()).collect();
         let total = sum(q.iter().cloned());
-        return Truth { p: q.iter().map(|q| q / total).collect(), threshold: f64::NEG_INFINITY };
+        return Truth { p: q.iter().map(|q| q / total).collect(), threshold: f64::NEG_INFINITY, cutoff: f64::NEG_INFINITY };
     }
     let beta = 1.0 / e;
     let near: Vec<f64> = u.iter().cloned().filter(|&u| u > -beta).collect();
@@ -73,7 +75,7 @@ pub fn entmax(z: &[f64], e: f64, temperature: f64) -> Truth {
     let c = 0.5 * (low + high);
     let p: Vec<f64> = u.iter().map(|&u| power(u, c)).collect();
     let total = sum(p.iter().cloned());
-    Truth { p: p.iter().map(|p| p / total).collect(), threshold: m + temperature * (c - beta) }
+    Truth { p: p.iter().map(|p| p / total).collect(), threshold: m + temperature * (c - beta), cutoff: c - beta }
 }
 
 fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
@@ -118,6 +120,7 @@ fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
     Truth {
         p: p.iter().map(|p| p / total).collect(),
         threshold: smallest - (e * log_t).exp() / unit,
+        cutoff: (smallest - m) / temperature - (e * log_t).exp() / e,
     }
 }
 
@@ -130,10 +133,10 @@ pub fn entmax_exactly(z: &[f64], e: f64) -> Truth {
     if e == 0.0 {
         let q: Vec<Dd> = u.iter().map(|u| if u.0 == f64::NEG_INFINITY { Dd::ZERO } else { u.exp() }).collect();
         let total = q.iter().fold(Dd::ZERO, |a, &b| a.add(b));
-        return Truth { p: q.iter().map(|q| q.div(total).value()).collect(), threshold: f64::NEG_INFINITY };
+        return Truth { p: q.iter().map(|q| q.div(total).value()).collect(), threshold: f64::NEG_INFINITY, cutoff: f64::NEG_INFINITY };
     }
     let beta = Dd::ONE.div(Dd::from(e));
-    let mut tau = Dd::difference(first.threshold, m);
+    let mut tau = Dd::from(first.cutoff);
     let power = |u: Dd, tau: Dd| {
         let d = u.sub(tau);
         if u.0 == f64::NEG_INFINITY || d.value() <= 0.0 {
@@ -153,6 +156,7 @@ pub fn entmax_exactly(z: &[f64], e: f64) -> Truth {
         tau = tau.add(Dd::from(total.sub(Dd::ONE).value() / slope));
     }
     let p: Vec<f64> = u.iter().map(|&u| power(u, tau).0.value()).collect();
-    assert!((sum(p.iter().cloned()) - 1.0).abs() < 1e-15, "the oracle does not converge: e {e}");
-    Truth { p, threshold: m + tau.value() }
+    let excess = sum(p.iter().cloned()) - 1.0;
+    assert!(excess.abs() < 1e-15, "the oracle does not converge: e = {e}, excess {excess:e}, {z:?}");
+    Truth { p, threshold: m + tau.value(), cutoff: tau.value() }
 }
