@@ -81,10 +81,10 @@ impl AboveTwo {
         }
     }
 
-    /// Only scores closer than this to the maximum can be in the support.
+    /// Only scores closer than this to the maximum can be in the support. Never 0: the maximum itself is one.
     #[inline(always)]
     pub fn reach(&self) -> f64 {
-        self.temperature * self.inverse
+        (self.temperature * self.inverse).max(f64::MIN_POSITIVE)
     }
 
     /// (e * difference / temperature + t^e)^(1/e).

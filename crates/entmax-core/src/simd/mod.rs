@@ -9,6 +9,8 @@
 //! Sums: lane j (of four) of a block is `(e[j] + e[j+8]) + (e[j+4] + e[j+12])` in f32, then added to the
 //! j-th of four f64 accumulators; the end is `(s0 + s1) + (s2 + s3)`.
 
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
 pub mod exp_log;
 pub mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
