@@ -73,7 +73,7 @@ async function inSlices(
     const sliceEnd = performance.now() + SLICE_MILLISECONDS;
     do {
       const last = Math.min(first + chunk, job.rows);
-      status ||= here({ first, last }, workspace);
+      status = Math.max(status, here({ first, last }, workspace));
       first = last;
     } while (first < job.rows && performance.now() < sliceEnd);
     onProgress?.(first);
