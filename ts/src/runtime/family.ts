@@ -7,6 +7,7 @@
 
 import { families } from '../../../crates/memory-layout.json';
 import { EntmaxError } from '../errors.ts';
+import { kernelNames } from './control.ts';
 import { decodeHex, instantiate, withSharedMemory } from './load.ts';
 import type { Instance, Kernel } from './load.ts';
 import type { LinearMemory } from './memory.ts';
@@ -44,8 +45,17 @@ export class KernelFamily {
     const before = this.#source;
     this.#source = source;
     try {
-      this.instance(memory);
+      const { kernels } = this.instance(memory);
+      const missing = kernelNames(new WebAssembly.Module(decodeHex(this.#inlined))).find((name) => !kernels[name]);
+      if (missing === undefined) return;
+      throw new EntmaxError(
+        'ENTMAX_INIT',
+        'init',
+        `a module of the family ${this.name} with the kernel ${missing}`,
+        'none',
+      );
     } catch (error) {
+      this.#instance = undefined;
       this.#source = before;
       this.#module = undefined;
       throw error;
