@@ -5,11 +5,19 @@ import { basename, dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
 import { PAGES, PROFILE_PREFIX, runInChromium } from './driver/chromium.ts';
-import { commandLineRuntimes, runInCommandLine } from './driver/command-line.ts';
+import { commandLineRuntimes, runInCommandLine, runToEnd } from './driver/command-line.ts';
 import type { Behaviour } from './fixtures/behave.ts';
 
 const program = await bundle('fixtures/behave.ts');
 const settings = (behaviour: Behaviour) => ({ settings: behaviour, milliseconds: 20_000 });
+
+test('the oldest Node of the tests is the oldest that the package promises', async () => {
+  const { stdout } = await runToEnd('Node 20.16.0', '--version');
+  const { engines } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    engines: { node: string };
+  };
+  expect(stdout.trim()).toBe(`${engines.node.replace('>=', 'v')}.0`);
+});
 
 describe.each(commandLineRuntimes)('%s', (runtime) => {
   test('hands back the result of a program', async () => {

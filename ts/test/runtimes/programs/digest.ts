@@ -8,7 +8,7 @@
  * and so must every synchronous call in a window.
  */
 
-import { entmax, entmax15, init, runtimeInfo, shutdown, softmax, sparsemax, tensor } from 'entmax';
+import { entmax, entmax15, init, runtimeInfo, shutdown, softmax, sparsemax, tensor, zeros } from 'entmax';
 import type { Tensor } from 'entmax';
 import { report } from '../driver/report.ts';
 import { digestCases } from './digest-cases.ts';
@@ -28,6 +28,8 @@ export interface DigestEntry {
   readonly n: number;
   /** By form. */
   readonly hashes: Partial<Record<Form, string>>;
+  /** Which threads were to work on it. */
+  readonly meantFor: DigestCase['threads'];
   /** Chunks that the pool's threads have executed for this case, the caller first. */
   readonly chunks: number[];
 }
@@ -38,6 +40,8 @@ export interface Digest {
   readonly simd: string;
   readonly reason: string;
   readonly shared: boolean;
+  /** What the cases left behind. */
+  readonly leaked: { readonly bytes: number; readonly tensors: number };
   readonly entries: DigestEntry[];
 }
 
@@ -58,6 +62,8 @@ const maps = { softmax, sparsemax, entmax15, entmax } as unknown as Record<MapNa
 const isWindow = 'document' in globalThis;
 /** A worker that has not come by then does not come: on an idle machine it takes a few milliseconds. */
 const PATIENCE_MILLISECONDS = 15_000;
+/** No result holds it. Freed memory still holds the last repetition's, which would hide a row that nobody computed. */
+const STALE = 7;
 
 async function digestEntry(digestCase: DigestCase): Promise<DigestEntry> {
   const { name, map, shape, forms } = digestCase;
@@ -65,11 +71,16 @@ async function digestEntry(digestCase: DigestCase): Promise<DigestEntry> {
   const x = scoresOf(digestCase);
   const options = optionsOf(digestCase);
   const input = tensor<Scores>(x, shape);
+  const out = digestCase.threads === 'all' ? zeros(shape, digestCase.dtype) : undefined;
   const hashes: Partial<Record<Form, string>> = {};
   const chunks = runtimeInfo().chunks.fill(0);
   for (const form of forms) {
-    const run = (): Promise<string> =>
-      hashOfForm(maps[map], form, form.startsWith('array') ? x : input, shape, options);
+    const run = (): Promise<string> => {
+      if (form.startsWith('array')) return hashOfForm(maps[map], form, x, { ...options, shape });
+      if (form === 'support' || !out) return hashOfForm(maps[map], form, input, options);
+      out.view().fill(STALE);
+      return hashOfForm(maps[map], form, input, { ...options, out });
+    };
     const before = runtimeInfo().chunks;
     hashes[form] = usesPool(digestCase, form) ? await untilAllHaveWorked(`${name}, ${form}`, run) : await run();
     runtimeInfo().chunks.forEach((count, thread) => (chunks[thread]! += count - before[thread]!));
@@ -78,7 +89,8 @@ async function digestEntry(digestCase: DigestCase): Promise<DigestEntry> {
     }
   }
   input.dispose();
-  return { case: name, rows, n, hashes, chunks };
+  out?.dispose();
+  return { case: name, rows, n, hashes, meantFor: digestCase.threads, chunks };
 }
 
 let latest: { key: string; x: Scores } | undefined;
@@ -90,22 +102,15 @@ function scoresOf({ shape, axis, dtype }: DigestCase): Scores {
   return latest.x;
 }
 
-async function hashOfForm(
-  map: RowMap,
-  form: Form,
-  x: Input,
-  shape: readonly number[],
-  options: Options,
-): Promise<string> {
-  const withShape = ArrayBuffer.isView(x) ? { ...options, shape } : options;
+async function hashOfForm(map: RowMap, form: Form, x: Input, options: Options): Promise<string> {
   if (form === 'support') {
-    const { sizes, thresholds } = map.support(x, withShape);
+    const { sizes, thresholds } = map.support(x, options);
     return hashOf(sizes, thresholds);
   }
-  const result = form.endsWith('async') ? await map.async(x, withShape) : map(x, withShape);
+  const result = form.endsWith('async') ? await map.async(x, options) : map(x, options);
   if (ArrayBuffer.isView(result)) return hashOf(result);
   const hash = hashOf(result.toTypedArray());
-  result.dispose();
+  if (result !== options['out']) result.dispose();
   return hash;
 }
 
@@ -157,7 +162,9 @@ await report(async ({ threads, simd = 'auto' }: DigestSettings): Promise<Digest[
     const entries: DigestEntry[] = [];
     for (const each of digestCases) entries.push(await digestEntry(each));
     const { threads: got, simd: level, reason, memory } = info;
-    digests.push({ requested, threads: got, simd: level, reason, shared: memory.shared, entries });
+    const after = runtimeInfo();
+    const leaked = { bytes: after.memory.used - memory.used, tensors: after.liveTensors };
+    digests.push({ requested, threads: got, simd: level, reason, shared: memory.shared, leaked, entries });
     await shutdown();
   }
   return digests;
