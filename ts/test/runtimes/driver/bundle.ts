@@ -19,7 +19,8 @@ const DIST = fileURLToPath(new URL('../../../../dist/', import.meta.url));
  */
 export async function bundle(program: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'entmax-program-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  afterAll(remove);
   await build({
     entryPoints: [fileURLToPath(new URL(`../${program}`, import.meta.url))],
     outdir: folder,
@@ -32,6 +33,9 @@ export async function bundle(program: string): Promise<string> {
     alias: { entmax: join(DIST, 'index.js') },
     loader: { '.safetensors': 'binary' },
     logLevel: 'silent', // errors come back in the rejection
+  }).catch(async (error: unknown) => {
+    await remove(); // a test file that cannot be loaded has no afterAll
+    throw error;
   });
   await copyFile(join(DIST, 'worker.js'), join(folder, 'worker.js'));
   return join(folder, basename(program).replace(/\.ts$/, '.mjs'));
