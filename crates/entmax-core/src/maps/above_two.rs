@@ -34,16 +34,26 @@ pub struct AboveTwo {
     temperature: f64,
 }
 
-/// The solution: enough to give any score its probability.
-pub struct Threshold {
-    map: AboveTwo,
-    /// The smallest score of the support.
-    smallest: f64,
+/// What one t gives.
+#[derive(Clone, Copy)]
+struct State {
     t: f64,
     /// t^e, or 0 where that underflows, and its logarithm.
     t_power: f64,
     log_t_power: f64,
     sum: f64,
+    /// sum - 1 = G(t), its derivative, and the sum of the gaps.
+    excess: f64,
+    slope: f64,
+    gaps: f64,
+}
+
+/// The solution: enough to give any score its probability.
+pub struct Threshold {
+    map: AboveTwo,
+    /// The smallest score of the support.
+    smallest: f64,
+    state: State,
     converged: bool,
 }
 
@@ -87,18 +97,19 @@ impl AboveTwo {
         (self.temperature * self.inverse).max(f64::MIN_POSITIVE)
     }
 
-    /// (e * difference / temperature + t^e)^(1/e).
+    /// p = (gap + t^e)^(1/e) for gap = e * difference / temperature > 0, and t^e / p^e.
     #[inline(always)]
-    fn power(&self, difference: f64, t_power: f64, log_t_power: f64) -> f64 {
-        let gap = difference * self.unit + t_power;
-        if gap > 1e-280 && gap < 1e280 {
-            return libm::pow(gap, self.inverse);
+    fn power(&self, difference: f64, t_power: f64, log_t_power: f64) -> (f64, f64) {
+        let sum = difference * self.unit + t_power;
+        if sum > 1e-280 && sum < 1e280 {
+            return (libm::pow(sum, self.inverse), t_power / sum);
         }
         // ln(a + b) from ln a and ln b.
         let log_gap = libm::log(difference) + self.log_unit;
         let (larger, smaller) =
             if log_gap > log_t_power { (log_gap, log_t_power) } else { (log_t_power, log_gap) };
-        libm::exp((larger + libm::log1p(libm::exp(smaller - larger))) * self.inverse)
+        let log_sum = larger + libm::log1p(libm::exp(smaller - larger));
+        (libm::exp(log_sum * self.inverse), libm::exp(log_t_power - log_sum))
     }
 
     /// Whether g(score) < 1, over candidates that include all larger ones.
@@ -111,7 +122,7 @@ impl AboveTwo {
             // SAFETY: by the caller.
             let difference = unsafe { *larger.add(j) } - score;
             if difference > 0.0 {
-                sum += self.power(difference, 0.0, f64::NEG_INFINITY);
+                sum += self.power(difference, 0.0, f64::NEG_INFINITY).0;
                 if sum >= 1.0 {
                     return false;
                 }
@@ -178,44 +189,82 @@ impl AboveTwo {
     pub unsafe fn solve(&self, candidates: *mut f64, len: usize) -> Threshold {
         // SAFETY: by the caller.
         let (size, smallest) = unsafe { self.select_support(candidates, len) };
-        let mut t = 1.0 / size as f64;
+        let most = 1.0 / size as f64;
+        // SAFETY: by the caller.
+        let mut state = unsafe { self.try_smallest(candidates, size, smallest, most) };
         let mut taken = 0;
-        loop {
-            let log_t_power = self.exponent * libm::log(t);
-            let t_power = if log_t_power > LOG_UNDERFLOW { libm::exp(log_t_power) } else { 0.0 };
-            let t_power = if t_power > 0.0 { libm::pow(t, self.exponent) } else { 0.0 };
-            let (mut sum, mut slope) = (Sum::new(), 0.0);
-            let mut equal = 0usize;
-            for j in 0..size {
-                // SAFETY: j < size <= len.
-                let difference = unsafe { *candidates.add(j) } - smallest;
-                if difference == 0.0 {
-                    equal += 1;
-                    continue;
+        if state.excess > 0.0 {
+            // p is concave in the gap: with all gaps at their mean, t comes out below the root, and very near to it in
+            // near-uniform rows. A step from there lands above again.
+            let mean_gap = state.gaps / size as f64;
+            let below = libm::pow(most, self.exponent) - mean_gap;
+            if below > 1e-280 {
+                // SAFETY: by the caller.
+                let guess = unsafe { self.try_smallest(candidates, size, smallest, libm::pow(below, self.inverse)) };
+                let next = guess.next();
+                if guess.excess > 0.0 {
+                    state = guess;
+                } else if next > guess.t && next < most {
+                    // SAFETY: by the caller.
+                    state = unsafe { self.try_smallest(candidates, size, smallest, next) };
+                } else {
+                    state = guess;
                 }
-                let p = self.power(difference, t_power, log_t_power);
-                sum.add(p);
-                slope += libm::pow(t / p, self.exponent - 1.0);
             }
-            sum.add(equal as f64 * t);
-            slope += equal as f64;
-            let excess = sum.minus(1.0);
-            let next = t - excess / slope;
-            let converged = !(excess > 2e-16 && next < t);
+        }
+        loop {
+            let next = state.next();
+            let converged = !(state.excess > 2e-16 && next < state.t);
             if converged || taken == STEPS {
-                return Threshold {
-                    map: *self,
-                    smallest,
-                    t,
-                    t_power,
-                    log_t_power,
-                    sum: sum.total(),
-                    converged: converged && excess.abs() < 1e-12,
-                };
+                let converged = converged && state.excess.abs() < 1e-12;
+                return Threshold { map: *self, smallest, state, converged };
             }
-            t = if next > 0.0 { next } else { t * 1e-3 };
+            let t = if next > 0.0 { next } else { state.t * 1e-3 };
+            // SAFETY: by the caller.
+            state = unsafe { self.try_smallest(candidates, size, smallest, t) };
             taken += 1;
         }
+    }
+
+    /// The sums over the support for one t.
+    ///
+    /// # Safety
+    /// `support` is readable for `size` scores.
+    unsafe fn try_smallest(&self, support: *const f64, size: usize, smallest: f64, t: f64) -> State {
+        let log_t_power = self.exponent * libm::log(t);
+        let t_power = if log_t_power > LOG_UNDERFLOW { libm::pow(t, self.exponent) } else { 0.0 };
+        let (mut sum, mut slope, mut gaps) = (Sum::new(), 0.0, 0.0);
+        let mut equal = 0usize;
+        for j in 0..size {
+            // SAFETY: by the caller.
+            let difference = unsafe { *support.add(j) } - smallest;
+            if difference == 0.0 {
+                equal += 1;
+                continue;
+            }
+            let (p, ratio) = self.power(difference, t_power, log_t_power);
+            sum.add(p);
+            // (t / p)^(e - 1) = (t^e / p^e) (p / t).
+            slope += ratio * (p / t);
+            gaps += difference * self.unit;
+        }
+        sum.add(equal as f64 * t);
+        State {
+            t,
+            t_power,
+            log_t_power,
+            sum: sum.total(),
+            excess: sum.minus(1.0),
+            slope: slope + equal as f64,
+            gaps,
+        }
+    }
+}
+
+impl State {
+    /// Newton's step.
+    fn next(&self) -> f64 {
+        self.t - self.excess / self.slope
     }
 }
 
@@ -228,17 +277,14 @@ impl Threshold {
             return 0.0;
         }
         let difference = score - self.smallest;
-        let p = if difference == 0.0 {
-            self.t
-        } else {
-            self.map.power(difference, self.t_power, self.log_t_power)
-        };
-        p / self.sum
+        let State { t, t_power, log_t_power, sum, .. } = self.state;
+        let p = if difference == 0.0 { t } else { self.map.power(difference, t_power, log_t_power).0 };
+        p / sum
     }
 
     #[inline(always)]
     pub fn outcome(&self, max: f64) -> Outcome {
-        let t_power = if self.t_power > 0.0 { self.t_power } else { libm::exp(self.log_t_power) };
+        let t_power = libm::exp(self.state.log_t_power);
         let cutoff = (self.smallest - max) / self.map.temperature - t_power * self.map.inverse;
         Outcome::Solved { cutoff, converged: self.converged }
     }

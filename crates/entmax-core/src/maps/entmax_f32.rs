@@ -76,7 +76,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             } else if exponent == 0.25 {
                 seen.solve::<V, _>(IntegerPower::<4>)
             } else if exponent < 1.0 {
-                seen.solve::<V, _>(RealPower { exponent })
+                seen.solve::<V, _>(RealPower::new(exponent))
             } else {
                 seen.solve_above_two::<V>(exponent, temperature)
             }

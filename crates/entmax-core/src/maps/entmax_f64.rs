@@ -48,6 +48,10 @@ impl Level {
         if self.exponent == 0.5 {
             return (d * d, d);
         }
+        if self.exponent == 0.25 {
+            let square = d * d;
+            return (square * square, square * d);
+        }
         let ratio = d / self.reach;
         let below = u / self.reach;
         let log = if below > -0.5 { libm::log1p(below) } else { libm::log(ratio) };
@@ -67,6 +71,13 @@ impl Level {
             let norm = sqrt(total);
             let excess = q.minus(4.0);
             return (excess * 0.25, excess / (norm + 2.0) * norm / s);
+        }
+        if self.exponent == 0.25 {
+            // norm - 4 = (total - 256) / ((norm + 4) (norm^2 + 16)).
+            let square = sqrt(total);
+            let norm = sqrt(square);
+            let excess = q.minus(256.0);
+            return (excess / 256.0, excess / ((norm + 4.0) * (square + 16.0)) * (total / norm) / s);
         }
         let e = self.exponent;
         let log_x = if e * c < 0.5 { libm::log1p(-e * c) } else { libm::log(e * self.reach) };

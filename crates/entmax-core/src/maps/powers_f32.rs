@@ -26,8 +26,8 @@ pub struct Level<V> {
 
 /// What the sums of one pass say about the threshold.
 pub struct Step {
-    /// Sum of the probabilities at this threshold.
-    pub sum: f64,
+    /// The sum of the probabilities at this threshold less 1, or its logarithm: the same near 1.
+    pub excess: f64,
     /// Newton's step of c on the norm of p (MATH.md section 2.4): from the left, never beyond the root.
     pub delta: f64,
 }
@@ -103,7 +103,7 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
             3 => libm::cbrt(q),
             _ => sqrt(sqrt(q)),
         };
-        Step { sum: q * self.unit(), delta: (norm - beta) * (q / norm) / s }
+        Step { excess: q * self.unit() - 1.0, delta: (norm - beta) * (q / norm) / s }
     }
 
     #[inline(always)]
@@ -137,7 +137,25 @@ const NEAR_SOFTMAX: f64 = 1e-3;
 /// d / d_max - 1 = u / d_max, which is exact to the last bit even for alpha = 1 + 1e-12.
 #[derive(Clone, Copy)]
 pub struct RealPower {
-    pub exponent: f64,
+    exponent: f64,
+    beta: f64,
+    /// As in [`Level`].
+    least: f32,
+}
+
+impl RealPower {
+    /// 1e-12 <= exponent < 1, or about.
+    #[inline(always)]
+    pub fn new(exponent: f64) -> RealPower {
+        // The cut is made on what is monotone in the score and resolves it: near 1 that is ratio - 1.
+        let log_least = f64::from(EXP_CUTOFF) * exponent;
+        let least = if exponent < NEAR_SOFTMAX {
+            libm::expm1(log_least) as f32
+        } else {
+            (libm::exp(log_least) as f32).max(f32::MIN_POSITIVE)
+        };
+        RealPower { exponent, beta: 1.0 / exponent, least }
+    }
 }
 
 impl Power for RealPower {
@@ -151,22 +169,14 @@ impl Power for RealPower {
 
     #[inline(always)]
     fn level<V: F32Block>(self, c: f64) -> Level<V> {
-        let beta = 1.0 / self.exponent;
-        let tau = c - beta;
+        let tau = c - self.beta;
         let (high, low) = split(tau);
-        // The cut is made on what is monotone in the score and resolves it: near 1 that is ratio - 1.
-        let log_least = f64::from(EXP_CUTOFF) * self.exponent;
-        let least = if self.exponent < NEAR_SOFTMAX {
-            libm::expm1(log_least) as f32
-        } else {
-            (libm::exp(log_least) as f32).max(f32::MIN_POSITIVE)
-        };
         Level {
             high: V::splat(high),
             low: V::splat(low),
             inverse: V::splat((-1.0 / tau) as f32),
-            beta: V::splat(beta as f32),
-            least: V::splat(least),
+            beta: V::splat(self.beta as f32),
+            least: V::splat(self.least),
         }
     }
 
@@ -185,10 +195,12 @@ impl Power for RealPower {
     fn step(self, c: f64, q: f64, s: f64) -> Step {
         let e = self.exponent;
         // x = 1 + e (u - c) at the maximum; the sum of p is q x^beta.
-        let log_x = libm::log1p(-e * c);
-        let log_sum = libm::log(q) + log_x / e;
-        let x = -(c - 1.0 / e) * e;
-        Step { sum: libm::exp(log_sum), delta: -libm::expm1(-e * log_sum) / e * (q / s) * x }
+        let excess = libm::log(q) + libm::log1p(-e * c) * self.beta;
+        let x = (self.beta - c) * e;
+        let y = -e * excess;
+        // expm1 by two terms where that is enough for a step.
+        let power = if y.abs() < 1e-4 { y + 0.5 * y * y } else { libm::expm1(y) };
+        Step { excess, delta: -power * self.beta * (q / s) * x }
     }
 
     #[inline(always)]

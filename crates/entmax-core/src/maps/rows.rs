@@ -185,8 +185,14 @@ impl<T: Score> RowBatch<T> {
         let pitch = pitch(self.n);
         // SAFETY: element (j, k) of the tile is element j of row first + k, which the batch holds.
         unsafe {
-            if width == 1 && self.inner == 1 && self.mask.is_null() {
+            if self.inner == 1 {
                 core::ptr::copy_nonoverlapping(self.x.add(base), tile, self.n);
+                if !self.mask.is_null() {
+                    for j in 0..self.n {
+                        let score = *tile.add(j);
+                        *tile.add(j) = if *self.mask.add(base + j) != 0 { score } else { T::NEG_INFINITY };
+                    }
+                }
                 return;
             }
             for j in 0..self.n {
@@ -206,12 +212,17 @@ impl<T: Score> RowBatch<T> {
 /// `row` is writable for `n` scores, none NaN, the largest `max` finite.
 unsafe fn cool<T: Score>(row: *mut T, n: usize, max: T, temperature: f64) {
     let max = max.to_f64();
+    // f32 needs no exact division; 1 / T is finite and normal for all but absurd temperatures.
+    let inverse = 1.0 / temperature;
+    let by_inverse = size_of::<T>() == 4 && inverse.is_normal();
     for j in 0..n {
         // SAFETY: j < n.
         unsafe {
             let score = (*row.add(j)).to_f64();
             let gap = score - max;
-            let u = if gap == f64::NEG_INFINITY && score != f64::NEG_INFINITY {
+            let u = if by_inverse {
+                gap * inverse
+            } else if gap == f64::NEG_INFINITY && score != f64::NEG_INFINITY {
                 // Two huge f64 of opposite sign: the gap overflows, its quotient need not.
                 (score * 0.5 - max * 0.5) / temperature * 2.0
             } else {

@@ -21,6 +21,8 @@ use crate::simd::{copy_short, F32Block, LANES};
 
 /// Rows up to this length skip the lane maxima.
 pub const SHORT_ROW: usize = 256;
+/// Rows up to this length are never packed: without and with a costly power.
+const DENSE_ROW: [usize; 2] = [128, 32];
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
 const STEPS: usize = 40;
 
@@ -72,7 +74,7 @@ impl<P: Power> Problem<'_, P> {
             // SAFETY: by the caller.
             let (q, s) = unsafe { self.sums::<V>(&self.power.level(c), kept) };
             let step = self.power.step(c, q, s);
-            let residual = (step.sum - 1.0).abs();
+            let residual = step.excess.abs();
             // The sum itself is only so accurate: below 1e-5 stop once it no longer gets better.
             let stalled = residual < 1e-5 && residual > 0.5 * previous;
             let converged = residual <= P::TOLERANCE || stalled;
@@ -152,7 +154,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
     let n = row.len;
     let beta = 1.0 / power.exponent();
     let mut start = 0.0;
-    let mut dense = false;
+    let mut dense = n <= DENSE_ROW[usize::from(P::COSTLY)];
     // SAFETY: by the caller; the regions of the scratch are disjoint.
     unsafe {
         if !maxima.is_null() {
@@ -160,9 +162,13 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             let packed = maxima.cast_mut().add(total);
             let len = pack_above::<V>(maxima, total, max, certified(-beta), packed);
             let many = 3 * len > total;
-            let subset = Problem { power, scores: &Scores::new(packed, len), max };
-            let steps = if many { 2 } else { 4 };
-            start = (subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c - 1e-5).max(0.0);
+            // Near softmax all of the row counts, and a step from 0 lands as near as one from a subset's threshold.
+            let hopeless = beta > 10.0 && 8 * len > 7 * total;
+            if !hopeless {
+                let subset = Problem { power, scores: &Scores::new(packed, len), max };
+                let steps = if many { 2 } else { 4 };
+                start = subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c;
+            }
             dense = many && 3 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
         }
         if dense {
