@@ -31,9 +31,7 @@ export function run(command, args, { cwd, env, show = false } = {}) {
     child.on('close', (code, signal) => {
       if (code === 0) return resolve(output);
       const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
-      reject(
-        new CommandError(`${[command, ...args].join(' ')} ${how}\n${everything.split('\n').slice(-60).join('\n')}`),
-      );
+      reject(new CommandError(`${[command, ...args].join(' ')} ${how}\n${shortened(everything)}`));
     });
   });
 }
@@ -52,4 +50,14 @@ export async function succeeds(command, args, options) {
   } catch {
     return false;
   }
+}
+
+/**
+ * The beginning and the end of a long output: some tools say at the top what went wrong, others at the bottom.
+ *
+ * @param {string} text
+ */
+function shortened(text) {
+  const lines = text.trimEnd().split('\n');
+  return (lines.length <= 80 ? lines : [...lines.slice(0, 30), '...', ...lines.slice(-45)]).join('\n');
 }

@@ -10,7 +10,7 @@
 import { EntmaxError, show, showShape } from './errors.ts';
 import { flatten, nest } from './nested.ts';
 import { checkShape, sameShape } from './shape.ts';
-import { addressOf, Tensor } from './tensor.ts';
+import { addressOf, isDetached, Tensor } from './tensor.ts';
 import type { F32, F64, Float } from './types.ts';
 
 export type FloatType = 'float32' | 'float64';
@@ -148,15 +148,4 @@ function floatArray(op: string, data: unknown): { data: Float; dtype: FloatType 
   const half = name === 'Float16Array' || name === 'Uint16Array';
   const hint = half ? ' (convert half floats with Float32Array.from)' : ' (convert with Float32Array.from)';
   throw new EntmaxError('ENTMAX_DTYPE', op, `scores of float32 or float64${hint}`, name);
-}
-
-/** True for an array whose buffer was transferred away. `buffer.detached` is too new for Node 20. */
-function isDetached(data: Float): boolean {
-  if (data.byteLength > 0) return false;
-  try {
-    new Uint8Array(data.buffer);
-    return false;
-  } catch {
-    return true;
-  }
 }

@@ -92,16 +92,12 @@ export class Tensor<D extends DType = DType> implements Disposable {
 
   /** A copy of the elements as a typed array. */
   toTypedArray(): Arrays[D] {
-    // A plain slice of a view on shared memory would be shared too: copy into an array of its own.
-    const view = this.view();
-    const copy = new (view.constructor as new (length: number) => Arrays[D])(view.length);
-    (copy as Uint8Array).set(view);
-    return copy;
+    return elementsOf(this, 'Tensor.toTypedArray');
   }
 
   /** A copy of the elements as nested arrays of numbers. */
   toArray(): Nested | number {
-    return nest(this.toTypedArray(), this.shape);
+    return nest(elementsOf(this, 'Tensor.toArray'), this.shape);
   }
 
   /** Overwrites all elements. Errors: ENTMAX_SHAPE when the sizes differ, ENTMAX_BUSY while an asynchronous call runs. */
@@ -120,12 +116,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
 
   /** The live memory, not a copy: valid until `dispose()` or the next call of this package, which may move it. */
   view(): Arrays[D] {
-    const { address } = storageOf(this, 'Tensor.view');
-    const { size, dtype } = this;
-    if (dtype === 'float32') return memory().f32(address, size) as Arrays[D];
-    if (dtype === 'float64') return memory().f64(address, size) as Arrays[D];
-    if (dtype === 'int32') return memory().i32(address, size) as Arrays[D];
-    return memory().u8(address, size) as Arrays[D];
+    return viewOf(this, 'Tensor.view');
   }
 
   /** The same memory under another shape of the same size; one -1 is inferred. */
@@ -190,7 +181,7 @@ export function tensor<X extends Scores | Ids>(data: X, shape?: Shape): Tensor<D
 /** A new tensor of zeros. Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_MEMORY. */
 export function zeros<D extends DType = 'float32'>(shape: Shape, dtype?: D): Tensor<D> {
   const type = dtype ?? ('float32' as D);
-  if (!(type in BYTES))
+  if (!Object.hasOwn(BYTES, type))
     throw new EntmaxError('ENTMAX_DTYPE', 'zeros', `dtype among ${Object.keys(BYTES).join(', ')}`, show(type));
   const ok = Array.isArray(shape) && shape.every((length) => Number.isInteger(length) && length >= 0);
   if (!ok) throw new EntmaxError('ENTMAX_SHAPE', 'zeros', 'shape to be an array of non-negative integers', show(shape));
@@ -243,6 +234,24 @@ export function addressOf(source: Tensor, op: string): number {
   return storageOf(source, op).address;
 }
 
+/** A copy of a tensor's elements, for an operation that is named when the tensor was disposed. */
+export function elementsOf<D extends DType>(source: Tensor<D>, op: string): Arrays[D] {
+  // A plain slice of a view on shared memory would be shared too: copy into an array of its own.
+  const view = viewOf(source, op);
+  const copy = new (view.constructor as new (length: number) => Arrays[D])(view.length);
+  (copy as Uint8Array).set(view);
+  return copy;
+}
+
+function viewOf<D extends DType>(source: Tensor<D>, op: string): Arrays[D] {
+  const { address } = storageOf(source, op);
+  const { size, dtype } = source;
+  if (dtype === 'float32') return memory().f32(address, size) as Arrays[D];
+  if (dtype === 'float64') return memory().f64(address, size) as Arrays[D];
+  if (dtype === 'int32') return memory().i32(address, size) as Arrays[D];
+  return memory().u8(address, size) as Arrays[D];
+}
+
 /** Keeps a tensor's memory in place and unwritten until the returned function is called. */
 export function pin(source: Tensor, op: string): () => void {
   const storage = storageOf(source, op);
@@ -265,22 +274,21 @@ type Values = Float32Array | Float64Array | Int32Array | Uint8Array | Uint32Arra
 
 /** Any accepted source of numbers as flat values, with its shape and the element type it suggests. */
 function readNumbers(op: string, data: unknown): { values: Values; shape: number[]; dtype: DType } {
-  if (data instanceof Tensor) return { values: data.toTypedArray(), shape: [...data.shape], dtype: data.dtype };
+  if (data instanceof Tensor) return { values: elementsOf(data, op), shape: [...data.shape], dtype: data.dtype };
   if (Array.isArray(data)) return { ...flatten(op, data), dtype: 'float32' };
   if (typeof data === 'object' && data !== null && 'data' in data) {
     const { data: values, dtype } = typedArray(op, data.data);
     const shape = 'shape' in data ? data.shape : 'dims' in data ? data.dims : [values.length];
-    return {
-      values,
-      shape: checkShape(op, Array.isArray(shape) ? shape : Array.from(shape as Iterable<number>), values.length),
-      dtype,
-    };
+    return { values, shape: checkShape(op, shape, values.length), dtype };
   }
   const { data: values, dtype } = typedArray(op, data);
   return { values, shape: [values.length], dtype };
 }
 
 function typedArray(op: string, data: unknown): { data: Exclude<Values, readonly number[]>; dtype: DType } {
+  if (ArrayBuffer.isView(data) && isDetached(data)) {
+    throw new EntmaxError('ENTMAX_DTYPE', op, 'an array in live memory', 'a detached array');
+  }
   if (data instanceof Float32Array) return { data, dtype: 'float32' };
   if (data instanceof Float64Array) return { data, dtype: 'float64' };
   if (data instanceof Uint8Array) return { data, dtype: 'uint8' };
@@ -288,6 +296,17 @@ function typedArray(op: string, data: unknown): { data: Exclude<Values, readonly
     return { data, dtype: 'int32' };
   const expected = 'Float32Array, Float64Array, Int32Array, Uint32Array, BigInt64Array, Uint8Array or numbers';
   throw new EntmaxError('ENTMAX_DTYPE', op, expected, show(data));
+}
+
+/** True for an array whose buffer was transferred away. `buffer.detached` is too new for Node 20. */
+export function isDetached(data: ArrayBufferView): boolean {
+  if (data.byteLength > 0) return false;
+  try {
+    new Uint8Array(data.buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Refuses integers that the element type cannot hold: they would wrap around silently. */

@@ -3,7 +3,7 @@
 import { EntmaxError, show, showShape } from '../errors.ts';
 import { broadcasts, checkShape, forEachBroadcast, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { addressOf, Tensor } from '../tensor.ts';
+import { elementsOf, Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 
 /** Names from other packages, and what they are here. */
@@ -60,8 +60,7 @@ interface Integers {
 /** Integers or booleans in any accepted form. */
 function readIntegers(op: string, name: string, source: unknown): Integers {
   if (source instanceof Tensor && (source.dtype === 'int32' || source.dtype === 'uint8')) {
-    addressOf(source, op); // throws when it is disposed
-    return { values: source.toTypedArray(), shape: source.shape };
+    return { values: elementsOf(source, op), shape: source.shape };
   }
   if (isIntegerArray(source)) return { values: source, shape: undefined };
   if (typeof source === 'object' && source !== null && 'data' in source && ('shape' in source || 'dims' in source)) {

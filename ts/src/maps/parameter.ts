@@ -7,7 +7,7 @@ import { EntmaxError, show, showShape } from '../errors.ts';
 import { flatten } from '../nested.ts';
 import { broadcasts, checkShape, forEachBroadcast } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { addressOf, Tensor } from '../tensor.ts';
+import { elementsOf, Tensor } from '../tensor.ts';
 import type { Shape } from '../types.ts';
 
 /** What a map says of its parameter. */
@@ -70,8 +70,7 @@ function perRow(op: string, name: string, given: unknown, shape: Shape, layout: 
 /** Values with their shape, if they have one of their own. */
 function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; shape: Shape | undefined } {
   if (given instanceof Tensor && (given.dtype === 'float32' || given.dtype === 'float64')) {
-    addressOf(given, op); // throws when it is disposed
-    return { values: given.toTypedArray(), shape: given.shape };
+    return { values: elementsOf(given, op), shape: given.shape };
   }
   if (given instanceof Float32Array || given instanceof Float64Array) return { values: given, shape: undefined };
   if (Array.isArray(given)) {

@@ -217,8 +217,8 @@ function stage(
   return stagedRows(op, scores, layout, mask, target, scratch, large);
 }
 
-/** Rough time of one element on one thread; only its order of magnitude matters, for chunk sizes. */
-const NANOSECONDS_PER_ELEMENT = 0.8;
+/** Rough time of one element on one thread, for chunk sizes and to see whether threads pay; float64 kernels are scalar. */
+const NANOSECONDS_PER_ELEMENT = { float32: 0.8, float64: 5 };
 /** Rows that kernels gather together when they are strided. */
 const GATHERED_ROWS = 16;
 
@@ -254,7 +254,7 @@ function rowJob(
     ],
     rows: staged.rows,
     rowMultiple: Math.min(staged.inner, GATHERED_ROWS),
-    nanosecondsPerRow: layout.n * NANOSECONDS_PER_ELEMENT + 20,
+    nanosecondsPerRow: layout.n * NANOSECONDS_PER_ELEMENT[scores.dtype] + 20,
     workspaceBytes: family.kernel(memory(), `${kernels.workspace}_${suffix}`)(layout.n, staged.inner),
     repeatable: !results.includes(staged.x),
     setAside: () => {
