@@ -7,7 +7,11 @@ use common::rows::{row, EXPONENTS, KINDS, SIZES};
 
 /// Largest error relative to the row's largest entry.
 fn tolerance(e: f64) -> f64 {
-    if e == 0.0 || e == 0.5 || e == 1.0 { 1e-6 } else { 5e-6 }
+    if e == 0.0 || e == 0.5 || e == 1.0 {
+        1e-6
+    } else {
+        5e-6
+    }
 }
 
 fn truth(x: &[f32], e: f64, temperature: f64) -> Truth {
@@ -15,18 +19,33 @@ fn truth(x: &[f32], e: f64, temperature: f64) -> Truth {
     if e == f64::INFINITY {
         let max = z.iter().cloned().fold(f64::NEG_INFINITY, f64::max);
         let count = z.iter().filter(|&&s| s == max).count() as f64;
-        let p = z.iter().map(|&s| if s == max { 1.0 / count } else { 0.0 }).collect();
-        return Truth { p, threshold: max, cutoff: 0.0 };
+        let p = z
+            .iter()
+            .map(|&s| if s == max { 1.0 / count } else { 0.0 })
+            .collect();
+        return Truth {
+            p,
+            threshold: max,
+            cutoff: 0.0,
+        };
     }
     oracle::entmax(&z, e, temperature)
 }
 
 /// Returns (error, error of the sum), after checking both and the support.
 fn check(x: &[f32], e: f64, temperature: f64, label: &str) -> (f64, f64) {
-    let p = dense(&Batch { temperature, ..Batch::row(x, e) });
+    let p = dense(&Batch {
+        temperature,
+        ..Batch::row(x, e)
+    });
     let truth = truth(x, e, temperature);
     let largest = truth.largest();
-    let error = p.iter().zip(&truth.p).map(|(&p, t)| (f64::from(p) - t).abs()).fold(0.0, f64::max) / largest;
+    let error = p
+        .iter()
+        .zip(&truth.p)
+        .map(|(&p, t)| (f64::from(p) - t).abs())
+        .fold(0.0, f64::max)
+        / largest;
     let sum_error = (oracle::sum(p.iter().map(|&p| f64::from(p))) - 1.0).abs();
     assert!(error <= tolerance(e), "{label}: error {error:e}");
     assert!(sum_error <= 5e-7, "{label}: sum off by {sum_error:e}");
@@ -36,8 +55,14 @@ fn check(x: &[f32], e: f64, temperature: f64, label: &str) -> (f64, f64) {
         let scale = x[j].abs().max(max.abs());
         let ulp = f64::from(scale.next_up()) - f64::from(scale);
         let borderline = (f64::from(x[j]) - truth.threshold).abs() <= 4.0 * ulp;
-        assert!((p > 0.0) == (t > 0.0) || negligible || borderline, "{label}: entry {j} is {p:e}, should be {t:e}");
-        assert!(p >= 0.0 && p.is_sign_positive(), "{label}: entry {j} is {p}");
+        assert!(
+            (p > 0.0) == (t > 0.0) || negligible || borderline,
+            "{label}: entry {j} is {p:e}, should be {t:e}"
+        );
+        assert!(
+            p >= 0.0 && p.is_sign_positive(),
+            "{label}: entry {j} is {p}"
+        );
     }
     (error, sum_error)
 }
@@ -57,7 +82,10 @@ fn sweep(kinds: &[&str], sizes: &[usize], exponents: &[f64]) {
                 }
             }
         }
-        println!("alpha - 1 = {e}: error {:.2e}, sum {worst_sum:.2e} ({})", worst.0, worst.2);
+        println!(
+            "alpha - 1 = {e}: error {:.2e}, sum {worst_sum:.2e} ({})",
+            worst.0, worst.2
+        );
     }
 }
 
@@ -68,7 +96,12 @@ fn every_alpha_kind_and_size_is_within_the_tolerance() {
 
 #[test]
 fn long_rows_sum_to_one_and_keep_their_support() {
-    let kinds = ["all equal", "spike and many small", "gentle ramp", "alternating"];
+    let kinds = [
+        "all equal",
+        "spike and many small",
+        "gentle ramp",
+        "alternating",
+    ];
     sweep(&kinds, &[100_003], &[0.0, 0.25, 0.5, 0.7, 1.0, 1.5]);
 }
 
@@ -80,25 +113,47 @@ fn a_million_entries_sum_to_one() {
             let p = dense(&Batch::row(&x, e));
             let error = (oracle::sum(p.iter().map(|&p| f64::from(p))) - 1.0).abs();
             println!("{kind}, alpha - 1 = {e}: sum {error:.2e}");
-            assert!(error <= 5e-7, "{kind}, alpha - 1 = {e}: sum off by {error:e}");
+            assert!(
+                error <= 5e-7,
+                "{kind}, alpha - 1 = {e}: sum off by {error:e}"
+            );
         }
     }
 }
 
 #[test]
 fn large_supports_and_sorted_rows_need_no_sort() {
-    sweep(&["normal 0.01", "ascending", "descending", "half far down"], &[32_000], &[0.5, 1.0, 1.5, 3.0, 63.0]);
-    sweep(&["all equal", "few levels"], &[262_144], &[0.5, 1.0, 1.5, 63.0]);
+    sweep(
+        &["normal 0.01", "ascending", "descending", "half far down"],
+        &[32_000],
+        &[0.5, 1.0, 1.5, 3.0, 63.0],
+    );
+    sweep(
+        &["all equal", "few levels"],
+        &[262_144],
+        &[0.5, 1.0, 1.5, 63.0],
+    );
 }
 
 #[test]
 fn a_temperature_divides_the_scores() {
     for temperature in [1e-300, 1e-3, 0.7, 3.0, 1e5, 1e300] {
         for e in [0.0, 0.01, 0.5, 0.75, 1.0, 1.5, 3.0, 9.0] {
-            for kind in ["normal", "all equal", "few levels", "many masked", "largest"] {
+            for kind in [
+                "normal",
+                "all equal",
+                "few levels",
+                "many masked",
+                "largest",
+            ] {
                 for n in [2, 17, 400] {
                     let x: Vec<f32> = row(kind, n, e).iter().map(|&s| s as f32).collect();
-                    check(&x, e, temperature, &format!("T = {temperature}, alpha - 1 = {e}, {kind}, n = {n}"));
+                    check(
+                        &x,
+                        e,
+                        temperature,
+                        &format!("T = {temperature}, alpha - 1 = {e}, {kind}, n = {n}"),
+                    );
                 }
             }
         }
@@ -110,8 +165,26 @@ fn golden_values_of_every_alpha() {
     // MATH.md section 21.
     let z = [0.5f32, 1.2, -0.3, 2.0, 1.9];
     let golden: [(f64, [f64; 5]); 7] = [
-        (0.0, [0.083333537, 0.167813135, 0.037444172, 0.373475001, 0.337934155]),
-        (0.25, [0.036576874, 0.140578975, 0.003172155, 0.435425194, 0.384246803]),
+        (
+            0.0,
+            [
+                0.083333537,
+                0.167813135,
+                0.037444172,
+                0.373475001,
+                0.337934155,
+            ],
+        ),
+        (
+            0.25,
+            [
+                0.036576874,
+                0.140578975,
+                0.003172155,
+                0.435425194,
+                0.384246803,
+            ],
+        ),
         (0.5, [0.0, 0.089545716, 0.0, 0.488939237, 0.421515047]),
         (0.75, [0.0, 0.008471865, 0.0, 0.537703881, 0.453824254]),
         (1.0, [0.0, 0.0, 0.0, 0.55, 0.45]),
@@ -120,7 +193,10 @@ fn golden_values_of_every_alpha() {
     ];
     for (e, expected) in golden {
         for (p, expected) in dense(&Batch::row(&z, e)).iter().zip(expected) {
-            assert!((f64::from(*p) - expected).abs() < 3e-7, "alpha - 1 = {e}: {p} for {expected}");
+            assert!(
+                (f64::from(*p) - expected).abs() < 3e-7,
+                "alpha - 1 = {e}: {p} for {expected}"
+            );
         }
     }
 }

@@ -25,7 +25,11 @@ macro_rules! both {
 }
 
 fn canonical_nan<T: Number>() -> u64 {
-    if size_of::<T>() == 4 { 0x7fc0_0000 } else { 0x7ff8_0000_0000_0000 }
+    if size_of::<T>() == 4 {
+        0x7fc0_0000
+    } else {
+        0x7ff8_0000_0000_0000
+    }
 }
 
 #[test]
@@ -38,11 +42,20 @@ fn a_nan_anywhere_makes_the_whole_row_the_canonical_nan() {
                 rows[x.len() + at] = T::round(nan);
                 let batch = Batch::rows(&rows, x.len(), e);
                 let p = dense(&batch);
-                assert!(bits(&p[x.len()..2 * x.len()]).iter().all(|&b| b == canonical_nan::<T>()));
-                assert_eq!(bits(&p[..x.len()]), bits(&p[2 * x.len()..]), "the neighbours are untouched");
+                assert!(bits(&p[x.len()..2 * x.len()])
+                    .iter()
+                    .all(|&b| b == canonical_nan::<T>()));
+                assert_eq!(
+                    bits(&p[..x.len()]),
+                    bits(&p[2 * x.len()..]),
+                    "the neighbours are untouched"
+                );
                 assert!(p[0].wide() >= 0.0);
                 let (sizes, thresholds) = support(&batch);
-                assert_eq!((sizes[1], thresholds[1].bits()), (x.len() as i32, canonical_nan::<T>()));
+                assert_eq!(
+                    (sizes[1], thresholds[1].bits()),
+                    (x.len() as i32, canonical_nan::<T>())
+                );
             }
         }
     }
@@ -58,9 +71,14 @@ fn a_nan_beside_infinities_is_still_a_nan() {
         let mut x = x.to_vec();
         x[0] = T::round(f64::INFINITY);
         x[1] = T::round(f64::NEG_INFINITY);
-        assert!(dense(&Batch::row(&x, e))[0].wide() > 0.0, "inf - inf is no NaN of the row's");
+        assert!(
+            dense(&Batch::row(&x, e))[0].wide() > 0.0,
+            "inf - inf is no NaN of the row's"
+        );
         x[2] = T::round(f64::NAN);
-        assert!(bits(&dense(&Batch::row(&x, e))).iter().all(|&b| b == canonical_nan::<T>()));
+        assert!(bits(&dense(&Batch::row(&x, e)))
+            .iter()
+            .all(|&b| b == canonical_nan::<T>()));
     }
     both!(claim);
 }
@@ -73,14 +91,24 @@ fn plus_infinities_share_the_mass() {
             let places = [0, x.len() / 2, x.len() - 1];
             places.iter().for_each(|&j| x[j] = T::round(f64::INFINITY));
             let count = x.iter().filter(|s| s.wide() == f64::INFINITY).count();
-            let batch = Batch { temperature, ..Batch::row(&x, e) };
+            let batch = Batch {
+                temperature,
+                ..Batch::row(&x, e)
+            };
             for (j, p) in dense(&batch).iter().enumerate() {
-                let expected = if places.contains(&j) { T::round(1.0 / count as f64) } else { T::round(0.0) };
+                let expected = if places.contains(&j) {
+                    T::round(1.0 / count as f64)
+                } else {
+                    T::round(0.0)
+                };
                 assert_eq!(p.bits(), expected.bits());
             }
             let (sizes, thresholds) = support(&batch);
             assert_eq!(sizes[0], count as i32);
-            assert!(x.iter().enumerate().all(|(j, &s)| (s > thresholds[0]) == places.contains(&j)));
+            assert!(x
+                .iter()
+                .enumerate()
+                .all(|(j, &s)| (s > thresholds[0]) == places.contains(&j)));
         }
     }
     both!(claim);
@@ -97,8 +125,17 @@ fn a_row_with_nothing_left_is_zeros_or_nan() {
         for temperature in [1.0, 2.5] {
             for nan in [false, true] {
                 let rows = [
-                    Batch { temperature, empty_row_is_nan: nan, ..Batch::row(&nothing, e) },
-                    Batch { temperature, empty_row_is_nan: nan, mask: Some(&mask), ..Batch::row(&masked, e) },
+                    Batch {
+                        temperature,
+                        empty_row_is_nan: nan,
+                        ..Batch::row(&nothing, e)
+                    },
+                    Batch {
+                        temperature,
+                        empty_row_is_nan: nan,
+                        mask: Some(&mask),
+                        ..Batch::row(&masked, e)
+                    },
                 ];
                 for batch in rows {
                     let expected = if nan { canonical_nan::<T>() } else { 0 };
@@ -124,8 +161,15 @@ fn a_mask_gives_the_bits_of_minus_infinity() {
                 hidden[j] = T::round(if j % 2 == 0 { f64::NAN } else { f64::INFINITY });
                 explicit[j] = T::round(f64::NEG_INFINITY);
             }
-            let masked = Batch { temperature, mask: Some(&mask), ..Batch::row(&hidden, e) };
-            let plain = Batch { temperature, ..Batch::row(&explicit, e) };
+            let masked = Batch {
+                temperature,
+                mask: Some(&mask),
+                ..Batch::row(&hidden, e)
+            };
+            let plain = Batch {
+                temperature,
+                ..Batch::row(&explicit, e)
+            };
             assert_eq!(bits(&dense(&masked)), bits(&dense(&plain)));
             let (a, b) = (support(&masked), support(&plain));
             assert_eq!((a.0, bits(&a.1)), (b.0, bits(&b.1)));
@@ -140,17 +184,37 @@ fn one_entry_left_is_exactly_one() {
         for score in [0.0, -0.0, 1.5, -3e38, 3e38, 1e-41, f64::INFINITY] {
             for temperature in [1.0, 1e-300, 1e300] {
                 let one = [T::round(score)];
-                assert_eq!(dense(&Batch { temperature, ..Batch::row(&one, e) })[0].wide(), 1.0);
+                assert_eq!(
+                    dense(&Batch {
+                        temperature,
+                        ..Batch::row(&one, e)
+                    })[0]
+                        .wide(),
+                    1.0
+                );
                 let mut row = vec![T::round(f64::NEG_INFINITY); x.len()];
                 row[x.len() / 2] = one[0];
-                let p = dense(&Batch { temperature, ..Batch::row(&row, e) });
-                assert!(p.iter().enumerate().all(|(j, p)| p.wide() == if j == x.len() / 2 { 1.0 } else { 0.0 }));
+                let p = dense(&Batch {
+                    temperature,
+                    ..Batch::row(&row, e)
+                });
+                assert!(p
+                    .iter()
+                    .enumerate()
+                    .all(|(j, p)| p.wide() == if j == x.len() / 2 { 1.0 } else { 0.0 }));
             }
         }
         if e > 0.0 && x.len() > 1 {
             let mut row = vec![T::round(0.0); x.len()];
             row[0] = T::round(1.0 / e.min(1.0) + 1.0);
-            assert_eq!(dense(&Batch::row(&row, e))[0].wide(), if e < 1e-3 { dense(&Batch::row(&row, e))[0].wide() } else { 1.0 });
+            assert_eq!(
+                dense(&Batch::row(&row, e))[0].wide(),
+                if e < 1e-3 {
+                    dense(&Batch::row(&row, e))[0].wide()
+                } else {
+                    1.0
+                }
+            );
         }
     }
     both!(claim);
@@ -159,7 +223,10 @@ fn one_entry_left_is_exactly_one() {
 #[test]
 fn ties_have_equal_bits() {
     fn claim<T: Number>(x: &[T], e: f64) {
-        let row: Vec<T> = x.iter().map(|s| T::round((s.wide() * 2.0).round() * 0.25)).collect();
+        let row: Vec<T> = x
+            .iter()
+            .map(|s| T::round((s.wide() * 2.0).round() * 0.25))
+            .collect();
         let p = dense(&Batch::row(&row, e));
         for (a, pa) in row.iter().zip(&p) {
             for (b, pb) in row.iter().zip(&p).take(20) {
@@ -174,7 +241,10 @@ fn ties_have_equal_bits() {
 fn length_zero_writes_nothing_dense_and_says_empty() {
     let none: [f32; 0] = [];
     assert!(dense(&Batch::row(&none, 1.0)).is_empty());
-    assert_eq!(support(&Batch::row(&none, 1.0)), (vec![0], vec![f32::INFINITY]));
+    assert_eq!(
+        support(&Batch::row(&none, 1.0)),
+        (vec![0], vec![f32::INFINITY])
+    );
     let batch = Batch::row(&none, 1.0);
     assert_eq!(unsafe { first_empty_row_f32(&batch.raw(), 0..1) }, 1);
 }
@@ -183,7 +253,10 @@ fn length_zero_writes_nothing_dense_and_says_empty() {
 fn an_alpha_below_one_is_refused_before_anything_is_written() {
     for bad in [-1e-9, f64::NAN, f64::NEG_INFINITY] {
         let x = [1.0f32, 2.0, 3.0, 4.0];
-        let batch = Batch { exponents: vec![1.0, bad], ..Batch::rows(&x, 2, 1.0) };
+        let batch = Batch {
+            exponents: vec![1.0, bad],
+            ..Batch::rows(&x, 2, 1.0)
+        };
         let (out, status) = dense_with_status(&batch);
         assert_eq!(status, Status::InvalidAlpha);
         assert!(out.iter().all(|&p| p == 77.0));
@@ -194,13 +267,37 @@ fn an_alpha_below_one_is_refused_before_anything_is_written() {
 fn the_first_empty_row_is_found_in_any_layout() {
     let empty = f64::NEG_INFINITY;
     // [outer 2, n 2, inner 3]; rows 1 (masked) and 5 (-inf) are empty, row 2 is a NaN.
-    let x = [1.0, 9.0, f64::NAN, empty, 9.0, empty, 1.0, 1.0, empty, empty, 1.0, empty];
+    let x = [
+        1.0,
+        9.0,
+        f64::NAN,
+        empty,
+        9.0,
+        empty,
+        1.0,
+        1.0,
+        empty,
+        empty,
+        1.0,
+        empty,
+    ];
     let mask = [1u8, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1];
-    let batch = Batch { mask: Some(&mask), inner: 3, ..Batch::rows(&x, 2, 1.0) };
+    let batch = Batch {
+        mask: Some(&mask),
+        inner: 3,
+        ..Batch::rows(&x, 2, 1.0)
+    };
     let found = |rows| unsafe { first_empty_row_f64(&batch.raw(), rows) };
-    assert_eq!((found(0..6), found(2..6), found(2..5), found(6..6)), (1, 5, 5, 6));
+    assert_eq!(
+        (found(0..6), found(2..6), found(2..5), found(6..6)),
+        (1, 5, 5, 6)
+    );
     let narrow: Vec<f32> = x.iter().map(|&s| s as f32).collect();
-    let batch = Batch { mask: Some(&mask), inner: 3, ..Batch::rows(&narrow, 2, 1.0) };
+    let batch = Batch {
+        mask: Some(&mask),
+        inner: 3,
+        ..Batch::rows(&narrow, 2, 1.0)
+    };
     assert_eq!(unsafe { first_empty_row_f32(&batch.raw(), 2..6) }, 5);
 }
 
@@ -209,16 +306,36 @@ fn any_bits_come_to_an_end() {
     let mut random = common::rows::Random(5);
     for round in 0..3000 {
         let n = 1 + round % 70;
-        let e = if round % 3 == 0 { f64::from_bits((random.uniform() * 2f64.powi(63)) as u64).abs() } else { EXPONENTS[round % 17] };
+        let e = if round % 3 == 0 {
+            f64::from_bits((random.uniform() * 2f64.powi(63)) as u64).abs()
+        } else {
+            EXPONENTS[round % 17]
+        };
         if e.is_nan() {
             continue;
         }
-        let x: Vec<f32> = (0..n).map(|_| f32::from_bits((random.uniform() * 4294967296.0) as u32)).collect();
-        let wide: Vec<f64> = (0..n).map(|_| f64::from_bits((random.uniform() * 1.8446744073709552e19) as u64)).collect();
+        let x: Vec<f32> = (0..n)
+            .map(|_| f32::from_bits((random.uniform() * 4294967296.0) as u32))
+            .collect();
+        let wide: Vec<f64> = (0..n)
+            .map(|_| f64::from_bits((random.uniform() * 1.8446744073709552e19) as u64))
+            .collect();
         let temperature = [1.0, 1e-300, 3.7, 1e300][round % 4];
-        let p = dense(&Batch { temperature, ..Batch::row(&x, e) });
-        assert!(p.iter().all(|p| p.is_nan()) || p.iter().all(|p| (0.0..=1.0).contains(p)), "{e} {temperature} {x:?} {p:?}");
-        let p = dense(&Batch { temperature, ..Batch::row(&wide, e) });
-        assert!(p.iter().all(|p| p.is_nan()) || p.iter().all(|p| (0.0..=1.0).contains(p)), "{e} {temperature} {wide:?} {p:?}");
+        let p = dense(&Batch {
+            temperature,
+            ..Batch::row(&x, e)
+        });
+        assert!(
+            p.iter().all(|p| p.is_nan()) || p.iter().all(|p| (0.0..=1.0).contains(p)),
+            "{e} {temperature} {x:?} {p:?}"
+        );
+        let p = dense(&Batch {
+            temperature,
+            ..Batch::row(&wide, e)
+        });
+        assert!(
+            p.iter().all(|p| p.is_nan()) || p.iter().all(|p| (0.0..=1.0).contains(p)),
+            "{e} {temperature} {wide:?} {p:?}"
+        );
     }
 }

@@ -30,18 +30,43 @@ fn transposed<T: Copy>(x: &[T], outer: usize, n: usize, inner: usize) -> Vec<T> 
 }
 
 fn any_axis_gives_the_bits_of_the_transposed_layout<T: Number>() {
-    for (outer, n, inner) in [(1, 1, 5), (2, 3, 2), (3, 17, 7), (1, 64, 65), (2, 300, 3), (1, 5000, 33), (2, 33, 130)] {
+    for (outer, n, inner) in [
+        (1, 1, 5),
+        (2, 3, 2),
+        (3, 17, 7),
+        (1, 64, 65),
+        (2, 300, 3),
+        (1, 5000, 33),
+        (2, 33, 130),
+    ] {
         let x: Vec<T> = scores(outer * n * inner);
         let mask: Vec<u8> = (0..x.len()).map(|j| u8::from(j % 11 != 3)).collect();
-        let exponents: Vec<f64> = (0..outer * inner).map(|r| ALPHAS[r % ALPHAS.len()]).collect();
+        let exponents: Vec<f64> = (0..outer * inner)
+            .map(|r| ALPHAS[r % ALPHAS.len()])
+            .collect();
         for temperature in [1.0, 0.6] {
             for masked in [false, true] {
                 let moved = transposed(&x, outer, n, inner);
                 let moved_mask = transposed(&mask, outer, n, inner);
-                let base = Batch { temperature, exponents: exponents.clone(), ..Batch::rows(&x, n, 1.0) };
-                let strided = Batch { inner, mask: masked.then_some(&mask[..]), ..base.clone() };
-                let straight = Batch { x: &moved, mask: masked.then_some(&moved_mask[..]), ..base };
-                assert_eq!(bits(&transposed(&dense(&strided), outer, n, inner)), bits(&dense(&straight)));
+                let base = Batch {
+                    temperature,
+                    exponents: exponents.clone(),
+                    ..Batch::rows(&x, n, 1.0)
+                };
+                let strided = Batch {
+                    inner,
+                    mask: masked.then_some(&mask[..]),
+                    ..base.clone()
+                };
+                let straight = Batch {
+                    x: &moved,
+                    mask: masked.then_some(&moved_mask[..]),
+                    ..base
+                };
+                assert_eq!(
+                    bits(&transposed(&dense(&strided), outer, n, inner)),
+                    bits(&dense(&straight))
+                );
                 let (a, b) = (support(&strided), support(&straight));
                 assert_eq!((a.0, bits(&a.1)), (b.0, bits(&b.1)));
             }
@@ -60,12 +85,26 @@ fn any_axis_gives_the_bits_of_the_transposed_layout_f64() {
 }
 
 fn alone_chunked_in_place_and_misaligned<T: Number>() {
-    for (n, inner) in [(1, 1), (5, 1), (16, 1), (37, 1), (256, 1), (700, 1), (37, 6), (300, 20)] {
+    for (n, inner) in [
+        (1, 1),
+        (5, 1),
+        (16, 1),
+        (37, 1),
+        (256, 1),
+        (700, 1),
+        (37, 6),
+        (300, 20),
+    ] {
         let rows = 12 * inner;
         let x: Vec<T> = scores(rows * n);
         let exponents: Vec<f64> = (0..rows).map(|r| ALPHAS[r % ALPHAS.len()]).collect();
         for temperature in [1.0, 1.7] {
-            let batch = Batch { inner, temperature, exponents: exponents.clone(), ..Batch::rows(&x, n, 1.0) };
+            let batch = Batch {
+                inner,
+                temperature,
+                exponents: exponents.clone(),
+                ..Batch::rows(&x, n, 1.0)
+            };
             let expected = bits(&dense(&batch));
             let mut workspace = Workspace::new(T::workspace(n, inner));
             // In chunks of 5 rows, last chunk first, each output 3 elements off.
@@ -84,12 +123,18 @@ fn alone_chunked_in_place_and_misaligned<T: Number>() {
                 let place = memory[shift..].as_mut_ptr();
                 let mut raw = batch.raw();
                 raw.x = place;
-                assert_eq!(unsafe { T::dense(&raw, 0..rows, place, workspace.pointer()) }, Status::Ok);
+                assert_eq!(
+                    unsafe { T::dense(&raw, 0..rows, place, workspace.pointer()) },
+                    Status::Ok
+                );
                 assert_eq!(bits(&memory[shift..shift + x.len()]), expected);
             }
             if inner == 1 {
                 for r in 0..rows {
-                    let alone = Batch { temperature, ..Batch::row(&x[r * n..][..n], exponents[r]) };
+                    let alone = Batch {
+                        temperature,
+                        ..Batch::row(&x[r * n..][..n], exponents[r])
+                    };
                     assert_eq!(bits(&dense(&alone)), expected[r * n..][..n]);
                 }
             }

@@ -7,8 +7,15 @@ use proptest::prelude::*;
 
 fn alpha_minus_one() -> impl Strategy<Value = f64> {
     prop_oneof![
-        Just(0.0), Just(0.25), Just(0.5), Just(1.0), Just(f64::INFINITY),
-        0.0..1.0f64, 1.0..5.0f64, 5.0..200.0f64, (-40.0..0.0f64).prop_map(f64::exp),
+        Just(0.0),
+        Just(0.25),
+        Just(0.5),
+        Just(1.0),
+        Just(f64::INFINITY),
+        0.0..1.0f64,
+        1.0..5.0f64,
+        5.0..200.0f64,
+        (-40.0..0.0f64).prop_map(f64::exp),
     ]
 }
 

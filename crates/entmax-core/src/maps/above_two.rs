@@ -16,7 +16,8 @@
 //! settles rows that are all support; otherwise each probe discards a part of the undecided scores.
 
 use super::compensated::Sum;
-use super::rows::{Outcome, Score};
+use super::kernel::Outcome;
+use super::score::Score;
 
 /// Newton's steps take 4 to 9; see STEPS in threshold_f32.
 const STEPS: usize = 100;
@@ -62,7 +63,13 @@ pub struct Threshold {
 /// # Safety
 /// `x` is readable for `n` scores, `candidates` writable for those above.
 #[inline(always)]
-pub unsafe fn copy_candidates<T: Score>(x: *const T, n: usize, max: f64, reach: f64, candidates: *mut f64) -> usize {
+pub unsafe fn copy_candidates<T: Score>(
+    x: *const T,
+    n: usize,
+    max: f64,
+    reach: f64,
+    candidates: *mut f64,
+) -> usize {
     let mut len = 0;
     for j in 0..n {
         // SAFETY: by the caller; len <= j.
@@ -106,10 +113,16 @@ impl AboveTwo {
         }
         // ln(a + b) from ln a and ln b.
         let log_gap = libm::log(difference) + self.log_unit;
-        let (larger, smaller) =
-            if log_gap > log_t_power { (log_gap, log_t_power) } else { (log_t_power, log_gap) };
+        let (larger, smaller) = if log_gap > log_t_power {
+            (log_gap, log_t_power)
+        } else {
+            (log_t_power, log_gap)
+        };
         let log_sum = larger + libm::log1p(libm::exp(smaller - larger));
-        (libm::exp(log_sum * self.inverse), libm::exp(log_t_power - log_sum))
+        (
+            libm::exp(log_sum * self.inverse),
+            libm::exp(log_t_power - log_sum),
+        )
     }
 
     /// Whether g(score) < 1, over candidates that include all larger ones.
@@ -174,8 +187,11 @@ impl AboveTwo {
                 if inside < outside {
                     // A fixed pseudo-random sequence: no order of the scores is bad on purpose, and results
                     // do not depend on it.
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    probe = *candidates.add(inside + ((random >> 33) as usize) % (outside - inside));
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
+                    probe =
+                        *candidates.add(inside + ((random >> 33) as usize) % (outside - inside));
                 }
             }
         }
@@ -200,7 +216,9 @@ impl AboveTwo {
             let below = libm::pow(most, self.exponent) - mean_gap;
             if below > 1e-280 {
                 // SAFETY: by the caller.
-                let guess = unsafe { self.try_smallest(candidates, size, smallest, libm::pow(below, self.inverse)) };
+                let guess = unsafe {
+                    self.try_smallest(candidates, size, smallest, libm::pow(below, self.inverse))
+                };
                 let next = guess.next();
                 if guess.excess > 0.0 {
                     state = guess;
@@ -217,7 +235,12 @@ impl AboveTwo {
             let converged = !(state.excess > 2e-16 && next < state.t);
             if converged || taken == STEPS {
                 let converged = converged && state.excess.abs() < 1e-12;
-                return Threshold { map: *self, smallest, state, converged };
+                return Threshold {
+                    map: *self,
+                    smallest,
+                    state,
+                    converged,
+                };
             }
             let t = if next > 0.0 { next } else { state.t * 1e-3 };
             // SAFETY: by the caller.
@@ -230,9 +253,19 @@ impl AboveTwo {
     ///
     /// # Safety
     /// `support` is readable for `size` scores.
-    unsafe fn try_smallest(&self, support: *const f64, size: usize, smallest: f64, t: f64) -> State {
+    unsafe fn try_smallest(
+        &self,
+        support: *const f64,
+        size: usize,
+        smallest: f64,
+        t: f64,
+    ) -> State {
         let log_t_power = self.exponent * libm::log(t);
-        let t_power = if log_t_power > LOG_UNDERFLOW { libm::pow(t, self.exponent) } else { 0.0 };
+        let t_power = if log_t_power > LOG_UNDERFLOW {
+            libm::pow(t, self.exponent)
+        } else {
+            0.0
+        };
         let (mut sum, mut slope, mut gaps) = (Sum::new(), 0.0, 0.0);
         let mut equal = 0usize;
         for j in 0..size {
@@ -277,8 +310,18 @@ impl Threshold {
             return 0.0;
         }
         let difference = score - self.smallest;
-        let State { t, t_power, log_t_power, sum, .. } = self.state;
-        let p = if difference == 0.0 { t } else { self.map.power(difference, t_power, log_t_power).0 };
+        let State {
+            t,
+            t_power,
+            log_t_power,
+            sum,
+            ..
+        } = self.state;
+        let p = if difference == 0.0 {
+            t
+        } else {
+            self.map.power(difference, t_power, log_t_power).0
+        };
         p / sum
     }
 
@@ -286,6 +329,9 @@ impl Threshold {
     pub fn outcome(&self, max: f64) -> Outcome {
         let t_power = libm::exp(self.state.log_t_power);
         let cutoff = (self.smallest - max) / self.map.temperature - t_power * self.map.inverse;
-        Outcome::Solved { cutoff, converged: self.converged }
+        Outcome::Solved {
+            cutoff,
+            converged: self.converged,
+        }
     }
 }

@@ -21,7 +21,10 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub const ZERO: Pair = Pair { high: 0.0, low: 0.0 };
+    pub const ZERO: Pair = Pair {
+        high: 0.0,
+        low: 0.0,
+    };
 
     #[inline(always)]
     pub fn plus(self, value: f64) -> Pair {
@@ -45,7 +48,10 @@ pub struct Sum {
 impl Sum {
     #[inline(always)]
     pub fn new() -> Sum {
-        Sum { high: 0.0, error: 0.0 }
+        Sum {
+            high: 0.0,
+            error: 0.0,
+        }
     }
 
     #[inline(always)]

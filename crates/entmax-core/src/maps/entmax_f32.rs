@@ -1,8 +1,9 @@
 //! One row of f32: which kernel, for which alpha. The only place where that is decided.
 
 use super::above_two::AboveTwo;
+use super::kernel::{Outcome, RowKernel};
 use super::powers_f32::{IntegerPower, Power, RealPower};
-use super::rows::{Outcome, RowKernel};
+
 use super::scan_f32::{count_above, maxima_len, Scores};
 use super::threshold_f32::{self, behind_lists, lists, spread, SHORT_ROW};
 use super::{above_two, softmax_f32};
@@ -63,9 +64,18 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             };
             if exponent < SOFTMAX_BELOW {
                 softmax_f32::softmax::<V>(row, out, max);
-                return Outcome::Solved { cutoff: f64::NEG_INFINITY, converged: true };
+                return Outcome::Solved {
+                    cutoff: f64::NEG_INFINITY,
+                    converged: true,
+                };
             }
-            let seen = Seen { row, out, max, maxima, scratch };
+            let seen = Seen {
+                row,
+                out,
+                max,
+                maxima,
+                scratch,
+            };
             if exponent == 1.0 {
                 seen.solve::<V, _>(IntegerPower::<1>)
             } else if exponent == 0.5 {
@@ -88,7 +98,15 @@ impl Seen<'_> {
     #[inline(always)]
     unsafe fn solve<V: F32Block, P: Power>(self, power: P) -> Outcome {
         // SAFETY: the fields are `RowKernel::solve`'s arguments.
-        unsafe { threshold_f32::entmax::<V, P>(power, (self.row, self.out), self.max, self.maxima, self.scratch) }
+        unsafe {
+            threshold_f32::entmax::<V, P>(
+                power,
+                (self.row, self.out),
+                self.max,
+                self.maxima,
+                self.scratch,
+            )
+        }
     }
 
     /// Collects the candidates, hands them to the f64 kernel and spreads its answer.
@@ -109,7 +127,13 @@ impl Seen<'_> {
             }
             if dense {
                 let candidates: *mut f64 = self.scratch.cast();
-                let len = above_two::copy_candidates(row.values, row.len, exact_max, map.reach(), candidates);
+                let len = above_two::copy_candidates(
+                    row.values,
+                    row.len,
+                    exact_max,
+                    map.reach(),
+                    candidates,
+                );
                 let threshold = map.solve(candidates, len);
                 for j in 0..row.len {
                     *out.add(j) = threshold.probability(f64::from(*row.values.add(j))) as f32;
@@ -119,7 +143,13 @@ impl Seen<'_> {
             let mut list = lists(row.len, self.scratch);
             list.collect::<V>(row, self.maxima, max, bound);
             let candidates: *mut f64 = behind_lists(row.len, self.scratch).cast();
-            let len = above_two::copy_candidates(list.scores, list.len, exact_max, map.reach(), candidates);
+            let len = above_two::copy_candidates(
+                list.scores,
+                list.len,
+                exact_max,
+                map.reach(),
+                candidates,
+            );
             let threshold = map.solve(candidates, len);
             for j in 0..list.len {
                 let score = list.scores.add(j);

@@ -7,7 +7,7 @@
 
 use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
-use super::rows::{Outcome, RowKernel};
+use super::kernel::{Outcome, RowKernel};
 use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
@@ -31,8 +31,19 @@ struct Level {
 impl Level {
     fn new(exponent: f64, c: Pair) -> Level {
         let beta = 1.0 / exponent;
-        let tau = Pair { high: -beta, low: 0.0 }.plus(c.high).plus(c.low);
-        Level { exponent, beta, high: tau.high, low: tau.low, reach: -tau.rounded() }
+        let tau = Pair {
+            high: -beta,
+            low: 0.0,
+        }
+        .plus(c.high)
+        .plus(c.low);
+        Level {
+            exponent,
+            beta,
+            high: tau.high,
+            low: tau.low,
+            reach: -tau.rounded(),
+        }
     }
 
     /// (q, s, d): q proportional to p, s to p^(2 - alpha), d the distance from the threshold.
@@ -54,7 +65,11 @@ impl Level {
         }
         let ratio = d / self.reach;
         let below = u / self.reach;
-        let log = if below > -0.5 { libm::log1p(below) } else { libm::log(ratio) };
+        let log = if below > -0.5 {
+            libm::log1p(below)
+        } else {
+            libm::log(ratio)
+        };
         let q = libm::exp(self.beta * log);
         (q, q / ratio)
     }
@@ -77,10 +92,17 @@ impl Level {
             let square = sqrt(total);
             let norm = sqrt(square);
             let excess = q.minus(256.0);
-            return (excess / 256.0, excess / ((norm + 4.0) * (square + 16.0)) * (total / norm) / s);
+            return (
+                excess / 256.0,
+                excess / ((norm + 4.0) * (square + 16.0)) * (total / norm) / s,
+            );
         }
         let e = self.exponent;
-        let log_x = if e * c < 0.5 { libm::log1p(-e * c) } else { libm::log(e * self.reach) };
+        let log_x = if e * c < 0.5 {
+            libm::log1p(-e * c)
+        } else {
+            libm::log(e * self.reach)
+        };
         let log_sum = libm::log(total) + log_x * self.beta;
         let delta = -libm::expm1(-e * log_sum) * (total / s) * self.reach;
         (libm::expm1(log_sum), delta)
@@ -111,7 +133,14 @@ unsafe fn softmax(x: *const f64, out: *mut f64, n: usize, max: f64) {
 ///
 /// # Safety
 /// As [`softmax`]; `active` is writable for `n` scores and disjoint from both.
-unsafe fn entmax(x: *const f64, out: *mut f64, n: usize, max: f64, exponent: f64, active: *mut f64) -> Outcome {
+unsafe fn entmax(
+    x: *const f64,
+    out: *mut f64,
+    n: usize,
+    max: f64,
+    exponent: f64,
+    active: *mut f64,
+) -> Outcome {
     let mut len = 0;
     // SAFETY: len <= j < n, here and below.
     unsafe {
@@ -150,7 +179,10 @@ unsafe fn entmax(x: *const f64, out: *mut f64, n: usize, max: f64, exponent: f64
                 for j in 0..n {
                     *out.add(j) = level.terms(*x.add(j) - max).0 / total;
                 }
-                return Outcome::Solved { cutoff: -level.reach, converged };
+                return Outcome::Solved {
+                    cutoff: -level.reach,
+                    converged,
+                };
             }
             previous = residual;
             c = next;
@@ -198,7 +230,10 @@ impl RowKernel<f64> for EntmaxF64 {
             };
             if exponent < SOFTMAX_BELOW {
                 softmax(x, out, n, max);
-                return Outcome::Solved { cutoff: f64::NEG_INFINITY, converged: true };
+                return Outcome::Solved {
+                    cutoff: f64::NEG_INFINITY,
+                    converged: true,
+                };
             }
             if exponent <= 1.0 {
                 return entmax(x, out, n, max, exponent, active);

@@ -10,22 +10,25 @@
 //! | (1, inf) | support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |
 //!
-//! `rows` walks over the layout, stages what needs staging and deals with the edges; `support` reads sizes
-//! and thresholds off the dense result, so that both agree bit for bit.
+//! `rows` walks over the layout and settles the edges, `staging` copies what is not contiguous, masked or divided by a
+//! temperature, `kernel` says what they ask of a type's kernels; `support` reads sizes and thresholds off the dense
+//! result, so that both agree bit for bit.
 
 mod above_two;
 mod compensated;
 mod entmax_f32;
 mod entmax_f64;
+mod kernel;
 mod powers_f32;
 mod rows;
 mod scan_f32;
+mod score;
 mod softmax_f32;
+mod staging;
 mod support;
 mod threshold_f32;
 
 pub use rows::RowBatch;
-#[doc(hidden)] pub mod probe { pub use super::scan_f32::Scores; }
 
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
@@ -100,7 +103,9 @@ pub unsafe fn entmax_support_f32(
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { support::entmax_support::<f32, EntmaxF32<Native>>(batch, rows, sizes, thresholds, workspace) }
+    unsafe {
+        support::entmax_support::<f32, EntmaxF32<Native>>(batch, rows, sizes, thresholds, workspace)
+    }
 }
 
 /// [`entmax_support_f32`] in f64.

@@ -1,10 +1,12 @@
 //! Rows in memory: from the layout [outer, n, inner] to one contiguous row and back.
 //!
 //! A kernel sees one contiguous row and nothing else, which is what makes a result independent of layout,
-//! neighbours, chunking and alignment. Rows with `inner > 1` are gathered in tiles of neighbours, so that each
-//! cache line of x is read once per tile, computed in place and scattered back. A masked score becomes -inf
-//! on the way, so a mask and -inf give the same bits; a temperature is applied in f64 to a staged copy.
+//! neighbours, chunking and alignment. What is not contiguous, masked or divided by a temperature goes through
+//! `staging`; the edges that are alike for all maps are settled here.
 
+use super::kernel::{Outcome, RowKernel};
+use super::score::Score;
+use super::staging::{cool, pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
 use crate::status::Status;
 use core::ops::Range;
 
@@ -26,132 +28,6 @@ pub struct RowBatch<T> {
     pub empty_row_is_nan: bool,
 }
 
-/// The two types of scores.
-pub trait Score: Copy + PartialOrd {
-    const ZERO: Self;
-    const ONE: Self;
-    /// The canonical quiet NaN: the only one that leaves a kernel.
-    const NAN: Self;
-    const INFINITY: Self;
-    const NEG_INFINITY: Self;
-    fn from_f64(value: f64) -> Self;
-    fn to_f64(self) -> f64;
-    /// The largest value below; of +inf the largest finite one.
-    fn next_below(self) -> Self;
-    #[inline(always)]
-    fn is_nan(self) -> bool {
-        self.partial_cmp(&self).is_none()
-    }
-}
-
-impl Score for f32 {
-    const ZERO: f32 = 0.0;
-    const ONE: f32 = 1.0;
-    const NAN: f32 = f32::from_bits(0x7fc0_0000);
-    const INFINITY: f32 = f32::INFINITY;
-    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
-    #[inline(always)]
-    fn from_f64(value: f64) -> f32 {
-        value as f32
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    #[inline(always)]
-    fn next_below(self) -> f32 {
-        self.next_down()
-    }
-}
-
-impl Score for f64 {
-    const ZERO: f64 = 0.0;
-    const ONE: f64 = 1.0;
-    const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
-    const INFINITY: f64 = f64::INFINITY;
-    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
-    #[inline(always)]
-    fn from_f64(value: f64) -> f64 {
-        value
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-    #[inline(always)]
-    fn next_below(self) -> f64 {
-        self.next_down()
-    }
-}
-
-/// What a kernel has done with a row, beyond the probabilities.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Outcome {
-    /// The cutoff c - 1/e below the maximum, in units of x / temperature; -inf for softmax. The flag says
-    /// whether the threshold converged.
-    Solved { cutoff: f64, converged: bool },
-    /// Nothing is left in the row; nothing was written.
-    Empty,
-    /// Some score is NaN; nothing was written.
-    NotANumber,
-    /// No score is NaN, some is +inf; nothing was written.
-    Infinite,
-}
-
-/// The kernels of one type, row by row.
-pub trait RowKernel<T: Score> {
-    /// Bytes of scratch for a row of `n`.
-    fn scratch(n: usize) -> usize;
-
-    /// The largest score (-inf if nothing is left), or None for a row with a NaN.
-    ///
-    /// # Safety
-    /// `x` is readable for `n >= 1` scores.
-    unsafe fn maximum(x: *const T, n: usize) -> Option<T>;
-
-    /// The map of x / temperature for finite `exponent = alpha - 1 >= 0`. A temperature other than 1 comes
-    /// only with an exponent above 1.
-    ///
-    /// # Safety
-    /// `x` is readable and `out` writable for `n >= 1` scores, equal or disjoint; `scratch` is 64-aligned and
-    /// as long as [`RowKernel::scratch`] says.
-    unsafe fn solve(
-        x: *const T,
-        out: *mut T,
-        n: usize,
-        exponent: f64,
-        temperature: f64,
-        scratch: *mut u8,
-    ) -> Outcome;
-}
-
-const ALIGNMENT: usize = 64;
-/// A tile of rows takes at most this much unless one row needs more: it should stay in the second-level cache.
-const TILE_BYTES: usize = 512 * 1024;
-pub const TILE_ROWS: usize = 64;
-
-/// Scores from one staged row to the next: a multiple of 16, and never of 2048 bytes, which would put a
-/// column of the tile into few cache sets.
-#[inline(always)]
-pub fn pitch(n: usize) -> usize {
-    let padded = n.next_multiple_of(16);
-    if padded.is_multiple_of(256) {
-        padded + 16
-    } else {
-        padded
-    }
-}
-
-#[inline(always)]
-pub fn tile_rows<T>(n: usize, inner: usize) -> usize {
-    (TILE_BYTES / (pitch(n) * size_of::<T>())).clamp(1, TILE_ROWS).min(inner)
-}
-
-#[inline(always)]
-pub fn tile_bytes<T>(n: usize, inner: usize) -> usize {
-    (tile_rows::<T>(n, inner) * pitch(n) * size_of::<T>()).next_multiple_of(ALIGNMENT)
-}
-
 /// Tile (or staged row) first, the kernel's scratch behind it.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
     (tile_bytes::<T>(n, inner.max(1)) + K::scratch(n)).next_multiple_of(ALIGNMENT)
@@ -171,65 +47,15 @@ impl<T: Score> RowBatch<T> {
     /// # Safety
     /// `alpha_minus_one` is readable at the indices of `rows`.
     pub unsafe fn has_valid_alpha(&self, rows: &Range<usize>) -> bool {
-        let distinct = if self.alpha_stride == 0 { rows.start..rows.end.min(rows.start + 1) } else { rows.clone() };
+        let distinct = if self.alpha_stride == 0 {
+            rows.start..rows.end.min(rows.start + 1)
+        } else {
+            rows.clone()
+        };
         // SAFETY: by the caller.
-        distinct.into_iter().all(|r| unsafe { self.exponent(r) } >= 0.0)
-    }
-
-    /// Copies `width` neighbouring rows from `first` on into `tile`, masked scores as -inf.
-    ///
-    /// # Safety
-    /// The rows share one outer index; `tile` is writable for `width` rows of [`pitch`].
-    pub unsafe fn gather(&self, first: usize, width: usize, tile: *mut T) {
-        let base = first / self.inner * self.n * self.inner + first % self.inner;
-        let pitch = pitch(self.n);
-        // SAFETY: element (j, k) of the tile is element j of row first + k, which the batch holds.
-        unsafe {
-            if self.inner == 1 {
-                core::ptr::copy_nonoverlapping(self.x.add(base), tile, self.n);
-                if !self.mask.is_null() {
-                    for j in 0..self.n {
-                        let score = *tile.add(j);
-                        *tile.add(j) = if *self.mask.add(base + j) != 0 { score } else { T::NEG_INFINITY };
-                    }
-                }
-                return;
-            }
-            for j in 0..self.n {
-                let at = base + j * self.inner;
-                for k in 0..width {
-                    let kept = self.mask.is_null() || *self.mask.add(at + k) != 0;
-                    *tile.add(k * pitch + j) = if kept { *self.x.add(at + k) } else { T::NEG_INFINITY };
-                }
-            }
-        }
-    }
-}
-
-/// Divides a staged row by the temperature, as (x - max) / T in f64.
-///
-/// # Safety
-/// `row` is writable for `n` scores, none NaN, the largest `max` finite.
-unsafe fn cool<T: Score>(row: *mut T, n: usize, max: T, temperature: f64) {
-    let max = max.to_f64();
-    // f32 needs no exact division; 1 / T is finite and normal for all but absurd temperatures.
-    let inverse = 1.0 / temperature;
-    let by_inverse = size_of::<T>() == 4 && inverse.is_normal();
-    for j in 0..n {
-        // SAFETY: j < n.
-        unsafe {
-            let score = (*row.add(j)).to_f64();
-            let gap = score - max;
-            let u = if by_inverse {
-                gap * inverse
-            } else if gap == f64::NEG_INFINITY && score != f64::NEG_INFINITY {
-                // Two huge f64 of opposite sign: the gap overflows, its quotient need not.
-                (score * 0.5 - max * 0.5) / temperature * 2.0
-            } else {
-                gap / temperature
-            };
-            *row.add(j) = T::from_f64(u);
-        }
+        distinct
+            .into_iter()
+            .all(|r| unsafe { self.exponent(r) } >= 0.0)
     }
 }
 
@@ -246,7 +72,10 @@ unsafe fn uniform_over<T: Score>(x: *const T, out: *mut T, n: usize, max: T) -> 
             *out.add(j) = if *x.add(j) == max { share } else { T::ZERO };
         }
     }
-    Outcome::Solved { cutoff: 0.0, converged: true }
+    Outcome::Solved {
+        cutoff: 0.0,
+        converged: true,
+    }
 }
 
 /// One contiguous row from `x` to `out`; `stage` is null, or a copy of the row that may be changed, which then
@@ -344,11 +173,17 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
             }
             for k in 0..width {
                 let row = tile.add(k * pitch(n));
-                let x = if staged { row.cast_const() } else { batch.x.add(base) };
+                let x = if staged {
+                    row.cast_const()
+                } else {
+                    batch.x.add(base)
+                };
                 let target = if inner == 1 { out.add(base) } else { row };
                 let settings = (batch.exponent(first + k), batch.temperature);
                 match solve_row::<T, K>(x, staged, target, n, settings, row, scratch) {
-                    Outcome::Solved { converged: false, .. } => status = Status::NotConverged,
+                    Outcome::Solved {
+                        converged: false, ..
+                    } => status = Status::NotConverged,
                     Outcome::Solved { .. } | Outcome::Infinite => {}
                     Outcome::NotANumber => fill(target, n, T::NAN),
                     Outcome::Empty if batch.empty_row_is_nan => fill(target, n, T::NAN),
@@ -356,11 +191,7 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
                 }
             }
             if inner > 1 {
-                for j in 0..n {
-                    for k in 0..width {
-                        *out.add(base + j * inner + k) = *tile.add(k * pitch(n) + j);
-                    }
-                }
+                transpose(tile, pitch(n), out.add(base), inner, width, n);
             }
             first += width;
         }
@@ -390,5 +221,7 @@ pub unsafe fn first_empty_row<T: Score>(batch: &RowBatch<T>, rows: Range<usize>)
     if n == 0 {
         return end;
     }
-    rows.into_iter().find(|&r| !holds_something(r)).unwrap_or(end)
+    rows.into_iter()
+        .find(|&r| !holds_something(r))
+        .unwrap_or(end)
 }

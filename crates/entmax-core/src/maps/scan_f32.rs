@@ -34,7 +34,13 @@ impl Scores {
     pub unsafe fn new(values: *const f32, len: usize) -> Scores {
         let mut tail = [f32::NEG_INFINITY; LANES];
         // SAFETY: what is left behind the whole blocks is shorter than one.
-        unsafe { copy_short(values.add(len / LANES * LANES), tail.as_mut_ptr(), len % LANES) };
+        unsafe {
+            copy_short(
+                values.add(len / LANES * LANES),
+                tail.as_mut_ptr(),
+                len % LANES,
+            )
+        };
         Scores { values, len, tail }
     }
 
@@ -47,7 +53,11 @@ impl Scores {
         // SAFETY: a block that is not whole is the last one.
         unsafe {
             let whole = from + LANES <= self.len;
-            V::load(if whole { self.values.add(from) } else { self.tail.as_ptr() })
+            V::load(if whole {
+                self.values.add(from)
+            } else {
+                self.tail.as_ptr()
+            })
         }
     }
 
@@ -89,7 +99,9 @@ impl Scores {
     #[inline(never)]
     fn holds_nan<V: F32Block>(&self) -> bool {
         // SAFETY: `from` is a multiple of 16 below len.
-        (0..self.len).step_by(LANES).any(|from| V::any(unsafe { self.block::<V>(from) }.is_nan()))
+        (0..self.len)
+            .step_by(LANES)
+            .any(|from| V::any(unsafe { self.block::<V>(from) }.is_nan()))
     }
 
     /// The maximum, or None for a row with a NaN.
@@ -182,7 +194,12 @@ pub unsafe fn pack_above<V: F32Block>(
 /// # Safety
 /// `values` is readable for `len` floats, a multiple of 16.
 #[inline(always)]
-pub unsafe fn count_above<V: F32Block>(values: *const f32, len: usize, max: f32, bound: f32) -> usize {
+pub unsafe fn count_above<V: F32Block>(
+    values: *const f32,
+    len: usize,
+    max: f32,
+    bound: f32,
+) -> usize {
     let (max, bound) = (V::splat(max), V::splat(bound));
     let mut count = 0;
     for from in (0..len).step_by(LANES) {
@@ -224,7 +241,13 @@ impl Candidates {
     /// # Safety
     /// The lists are writable for those that pass, plus 32.
     #[inline(always)]
-    pub unsafe fn collect<V: F32Block>(&mut self, row: &Scores, maxima: *const f32, max: f32, bound: f32) {
+    pub unsafe fn collect<V: F32Block>(
+        &mut self,
+        row: &Scores,
+        maxima: *const f32,
+        max: f32,
+        bound: f32,
+    ) {
         let (max, bound) = (V::splat(max), V::splat(bound));
         // SAFETY: by the caller.
         unsafe {

@@ -4,7 +4,10 @@
 //! [largest excluded score, next below the smallest included one], so that in the support <=> unmasked and
 //! score > cutoff.
 
-use super::rows::{pitch, solve_row, tile_rows, Outcome, RowBatch, RowKernel, Score, TILE_ROWS};
+use super::kernel::{Outcome, RowKernel};
+use super::rows::{solve_row, RowBatch};
+use super::score::Score;
+use super::staging::{pitch, tile_bytes, tile_rows, TILE_ROWS};
 use crate::status::Status;
 use core::ops::Range;
 
@@ -44,7 +47,11 @@ impl<T: Score> Seen<T> {
         let analytic = T::from_f64(self.largest_included.to_f64() + temperature * cutoff);
         let highest = self.smallest_included.next_below();
         // Written so that a NaN (inf - inf) gives way.
-        let threshold = if analytic < highest { analytic } else { highest };
+        let threshold = if analytic < highest {
+            analytic
+        } else {
+            highest
+        };
         if threshold > self.largest_excluded {
             threshold
         } else {
@@ -70,7 +77,7 @@ pub unsafe fn entmax_support<T: Score, K: RowKernel<T>>(
             return Status::InvalidAlpha;
         }
         let tile = workspace.cast::<T>();
-        let scratch = workspace.add(super::rows::tile_bytes::<T>(n, inner));
+        let scratch = workspace.add(tile_bytes::<T>(n, inner));
         let most = tile_rows::<T>(n, inner);
         let mut outcomes = [Outcome::Empty; TILE_ROWS];
         let mut seen = [Seen::<T>::NOTHING; TILE_ROWS];

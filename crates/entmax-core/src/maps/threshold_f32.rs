@@ -13,8 +13,9 @@
 //! Newton's method on the norm starts left of the root, increases monotonically and is exact in one step for equal
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
+use super::kernel::Outcome;
 use super::powers_f32::{Level, Power};
-use super::rows::Outcome;
+
 use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
@@ -100,7 +101,9 @@ impl<P: Power> Problem<'_, P> {
         let max = V::splat(self.max);
         // SAFETY: by the caller.
         unsafe {
-            self.scores.map_into::<V>(out, |scores| self.power.terms(&level, scores.sub(max)).0.mul(factor));
+            self.scores.map_into::<V>(out, |scores| {
+                self.power.terms(&level, scores.sub(max)).0.mul(factor)
+            });
         }
     }
 }
@@ -165,14 +168,23 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             // Near softmax all of the row counts, and a step from 0 lands as near as one from a subset's threshold.
             let hopeless = beta > 10.0 && 8 * len > 7 * total;
             if !hopeless {
-                let subset = Problem { power, scores: &Scores::new(packed, len), max };
+                let subset = Problem {
+                    power,
+                    scores: &Scores::new(packed, len),
+                    max,
+                };
                 let steps = if many { 2 } else { 4 };
                 start = subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c;
             }
-            dense = many && 3 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
+            dense =
+                many && 3 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
         }
         if dense {
-            let problem = Problem { power, scores: row, max };
+            let problem = Problem {
+                power,
+                scores: row,
+                max,
+            };
             let kept = scratch.cast();
             let solution = problem.newton::<V>(start, STEPS, kept);
             if P::COSTLY {
@@ -180,17 +192,27 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             } else {
                 problem.write::<V>(&solution, out);
             }
-            return Outcome::Solved { cutoff: solution.c - beta, converged: solution.converged };
+            return Outcome::Solved {
+                cutoff: solution.c - beta,
+                converged: solution.converged,
+            };
         }
         let mut list = lists(n, scratch);
         list.collect::<V>(row, maxima, max, certified(start - beta));
         let padded = Scores::new(list.scores, list.len.next_multiple_of(LANES));
-        let candidates = Problem { power, scores: &padded, max };
+        let candidates = Problem {
+            power,
+            scores: &padded,
+            max,
+        };
         let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
         // In place: the probabilities take the scores' room.
         candidates.write::<V>(&solution, list.scores);
         spread::<V>(&list, out, n);
-        Outcome::Solved { cutoff: solution.c - beta, converged: solution.converged }
+        Outcome::Solved {
+            cutoff: solution.c - beta,
+            converged: solution.converged,
+        }
     }
 }
 

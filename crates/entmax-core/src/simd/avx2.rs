@@ -1,7 +1,7 @@
 //! The block as two `__m256`: for native tests and benchmarks.
 //!
-//! The kernels are generic and not annotated with a target feature, so this is fast only in a build that enables avx2 as a
-//! whole (`-C target-feature=+avx2`); elsewhere each operation is a call, right but slow.
+//! The kernels are generic and carry no target feature, so this is fast only in a build that enables avx2 as a whole
+//! (`-C target-feature=+avx2`); elsewhere each operation is a call, right but slow.
 
 use super::{scalar::SQRT_HALF_BITS, F32Block};
 use core::arch::x86_64::*;
@@ -15,7 +15,12 @@ pub struct Sums(__m256d);
 macro_rules! lanewise {
     ($self:ident, $other:ident, $operation:expr) => {
         // SAFETY: whoever picks `Avx2` vouches for the instructions (see `F32Block`).
-        unsafe { Avx2([$operation($self.0[0], $other.0[0]), $operation($self.0[1], $other.0[1])]) }
+        unsafe {
+            Avx2([
+                $operation($self.0[0], $other.0[0]),
+                $operation($self.0[1], $other.0[1]),
+            ])
+        }
     };
 }
 
@@ -108,12 +113,16 @@ unsafe impl F32Block for Avx2 {
         let mut lanes = [0.0f32; 16];
         // SAFETY: the array holds sixteen floats.
         unsafe { self.store(lanes.as_mut_ptr()) };
-        lanes.iter().fold(f32::NEG_INFINITY, |best, &lane| if best < lane { lane } else { best })
+        lanes.iter().fold(
+            f32::NEG_INFINITY,
+            |best, &lane| if best < lane { lane } else { best },
+        )
     }
     #[inline(always)]
     fn low_bits_as_exponent(self) -> Self {
         // SAFETY: as above.
-        let shift = |v| unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(v))) };
+        let shift =
+            |v| unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(v))) };
         Avx2([shift(self.0[0]), shift(self.0[1])])
     }
     #[inline(always)]
@@ -121,7 +130,10 @@ unsafe impl F32Block for Avx2 {
         // SAFETY: as above.
         let split = |v| unsafe {
             let bits = _mm256_castps_si256(v);
-            let k = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, _mm256_set1_epi32(SQRT_HALF_BITS as i32)));
+            let k = _mm256_srai_epi32::<23>(_mm256_sub_epi32(
+                bits,
+                _mm256_set1_epi32(SQRT_HALF_BITS as i32),
+            ));
             let mantissa = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(k)));
             (mantissa, _mm256_cvtepi32_ps(k))
         };
@@ -138,7 +150,10 @@ unsafe impl F32Block for Avx2 {
         // SAFETY: as above.
         unsafe {
             let eight = _mm256_add_ps(self.0[0], self.0[1]);
-            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
             sums.0 = _mm256_add_pd(sums.0, _mm256_cvtps_pd(four));
         }
     }

@@ -78,7 +78,9 @@ unsafe impl F32Block for Scalar {
     }
     #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
-        mask.iter().rev().fold(0, |bits, &lane| bits << 1 | lane as u32)
+        mask.iter()
+            .rev()
+            .fold(0, |bits, &lane| bits << 1 | lane as u32)
     }
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
@@ -86,21 +88,37 @@ unsafe impl F32Block for Scalar {
     }
     #[inline(always)]
     fn or_else(self, mask: Self::Mask, other: Self) -> Self {
-        Scalar(core::array::from_fn(|lane| if mask[lane] { self.0[lane] } else { other.0[lane] }))
+        Scalar(core::array::from_fn(|lane| {
+            if mask[lane] {
+                self.0[lane]
+            } else {
+                other.0[lane]
+            }
+        }))
     }
     #[inline(always)]
     fn largest(self) -> f32 {
-        self.0.iter().fold(f32::NEG_INFINITY, |best, &lane| if best < lane { lane } else { best })
+        self.0.iter().fold(
+            f32::NEG_INFINITY,
+            |best, &lane| if best < lane { lane } else { best },
+        )
     }
     #[inline(always)]
     fn low_bits_as_exponent(self) -> Self {
-        Scalar(self.0.map(|value| f32::from_bits(value.to_bits().wrapping_shl(23))))
+        Scalar(
+            self.0
+                .map(|value| f32::from_bits(value.to_bits().wrapping_shl(23))),
+        )
     }
     #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
         let exponent = |value: f32| (value.to_bits().wrapping_sub(SQRT_HALF_BITS) as i32) >> 23;
         let mantissa = |value: f32| {
-            f32::from_bits(value.to_bits().wrapping_sub((exponent(value) as u32).wrapping_shl(23)))
+            f32::from_bits(
+                value
+                    .to_bits()
+                    .wrapping_sub((exponent(value) as u32).wrapping_shl(23)),
+            )
         };
         (
             Scalar(core::array::from_fn(|lane| mantissa(self.0[lane]))),

@@ -43,7 +43,14 @@ unsafe impl F32Block for Wasm128 {
     unsafe fn load(source: *const f32) -> Self {
         let at = source.cast::<v128>();
         // SAFETY: sixteen floats are four vectors; `v128_load` takes any alignment.
-        unsafe { Wasm128([v128_load(at), v128_load(at.add(1)), v128_load(at.add(2)), v128_load(at.add(3))]) }
+        unsafe {
+            Wasm128([
+                v128_load(at),
+                v128_load(at.add(1)),
+                v128_load(at.add(2)),
+                v128_load(at.add(3)),
+            ])
+        }
     }
     #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
@@ -81,7 +88,12 @@ unsafe impl F32Block for Wasm128 {
         let [a, b, c, d] = self.0;
         let [p, q, r, s] = factor.0;
         let [w, x, y, z] = term.0;
-        Wasm128([multiply_add(a, p, w), multiply_add(b, q, x), multiply_add(c, r, y), multiply_add(d, s, z)])
+        Wasm128([
+            multiply_add(a, p, w),
+            multiply_add(b, q, x),
+            multiply_add(c, r, y),
+            multiply_add(d, s, z),
+        ])
     }
     #[inline(always)]
     fn pmax(self, other: Self) -> Self {
@@ -107,7 +119,10 @@ unsafe impl F32Block for Wasm128 {
     #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         let [a, b, c, d] = mask.0;
-        u32::from(i8x16_bitmask(i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d))))
+        u32::from(i8x16_bitmask(i8x16_narrow_i16x8(
+            i16x8_narrow_i32x4(a, b),
+            i16x8_narrow_i32x4(c, d),
+        )))
     }
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
@@ -139,7 +154,8 @@ unsafe impl F32Block for Wasm128 {
     }
     #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
-        let exponent = self.map(|value| i32x4_shr(i32x4_sub(value, i32x4_splat(SQRT_HALF_BITS as i32)), 23));
+        let exponent =
+            self.map(|value| i32x4_shr(i32x4_sub(value, i32x4_splat(SQRT_HALF_BITS as i32)), 23));
         let mantissa = self.zip(exponent, |value, k| i32x4_sub(value, i32x4_shl(k, 23)));
         (mantissa, exponent.map(|k| f32x4_convert_i32x4(k)))
     }

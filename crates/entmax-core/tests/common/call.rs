@@ -23,10 +23,19 @@ impl<'a, T> Batch<'a, T> {
         Self::rows(x, x.len(), exponent)
     }
     pub fn rows(x: &'a [T], n: usize, exponent: f64) -> Self {
-        Batch { x, mask: None, n, inner: 1, exponents: vec![exponent], temperature: 1.0, empty_row_is_nan: false }
+        Batch {
+            x,
+            mask: None,
+            n,
+            inner: 1,
+            exponents: vec![exponent],
+            temperature: 1.0,
+            empty_row_is_nan: false,
+        }
     }
     pub fn count(&self) -> usize {
-        if self.n == 0 { 1 } else { self.x.len() / self.n }
+        // A row of length 0 is still a row.
+        self.x.len().checked_div(self.n).unwrap_or(1)
     }
     pub fn raw(&self) -> RowBatch<T> {
         assert!(self.mask.is_none_or(|mask| mask.len() == self.x.len()));
@@ -68,7 +77,10 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let after = self.start + self.len / 16;
-            assert!(self.memory[after..].iter().all(|&guard| guard == 0xa5), "the workspace was overrun");
+            assert!(
+                self.memory[after..].iter().all(|&guard| guard == 0xa5),
+                "the workspace was overrun"
+            );
         }
     }
 }
@@ -81,10 +93,21 @@ pub trait Number: Copy + PartialOrd + std::fmt::Debug + Default {
     fn workspace(n: usize, inner: usize) -> usize;
     /// # Safety
     /// As the kernel.
-    unsafe fn dense(batch: &RowBatch<Self>, rows: Range<usize>, out: *mut Self, w: *mut u8) -> Status;
+    unsafe fn dense(
+        batch: &RowBatch<Self>,
+        rows: Range<usize>,
+        out: *mut Self,
+        w: *mut u8,
+    ) -> Status;
     /// # Safety
     /// As the kernel.
-    unsafe fn support(b: &RowBatch<Self>, r: Range<usize>, s: *mut i32, t: *mut Self, w: *mut u8) -> Status;
+    unsafe fn support(
+        b: &RowBatch<Self>,
+        r: Range<usize>,
+        s: *mut i32,
+        t: *mut Self,
+        w: *mut u8,
+    ) -> Status;
 }
 
 impl Number for f32 {
@@ -100,10 +123,21 @@ impl Number for f32 {
     fn workspace(n: usize, inner: usize) -> usize {
         entmax_workspace_f32(n, inner)
     }
-    unsafe fn dense(batch: &RowBatch<f32>, rows: Range<usize>, out: *mut f32, w: *mut u8) -> Status {
+    unsafe fn dense(
+        batch: &RowBatch<f32>,
+        rows: Range<usize>,
+        out: *mut f32,
+        w: *mut u8,
+    ) -> Status {
         unsafe { entmax_f32(batch, rows, out, w) }
     }
-    unsafe fn support(b: &RowBatch<f32>, r: Range<usize>, s: *mut i32, t: *mut f32, w: *mut u8) -> Status {
+    unsafe fn support(
+        b: &RowBatch<f32>,
+        r: Range<usize>,
+        s: *mut i32,
+        t: *mut f32,
+        w: *mut u8,
+    ) -> Status {
         unsafe { entmax_support_f32(b, r, s, t, w) }
     }
 }
@@ -121,17 +155,35 @@ impl Number for f64 {
     fn workspace(n: usize, inner: usize) -> usize {
         entmax_workspace_f64(n, inner)
     }
-    unsafe fn dense(batch: &RowBatch<f64>, rows: Range<usize>, out: *mut f64, w: *mut u8) -> Status {
+    unsafe fn dense(
+        batch: &RowBatch<f64>,
+        rows: Range<usize>,
+        out: *mut f64,
+        w: *mut u8,
+    ) -> Status {
         unsafe { entmax_f64(batch, rows, out, w) }
     }
-    unsafe fn support(b: &RowBatch<f64>, r: Range<usize>, s: *mut i32, t: *mut f64, w: *mut u8) -> Status {
+    unsafe fn support(
+        b: &RowBatch<f64>,
+        r: Range<usize>,
+        s: *mut i32,
+        t: *mut f64,
+        w: *mut u8,
+    ) -> Status {
         unsafe { entmax_support_f64(b, r, s, t, w) }
     }
 }
 
 pub fn dense<T: Number>(batch: &Batch<T>) -> Vec<T> {
     let (out, status) = dense_with_status(batch);
-    assert_eq!(status, Status::Ok, "n = {}, alpha - 1 = {:?}, T = {}", batch.n, batch.exponents, batch.temperature);
+    assert_eq!(
+        status,
+        Status::Ok,
+        "n = {}, alpha - 1 = {:?}, T = {}",
+        batch.n,
+        batch.exponents,
+        batch.temperature
+    );
     out
 }
 
@@ -139,8 +191,18 @@ pub fn dense_with_status<T: Number>(batch: &Batch<T>) -> (Vec<T>, Status) {
     let guard = T::round(77.0);
     let mut out = vec![guard; batch.x.len() + 16];
     let mut workspace = Workspace::new(T::workspace(batch.n, batch.inner));
-    let status = unsafe { T::dense(&batch.raw(), 0..batch.count(), out.as_mut_ptr(), workspace.pointer()) };
-    assert!(out[batch.x.len()..].iter().all(|&value| value == guard), "the output was overrun");
+    let status = unsafe {
+        T::dense(
+            &batch.raw(),
+            0..batch.count(),
+            out.as_mut_ptr(),
+            workspace.pointer(),
+        )
+    };
+    assert!(
+        out[batch.x.len()..].iter().all(|&value| value == guard),
+        "the output was overrun"
+    );
     out.truncate(batch.x.len());
     (out, status)
 }
@@ -150,7 +212,8 @@ pub fn dense_f32_on<V: F32Block>(batch: &Batch<f32>) -> Vec<f32> {
     let mut out = vec![77.0; batch.x.len()];
     let mut workspace = Workspace::new(entmax_workspace_f32(batch.n, batch.inner));
     let rows = 0..batch.count();
-    let status = unsafe { entmax_f32_with::<V>(&batch.raw(), rows, out.as_mut_ptr(), workspace.pointer()) };
+    let status =
+        unsafe { entmax_f32_with::<V>(&batch.raw(), rows, out.as_mut_ptr(), workspace.pointer()) };
     assert_eq!(status, Status::Ok);
     out
 }
@@ -160,7 +223,13 @@ pub fn support<T: Number>(batch: &Batch<T>) -> (Vec<i32>, Vec<T>) {
     let (mut sizes, mut thresholds) = (vec![-1; rows], vec![T::default(); rows]);
     let mut workspace = Workspace::new(T::workspace(batch.n, batch.inner));
     let status = unsafe {
-        T::support(&batch.raw(), 0..rows, sizes.as_mut_ptr(), thresholds.as_mut_ptr(), workspace.pointer())
+        T::support(
+            &batch.raw(),
+            0..rows,
+            sizes.as_mut_ptr(),
+            thresholds.as_mut_ptr(),
+            workspace.pointer(),
+        )
     };
     assert_eq!(status, Status::Ok);
     (sizes, thresholds)

@@ -52,7 +52,9 @@ impl Dd {
             return Dd::ZERO;
         }
         let k = (self.0 / std::f64::consts::LN_2).round();
-        let r = self.sub(Dd::LN_2.mul(Dd::from(k))).mul(Dd::from(1.0 / 256.0));
+        let r = self
+            .sub(Dd::LN_2.mul(Dd::from(k)))
+            .mul(Dd::from(1.0 / 256.0));
         let mut term = Dd::ONE;
         let mut sum = Dd::ONE;
         for i in 1..14 {
@@ -62,7 +64,8 @@ impl Dd {
         for _ in 0..8 {
             sum = sum.mul(sum);
         }
-        let scale = |v: f64| v * 2f64.powi((k / 2.0) as i32) * 2f64.powi((k - (k / 2.0).trunc()) as i32);
+        let scale =
+            |v: f64| v * 2f64.powi((k / 2.0) as i32) * 2f64.powi((k - (k / 2.0).trunc()) as i32);
         Dd(scale(sum.0), scale(sum.1))
     }
     /// Two Newton steps on exp.
@@ -79,7 +82,10 @@ impl Dd {
 fn exp_and_ln_have_28_digits() {
     for x in [-300.0, -20.5, -1.0, -1e-9, 0.0, 0.3, 12.0] {
         let back = Dd::from(x).exp().ln();
-        assert!(back.sub(Dd::from(x)).value().abs() <= 1e-28 * (1.0 + x.abs()), "{x}: {back:?}");
+        assert!(
+            back.sub(Dd::from(x)).value().abs() <= 1e-28 * (1.0 + x.abs()),
+            "{x}: {back:?}"
+        );
     }
     let e = Dd::ONE.exp();
     assert_eq!(e.0, std::f64::consts::E);

@@ -22,7 +22,11 @@ pub fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut total, mut error) = (0.0f64, 0.0f64);
     for value in values {
         let next = total + value;
-        error += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
+        error += if total.abs() >= value.abs() {
+            (total - next) + value
+        } else {
+            (value - next) + total
+        };
         total = next;
     }
     total + error
@@ -42,7 +46,11 @@ pub fn entmax(z: &[f64], e: f64, temperature: f64) -> Truth {
     if e == 0.0 {
         let q: Vec<f64> = u.iter().map(|&u| u.exp()).collect();
         let total = sum(q.iter().cloned());
-        return Truth { p: q.iter().map(|q| q / total).collect(), threshold: f64::NEG_INFINITY, cutoff: f64::NEG_INFINITY };
+        return Truth {
+            p: q.iter().map(|q| q / total).collect(),
+            threshold: f64::NEG_INFINITY,
+            cutoff: f64::NEG_INFINITY,
+        };
     }
     let beta = 1.0 / e;
     let near: Vec<f64> = u.iter().cloned().filter(|&u| u > -beta).collect();
@@ -75,13 +83,21 @@ pub fn entmax(z: &[f64], e: f64, temperature: f64) -> Truth {
     let c = 0.5 * (low + high);
     let p: Vec<f64> = u.iter().map(|&u| power(u, c)).collect();
     let total = sum(p.iter().cloned());
-    Truth { p: p.iter().map(|p| p / total).collect(), threshold: m + temperature * (c - beta), cutoff: c - beta }
+    Truth {
+        p: p.iter().map(|p| p / total).collect(),
+        threshold: m + temperature * (c - beta),
+        cutoff: c - beta,
+    }
 }
 
 fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
     let m = max_of(z);
     let power = |gap: f64| if gap > 0.0 { (gap.ln() / e).exp() } else { 0.0 };
-    let mut sorted: Vec<f64> = z.iter().cloned().filter(|&s| (m - s) / temperature < 1.0 / e).collect();
+    let mut sorted: Vec<f64> = z
+        .iter()
+        .cloned()
+        .filter(|&s| (m - s) / temperature < 1.0 / e)
+        .collect();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let unit = e / temperature;
     let g = |k: usize| sum(sorted[..k].iter().map(|&s| power(unit * (s - sorted[k]))));
@@ -95,7 +111,10 @@ fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
         }
     }
     let smallest = sorted[inside];
-    let gaps: Vec<f64> = sorted[..=inside].iter().map(|&s| unit * (s - smallest)).collect();
+    let gaps: Vec<f64> = sorted[..=inside]
+        .iter()
+        .map(|&s| unit * (s - smallest))
+        .collect();
     let p_of = |gap: f64, log_t: f64| {
         if gap == 0.0 {
             return log_t.exp();
@@ -114,8 +133,16 @@ fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
         }
     }
     let log_t = 0.5 * (low + high);
-    let p: Vec<f64> =
-        z.iter().map(|&s| if s < smallest { 0.0 } else { p_of(unit * (s - smallest), log_t) }).collect();
+    let p: Vec<f64> = z
+        .iter()
+        .map(|&s| {
+            if s < smallest {
+                0.0
+            } else {
+                p_of(unit * (s - smallest), log_t)
+            }
+        })
+        .collect();
     let total = sum(p.iter().cloned());
     Truth {
         p: p.iter().map(|p| p / total).collect(),
@@ -128,12 +155,33 @@ fn entmax_above_two(z: &[f64], e: f64, temperature: f64) -> Truth {
 pub fn entmax_exactly(z: &[f64], e: f64) -> Truth {
     let m = max_of(z);
     let first = entmax(z, e, 1.0);
-    let u: Vec<Dd> =
-        z.iter().map(|&s| if s == f64::NEG_INFINITY { Dd::from(s) } else { Dd::difference(s, m) }).collect();
+    let u: Vec<Dd> = z
+        .iter()
+        .map(|&s| {
+            if s == f64::NEG_INFINITY {
+                Dd::from(s)
+            } else {
+                Dd::difference(s, m)
+            }
+        })
+        .collect();
     if e == 0.0 {
-        let q: Vec<Dd> = u.iter().map(|u| if u.0 == f64::NEG_INFINITY { Dd::ZERO } else { u.exp() }).collect();
+        let q: Vec<Dd> = u
+            .iter()
+            .map(|u| {
+                if u.0 == f64::NEG_INFINITY {
+                    Dd::ZERO
+                } else {
+                    u.exp()
+                }
+            })
+            .collect();
         let total = q.iter().fold(Dd::ZERO, |a, &b| a.add(b));
-        return Truth { p: q.iter().map(|q| q.div(total).value()).collect(), threshold: f64::NEG_INFINITY, cutoff: f64::NEG_INFINITY };
+        return Truth {
+            p: q.iter().map(|q| q.div(total).value()).collect(),
+            threshold: f64::NEG_INFINITY,
+            cutoff: f64::NEG_INFINITY,
+        };
     }
     let beta = Dd::ONE.div(Dd::from(e));
     let mut tau = Dd::from(first.cutoff);
@@ -157,6 +205,13 @@ pub fn entmax_exactly(z: &[f64], e: f64) -> Truth {
     }
     let p: Vec<f64> = u.iter().map(|&u| power(u, tau).0.value()).collect();
     let excess = sum(p.iter().cloned()) - 1.0;
-    assert!(excess.abs() < 1e-15, "the oracle does not converge: e = {e}, excess {excess:e}, {z:?}");
-    Truth { p, threshold: m + tau.value(), cutoff: tau.value() }
+    assert!(
+        excess.abs() < 1e-15,
+        "the oracle does not converge: e = {e}, excess {excess:e}, {z:?}"
+    );
+    Truth {
+        p,
+        threshold: m + tau.value(),
+        cutoff: tau.value(),
+    }
 }
