@@ -34,6 +34,15 @@ pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
 }
 
 impl<T: Score> RowBatch<T> {
+    /// Where row r begins, and its index among the rows that lie side by side.
+    #[inline(always)]
+    pub fn place(&self, r: usize) -> (usize, usize) {
+        // inner is never 0; saying so keeps the division's panic, and its message, out of the module.
+        let inner = self.inner.max(1);
+        let (outer, column) = (r / inner, r % inner);
+        (outer * self.n * inner + column, column)
+    }
+
     /// # Safety
     /// `alpha_minus_one` is readable at r's index.
     #[inline(always)]
@@ -165,9 +174,8 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
         let mut status = Status::Ok;
         let mut first = rows.start;
         while first < rows.end {
-            let column = first % inner;
+            let (base, column) = batch.place(first);
             let width = most.min(inner - column).min(rows.end - first);
-            let base = first / inner * n * inner + column;
             if staged {
                 batch.gather(first, width, tile);
             }
@@ -206,7 +214,7 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
 pub unsafe fn first_empty_row<T: Score>(batch: &RowBatch<T>, rows: Range<usize>) -> usize {
     let (n, inner) = (batch.n, batch.inner);
     let holds_something = |r: usize| {
-        let base = r / inner * n * inner + r % inner;
+        let (base, _) = batch.place(r);
         (0..n).any(|j| {
             let at = base + j * inner;
             // SAFETY: element j of row r, which the batch holds.

@@ -25,7 +25,7 @@ pub fn pitch(n: usize) -> usize {
 
 #[inline(always)]
 pub fn tile_rows<T>(n: usize, inner: usize) -> usize {
-    (TILE_BYTES / (pitch(n) * size_of::<T>()))
+    (TILE_BYTES / (pitch(n) * size_of::<T>()).max(1))
         .clamp(1, TILE_ROWS)
         .min(inner)
 }
@@ -41,7 +41,7 @@ impl<T: Score> RowBatch<T> {
     /// # Safety
     /// The rows share one outer index; `tile` is writable for `width` rows of [`pitch`].
     pub unsafe fn gather(&self, first: usize, width: usize, tile: *mut T) {
-        let base = first / self.inner * self.n * self.inner + first % self.inner;
+        let (base, _) = self.place(first);
         let pitch = pitch(self.n);
         // SAFETY: element (j, k) of the tile is element j of row first + k, which the batch holds.
         unsafe {

@@ -84,7 +84,7 @@ pub unsafe fn entmax_support<T: Score, K: RowKernel<T>>(
         let mut status = Status::Ok;
         let mut first = rows.start;
         while first < rows.end {
-            let column = first % inner;
+            let (base, column) = batch.place(first);
             let width = most.min(inner - column).min(rows.end - first);
             if n > 0 {
                 batch.gather(first, width, tile);
@@ -100,7 +100,6 @@ pub unsafe fn entmax_support<T: Score, K: RowKernel<T>>(
                 };
             }
             // Element by element over all rows of the tile: x is read along its cache lines.
-            let base = first / inner * n * inner + column;
             for j in 0..n {
                 for k in 0..width {
                     let at = base + j * inner + k;
