@@ -82,7 +82,7 @@ export function registerFamily(family: KernelFamily): KernelFamily {
 export function poolForJobs(): Pool | undefined {
   if (pool && pool.lost > 0) {
     const threads = pool.size - pool.lost;
-    reason = `${pool.lost} worker(s) were lost inside a chunk`;
+    reason = `${pool.lost} of ${pool.size} threads were lost inside a chunk`;
     pool = undefined;
     try {
       if (threads > 1) pool = new Pool(memory(), threads, families.values(), workerUrl);
@@ -231,7 +231,8 @@ function chooseThreads(wanted: number | 'auto'): [number, string] {
   if (requested !== undefined) {
     const threads = Number(requested);
     if (!(Number.isInteger(threads) && threads >= 1 && threads <= MAXIMUM_WORKERS + 1)) {
-      throw new EntmaxError('ENTMAX_OPTION', 'init', 'ENTMAX_THREADS to be a positive integer', show(requested));
+      const expected = `ENTMAX_THREADS to be an integer in [1, ${MAXIMUM_WORKERS + 1}]`;
+      throw new EntmaxError('ENTMAX_OPTION', 'init', expected, show(requested));
     }
     return [threads, `ENTMAX_THREADS=${requested}`];
   }
