@@ -21,6 +21,8 @@ export interface FixtureJob {
   readonly out: number;
   /** True once the pool has said that the job's memory must not be used again. */
   readonly setAside: boolean;
+  /** Overwrites all results with -1. */
+  wipe(): void;
   results(): Int32Array;
   /** Fails unless every row has been computed. */
   check(): void;
@@ -42,7 +44,8 @@ export function fixtureJob(
   settings: Partial<Job> = {},
 ): FixtureJob {
   const out = memory().allocate(4 * rows, 'test');
-  memory().i32(out, rows).fill(-1);
+  const wipe = (): void => void memory().i32(out, rows).fill(-1);
+  wipe();
   let aside = false;
   const job: Job = {
     op: 'test',
@@ -61,6 +64,7 @@ export function fixtureJob(
   return {
     job,
     out,
+    wipe,
     results,
     get setAside() {
       return aside;
@@ -105,4 +109,12 @@ export function block(milliseconds: number): void {
 /** Resolves after a turn of the event loop, or later. */
 export function pause(milliseconds = 0): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Tells whether a promise has settled by now. */
+export function watch(promise: Promise<unknown>): { settled: boolean } {
+  const state = { settled: false };
+  const settle = (): boolean => (state.settled = true);
+  promise.then(settle, settle);
+  return state;
 }

@@ -69,7 +69,7 @@ describe.each([['shared'], ['unshared']])('%s memory', (kind) => {
     expect(entmax.runtimeInfo().memory.shared).toBe(kind === 'shared');
 
     let growths = 0;
-    const allocate = Reflect.get(LinearMemory.prototype, 'allocate') as Allocate;
+    const allocate: Allocate = Reflect.get(LinearMemory.prototype, 'allocate');
     const growing = vi.spyOn(LinearMemory.prototype, 'allocate').mockImplementation(function (
       this: LinearMemory,
       bytes,
