@@ -1,4 +1,3 @@
-import type * as fs from 'node:fs';
 import { availableParallelism as coresOfHost } from 'node:os';
 import workerThreads from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
