@@ -75,7 +75,7 @@ export default tseslint.config(
     rules: {
       'entmax/no-cached-view': [
         'error',
-        { growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers'], views: ['readFloats'] },
+        { growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers'], views: ['readFloats', 'viewOf'] },
       ],
     },
   },

@@ -3,7 +3,6 @@
 mod common;
 use common::call::{bits, dense, dense_with_status, support, Batch, Number};
 use common::rows::{row, EXPONENTS};
-use entmax_core::maps::{first_empty_row_f32, first_empty_row_f64};
 use entmax_core::status::Status;
 
 const SIZES: [usize; 9] = [1, 2, 5, 16, 17, 63, 64, 300, 1000];
@@ -245,8 +244,6 @@ fn length_zero_writes_nothing_dense_and_says_empty() {
         support(&Batch::row(&none, 1.0)),
         (vec![0], vec![f32::INFINITY])
     );
-    let batch = Batch::row(&none, 1.0);
-    assert_eq!(unsafe { first_empty_row_f32(&batch.raw(), 0..1) }, 1);
 }
 
 #[test]
@@ -261,44 +258,6 @@ fn an_alpha_below_one_is_refused_before_anything_is_written() {
         assert_eq!(status, Status::InvalidAlpha);
         assert!(out.iter().all(|&p| p == 77.0));
     }
-}
-
-#[test]
-fn the_first_empty_row_is_found_in_any_layout() {
-    let empty = f64::NEG_INFINITY;
-    // [outer 2, n 2, inner 3]; rows 1 (masked) and 5 (-inf) are empty, row 2 is a NaN.
-    let x = [
-        1.0,
-        9.0,
-        f64::NAN,
-        empty,
-        9.0,
-        empty,
-        1.0,
-        1.0,
-        empty,
-        empty,
-        1.0,
-        empty,
-    ];
-    let mask = [1u8, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1];
-    let batch = Batch {
-        mask: Some(&mask),
-        inner: 3,
-        ..Batch::rows(&x, 2, 1.0)
-    };
-    let found = |rows| unsafe { first_empty_row_f64(&batch.raw(), rows) };
-    assert_eq!(
-        (found(0..6), found(2..6), found(2..5), found(6..6)),
-        (1, 5, 5, 6)
-    );
-    let narrow: Vec<f32> = x.iter().map(|&s| s as f32).collect();
-    let batch = Batch {
-        mask: Some(&mask),
-        inner: 3,
-        ..Batch::rows(&narrow, 2, 1.0)
-    };
-    assert_eq!(unsafe { first_empty_row_f32(&batch.raw(), 2..6) }, 5);
 }
 
 #[test]

@@ -11,5 +11,5 @@ pub fn scratch_from_the_heap(first: usize, last: usize, _workspace: usize) -> u3
     for row in first..last {
         rows.push(row as u32);
     }
-    rows.iter().fold(0, |sum, row| sum ^ row) & 0
+    u32::from(rows.iter().fold(0, |sum, row| sum ^ row) == u32::MAX)
 }

@@ -4,7 +4,7 @@
 //! never returns, or uses much stack), so that the tests of the pool can cause what must not happen. Each of the
 //! others breaks exactly the rule that it is named after, and the checkers must reject it.
 
-#![no_std]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
 #[cfg(feature = "allocation")]
 mod allocation;
@@ -17,6 +17,7 @@ mod sound;
 #[cfg(feature = "writable-data")]
 mod writable_data;
 
+#[cfg(target_arch = "wasm32")]
 #[path = "../../entmax-wasm/src/no_allocator.rs"]
 mod no_allocator;
 

@@ -3,7 +3,9 @@
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A table in read-only data: reading it shows that the family's data lies where the linker put it.
-static SQUARES: [u32; 16] = [0, 1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144, 169, 196, 225];
+static SQUARES: [u32; 16] = [
+    0, 1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144, 169, 196, 225,
+];
 
 /// `out[row] = (row mod 16)^2`, through the table.
 #[wasm_bindgen]
@@ -17,7 +19,15 @@ pub fn square_rows(first: usize, last: usize, _workspace: usize, out: usize) -> 
 
 /// As `square_rows`, but traps on the row `bad` when the word at `armed` is not zero (and leaves it zero with `once`).
 #[wasm_bindgen]
-pub fn trap_on_row(first: usize, last: usize, workspace: usize, out: usize, armed: usize, bad: usize, once: bool) -> u32 {
+pub fn trap_on_row(
+    first: usize,
+    last: usize,
+    workspace: usize,
+    out: usize,
+    armed: usize,
+    bad: usize,
+    once: bool,
+) -> u32 {
     // SAFETY: the test passes the address of a live u32.
     let armed = unsafe { &mut *(armed as *mut u32) };
     if first <= bad && bad < last && *armed != 0 {
@@ -32,12 +42,17 @@ pub fn trap_on_row(first: usize, last: usize, workspace: usize, out: usize, arme
 
 /// As `square_rows`, but a thread whose workspace is not `spared` never returns while the word at `held` is not zero.
 #[wasm_bindgen]
-pub fn hold_others(first: usize, last: usize, workspace: usize, out: usize, held: usize, spared: usize) -> u32 {
-    while workspace != spared {
+pub fn hold_others(
+    first: usize,
+    last: usize,
+    workspace: usize,
+    out: usize,
+    held: usize,
+    spared: usize,
+) -> u32 {
+    if workspace != spared {
         // SAFETY: the test passes the address of a live u32.
-        if unsafe { read_volatile(held as *const u32) } == 0 {
-            break;
-        }
+        while unsafe { read_volatile(held as *const u32) } != 0 {}
     }
     square_rows(first, last, workspace, out)
 }
@@ -45,7 +60,7 @@ pub fn hold_others(first: usize, last: usize, workspace: usize, out: usize, held
 /// Uses about `depth * 64` bytes of stack.
 #[wasm_bindgen]
 pub fn use_stack(first: usize, _last: usize, _workspace: usize, depth: u32) -> u32 {
-    deep(depth, first as u32) & 0
+    u32::from(deep(depth, first as u32) == u32::MAX)
 }
 
 #[inline(never)]

@@ -8,5 +8,5 @@ static LAST_ROWS: [AtomicU32; 2] = [AtomicU32::new(17), AtomicU32::new(18)];
 #[wasm_bindgen]
 pub fn remember_rows(first: usize, last: usize, _workspace: usize) -> u32 {
     LAST_ROWS[first & 1].store(last as u32, Ordering::Relaxed);
-    LAST_ROWS[last & 1].load(Ordering::Relaxed) & 0
+    u32::from(LAST_ROWS[last & 1].load(Ordering::Relaxed) == u32::MAX)
 }

@@ -7,8 +7,9 @@
 //! Every kernel that the thread pool may run begins with the same three parameters, which the pool fills in for
 //! each chunk: `first` and `last` (a half-open range of rows) and `workspace` (the calling thread's own scratch).
 
-#![no_std]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
+#[cfg(target_arch = "wasm32")]
 mod no_allocator;
 
 #[cfg(feature = "maps")]

@@ -1,14 +1,15 @@
 //! Exports of the family `maps`: one kernel computes softmax, sparsemax, 1.5-entmax and alpha-entmax, because they
 //! differ only in `alpha - 1`.
 //!
-//! Letters: x is [O, N, I]; `n` is N, `inner` is I, and row `(o, i)` has number `o * I + i`.
+//! Letters: x is [O, N, I]; `n` is N, `inner` is I, and row `(o, i)` has number `o * I + i`. Addresses are those of
+//! live allocations that hold the whole batch; ts/src/maps/row-map.ts sees to it, and to a workspace of the size that
+//! the workspace function asks for.
 
-use core::ops::Range;
 use entmax_core::maps::{self, RowBatch};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! row_map_exports {
-    ($scalar:ty, $dense:ident, $support:ident, $empty:ident, $workspace:ident) => {
+    ($scalar:ty, $dense:ident, $support:ident, $workspace:ident) => {
         /// Probabilities of the rows `first..last` into `out`. Returns a status code.
         #[wasm_bindgen]
         #[allow(clippy::too_many_arguments)]
@@ -26,7 +27,7 @@ macro_rules! row_map_exports {
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
-            let batch = RowBatch::<$scalar> {
+            let batch: RowBatch<$scalar> = RowBatch {
                 x: x as *const $scalar,
                 mask: mask as *const u8,
                 n,
@@ -36,9 +37,9 @@ macro_rules! row_map_exports {
                 temperature,
                 empty_row_is_nan,
             };
-            // SAFETY: TypeScript hands over addresses of live allocations that hold the whole batch, and a
-            // workspace of at least the size that the function below asked for (ts/src/maps/row-map.ts).
-            unsafe { maps::$dense(&batch, rows(first, last), out as *mut $scalar, workspace as *mut u8) as u32 }
+            let out = out as *mut $scalar;
+            // SAFETY: the addresses are the caller's, as the module says.
+            unsafe { maps::$dense(&batch, first..last, out, workspace as *mut u8) as u32 }
         }
 
         /// Support size and threshold of the rows `first..last`. Returns a status code.
@@ -59,7 +60,7 @@ macro_rules! row_map_exports {
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
-            let batch = RowBatch::<$scalar> {
+            let batch: RowBatch<$scalar> = RowBatch {
                 x: x as *const $scalar,
                 mask: mask as *const u8,
                 n,
@@ -69,33 +70,10 @@ macro_rules! row_map_exports {
                 temperature,
                 empty_row_is_nan,
             };
+            let (sizes, thresholds) = (sizes as *mut i32, thresholds as *mut $scalar);
+            let workspace = workspace as *mut u8;
             // SAFETY: as above; `sizes` and `thresholds` hold one entry for every row of the batch.
-            unsafe {
-                maps::$support(
-                    &batch,
-                    rows(first, last),
-                    sizes as *mut i32,
-                    thresholds as *mut $scalar,
-                    workspace as *mut u8,
-                ) as u32
-            }
-        }
-
-        /// The first row of `first..last` in which nothing is left, or `last`.
-        #[wasm_bindgen]
-        pub fn $empty(first: usize, last: usize, x: usize, mask: usize, n: usize, inner: usize) -> usize {
-            let batch = RowBatch::<$scalar> {
-                x: x as *const $scalar,
-                mask: mask as *const u8,
-                n,
-                inner,
-                alpha_minus_one: core::ptr::null(),
-                alpha_stride: 0,
-                temperature: 1.0,
-                empty_row_is_nan: false,
-            };
-            // SAFETY: as above; this function reads nothing but the scores and the mask.
-            unsafe { maps::$empty(&batch, rows(first, last)) }
+            unsafe { maps::$support(&batch, first..last, sizes, thresholds, workspace) as u32 }
         }
 
         /// Bytes of workspace that one thread needs.
@@ -106,9 +84,5 @@ macro_rules! row_map_exports {
     };
 }
 
-row_map_exports!(f32, entmax_f32, entmax_support_f32, first_empty_row_f32, entmax_workspace_f32);
-row_map_exports!(f64, entmax_f64, entmax_support_f64, first_empty_row_f64, entmax_workspace_f64);
-
-fn rows(first: usize, last: usize) -> Range<usize> {
-    first..last
-}
+row_map_exports!(f32, entmax_f32, entmax_support_f32, entmax_workspace_f32);
+row_map_exports!(f64, entmax_f64, entmax_support_f64, entmax_workspace_f64);

@@ -18,6 +18,5 @@ unsafe impl GlobalAlloc for NoAllocator {
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }
 
-#[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: NoAllocator = NoAllocator;

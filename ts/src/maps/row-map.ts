@@ -167,7 +167,7 @@ function* densePlan(call: RowCall): Plan<unknown> {
   try {
     const parameter = scratch.copyOfNumbers(call.parameter);
     for (const staged of layout.rows * layout.n === 0 ? [] : stage(call, target, scratch)) {
-      yield rowJob(call, 'dense', staged, [staged.out], parameter, setAside);
+      refuseStatus(op, yield rowJob(call, 'dense', staged, [staged.out], parameter, setAside));
       staged.finish();
     }
   } catch (error) {
@@ -195,7 +195,7 @@ function* supportPlan(call: RowCall): Plan<Support<Float32Array | Float64Array>>
     readFloats(scores.dtype, thresholds, layout.rows).fill(Infinity);
     for (const staged of layout.rows * layout.n === 0 ? [] : stage(call, {}, scratch)) {
       const results = [sizes + 4 * staged.firstRow, thresholds + elementBytes(scores.dtype) * staged.firstRow];
-      yield rowJob(call, 'support', staged, results, parameter);
+      refuseStatus(op, yield rowJob(call, 'support', staged, results, parameter));
     }
     const result = { sizes: new Int32Array(layout.rows), thresholds: newArray(scores.dtype, layout.rows) };
     result.sizes.set(memory().i32(sizes, layout.rows));
@@ -262,6 +262,17 @@ function rowJob(
       setResultAside?.();
     },
   };
+}
+
+/** What kernels answer besides 0 (crates/entmax-core/src/status.rs). No input is known that causes either. */
+const STATUS: Readonly<Record<number, string>> = {
+  1: 'a parameter that the kernel refuses (nothing was written)',
+  2: 'a row whose threshold did not converge (out holds the nearest)',
+};
+
+function refuseStatus(op: string, status: number): void {
+  if (status === 0) return;
+  throw new EntmaxError('ENTMAX_KERNEL', op, 'every row to be solved', STATUS[status] ?? `status ${status}`);
 }
 
 /** `emptyRow: 'throw'` looks before anything is written. It reads a row up to the first score that counts. */

@@ -59,8 +59,7 @@ function runMaps({ kernels, memory, heap }: Ground): number {
             ];
             if (statuses.some((status) => status !== 0))
               throw new Error(`entmax_${type} of n = ${n}, alpha - 1 = ${alpha}: status ${statuses.join(', ')}`);
-            call(kernels, `first_empty_row_${type}`)(0, rows, x, masked, n, inner);
-            calls += 3;
+            calls += 2;
           }
         }
       }

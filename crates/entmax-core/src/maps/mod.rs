@@ -122,22 +122,3 @@ pub unsafe fn entmax_support_f64(
     // SAFETY: passed on.
     unsafe { support::entmax_support::<f64, EntmaxF64>(batch, rows, sizes, thresholds, workspace) }
 }
-
-/// The first row of `rows` with nothing left (every score masked or -inf, none an unmasked NaN), or
-/// `rows.end`. Rows of length 0 do not count: there is nothing to report about them.
-///
-/// # Safety
-/// `batch` describes readable memory.
-pub unsafe fn first_empty_row_f32(batch: &RowBatch<f32>, rows: Range<usize>) -> usize {
-    // SAFETY: passed on.
-    unsafe { rows::first_empty_row(batch, rows) }
-}
-
-/// [`first_empty_row_f32`] in f64.
-///
-/// # Safety
-/// As [`first_empty_row_f32`].
-pub unsafe fn first_empty_row_f64(batch: &RowBatch<f64>, rows: Range<usize>) -> usize {
-    // SAFETY: passed on.
-    unsafe { rows::first_empty_row(batch, rows) }
-}

@@ -206,30 +206,3 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
         status
     }
 }
-
-/// The first row with nothing left.
-///
-/// # Safety
-/// `batch` describes readable memory.
-pub unsafe fn first_empty_row<T: Score>(batch: &RowBatch<T>, rows: Range<usize>) -> usize {
-    let (n, inner) = (batch.n, batch.inner);
-    let holds_something = |r: usize| {
-        let (base, _) = batch.place(r);
-        (0..n).any(|j| {
-            let at = base + j * inner;
-            // SAFETY: element j of row r, which the batch holds.
-            unsafe {
-                let kept = batch.mask.is_null() || *batch.mask.add(at) != 0;
-                // Also true for NaN.
-                kept && *batch.x.add(at) != T::NEG_INFINITY
-            }
-        })
-    };
-    let end = rows.end;
-    if n == 0 {
-        return end;
-    }
-    rows.into_iter()
-        .find(|&r| !holds_something(r))
-        .unwrap_or(end)
-}
