@@ -52,7 +52,9 @@ export const EXTREME_ROWS: Readonly<Record<string, RowMaker>> = {
 export const SIZES = [
   1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1000,
 ];
-export const LARGE_SIZES = [4095, 4096, 4097, 32000];
+export const LARGE_SIZES = [4095, 4096, 4097];
+/** A vocabulary. */
+export const LARGEST = 32000;
 
 /** Softmax, the neighbourhoods of the closed forms, both sides of 2, and the limit. */
 export const ALPHAS = [
