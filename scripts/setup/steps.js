@@ -133,8 +133,8 @@ const distributionHash = async () => hashOf(DISTRIBUTION_INPUTS, await kernelHas
 
 /** What building and running needs. @type {Step[]} */
 export const buildSteps = [
-  linker,
   toolchain,
+  linker,
   npmPackages,
   cargoTool('wasm-bindgen-cli', WASM_BINDGEN, WASM_BINDGEN_ROOT),
   cargoTool('wasm-pack', WASM_PACK, WASM_PACK_ROOT),
