@@ -34,8 +34,7 @@ pub fn trap_on_row(
         if once {
             *armed = 0;
         }
-        deep(200, first as u32); // leaves the stack pointer displaced
-        trap();
+        trap_below(200, first as u32);
     }
     square_rows(first, last, workspace, out)
 }
@@ -72,6 +71,18 @@ fn deep(depth: u32, seed: u32) -> u32 {
         return frame[0];
     }
     deep(depth - 1, seed).wrapping_add(frame[seed as usize % 16])
+}
+
+/// As `deep`, but traps in the innermost frame, which leaves the stack pointer displaced.
+#[inline(never)]
+fn trap_below(depth: u32, seed: u32) -> u32 {
+    let mut frame = [seed; 16];
+    // SAFETY: as in `deep`.
+    unsafe { core::ptr::write_volatile(&mut frame[depth as usize % 16], depth) };
+    if depth == 0 {
+        trap();
+    }
+    trap_below(depth.wrapping_sub(1), seed).wrapping_add(frame[seed as usize % 16])
 }
 
 fn trap() {
