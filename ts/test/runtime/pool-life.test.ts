@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { entmax, init, runtimeInfo, shutdown, sparsemax, tensor } from '../../src/index.ts';
+import { CONTROL_BYTES } from '../../src/runtime/control.ts';
 import { rejectionOf } from './errors.ts';
 import { pause, watch } from './fixture-jobs.ts';
 import { expectSameBits } from './same-bits.ts';
@@ -152,21 +153,23 @@ describe('asynchronous calls under way', () => {
       await init({ threads: 3 });
       const call = sparsemax.async(many, { shape: manyShape });
       await pause(round % 5);
-      const end = watch(shutdown());
+      const end = shutdown();
+      const state = watch(call);
       const blocks: { dispose(): void }[] = [];
-      while (!end.settled) {
-        blocks.push(tensor(new Float32Array(1000).fill(-1)));
+      while (!state.settled) {
+        blocks.push(tensor(new Uint8Array(CONTROL_BYTES).fill(255)));
         await pause();
       }
       expectSameBits(await call, right);
+      await end;
       for (const each of blocks) each.dispose();
     }
   });
 });
 
-test('forty starts and ends leak neither memory nor threads', async () => {
+test('twenty-five starts and ends leak neither memory nor threads', async () => {
   const { used } = runtimeInfo().memory;
-  for (let cycle = 0; cycle < 40; cycle++) {
+  for (let cycle = 0; cycle < 25; cycle++) {
     await init({ threads: 2 + (cycle % 2) });
     works();
     await shutdown();

@@ -1,6 +1,6 @@
 /**
- * A kernel that traps: on the caller, on a worker, once or always. The fixture leaves its stack pointer 12 KiB down
- * before it traps, so a thread that did not put it back would run through its stack within ten traps.
+ * A kernel that traps: on the caller, on a worker, once or always. The fixture leaves its stack pointer 16 KiB down
+ * when it traps, so a thread that did not put it back would run through its stack within ten traps.
  */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -42,7 +42,16 @@ async function trapInWorker(job: FixtureJob): Promise<void> {
   throw new Error('no worker took the chunk in 100 attempts');
 }
 
+/** Uses as much stack as the trap left displaced; a thread without it would trap, and this job may not be repeated. */
+function deepJob(): FixtureJob {
+  const job = fixtureJob(family, 'use_stack', ROWS, [], { repeatable: false });
+  return { ...job, job: { ...job.job, args: [200] } };
+}
+
 function everythingWorks(): void {
+  const deep = deepJob();
+  expect(runJob(deep.job)).toBe(0);
+  deep.free();
   const job = fixtureJob(family, 'square_rows', ROWS);
   expect(runJob(job.job)).toBe(0);
   job.check();
@@ -161,9 +170,20 @@ describe.each([2, 3])('with %i threads', (threads) => {
     expect(recomputed + onCaller).toBe(2000);
     expect(recomputed).toBeGreaterThan(100);
     job.free();
-    const deep = fixtureJob(family, 'use_stack', ROWS, [], {});
-    for (let round = 0; round < 20; round++) {
-      expect(await runJobAsync({ ...deep.job, args: [200] })).toBe(0);
+    const deep = deepJob();
+    const { chunks } = runtimeInfo();
+    for (
+      let round = 0;
+      round < 200 &&
+      runtimeInfo()
+        .chunks.slice(1)
+        .some((n, i) => n === chunks[i + 1]);
+      round++
+    ) {
+      expect(await runJobAsync(deep.job)).toBe(0);
+    }
+    for (const [index, count] of runtimeInfo().chunks.entries()) {
+      if (index > 0) expect(count, `chunks of worker ${index}`).toBeGreaterThan(chunks[index] ?? 0);
     }
     deep.free();
     everythingWorks();
