@@ -1,7 +1,7 @@
 """Golden values of alpha-entmax, from the definition, with mpmath at 50 digits.
 
-    python -m venv /tmp/golden && /tmp/golden/bin/pip install mpmath==1.4.1
-    /tmp/golden/bin/python scripts/golden/entmax.py
+    python -m venv golden-env && golden-env/bin/pip install mpmath==1.4.1
+    golden-env/bin/python scripts/golden/entmax.py
 
 Writes ts/test/conformance/entmax-rows.json (short rows in full) and entmax-large.json (rows that a seed describes, of
 which some entries are kept). The map of a row z, with e = alpha - 1:

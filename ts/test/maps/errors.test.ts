@@ -224,6 +224,12 @@ const WRONG: readonly WrongCall[] = [
     options: () => ({ mask: disposed(zeros([4], 'uint8')) }),
   },
 
+  wrongShape(
+    'more lengths than rows',
+    { lengths: new Uint8Array(9) },
+    'lengths with one entry for each of 8 rows',
+    '9',
+  ),
   wrongShape('lengths for other rows', { lengths: [1, 2, 3] }, 'lengths with one entry for each of 8 rows', '3'),
   wrongOption('a length behind the row', { lengths: [0, 1, 2, 3, 4, 3, 2, 1] }, 'lengths in [0, 3]', '4 for row 4'),
   wrongOption(
@@ -331,6 +337,12 @@ const WRONG_ALPHA: readonly WrongCall[] = [
     { alpha: Float32Array.of(1, 2, 1, NaN, 1, 1, 1, 1) },
     ALPHA_CONDITION,
     'NaN in row 3',
+  ),
+  wrongShape(
+    'more alphas than rows',
+    { alpha: new Float64Array(9).fill(2) },
+    'alpha with one value for each of 8 rows',
+    '9 values',
   ),
   wrongShape('alphas for other rows', { alpha: [1, 2, 3] }, 'alpha with one value for each of 8 rows', '3 values'),
   wrongShape(

@@ -148,6 +148,22 @@ describe('alpha', () => {
     expect(entmax(z, { alpha: 1 + 1e-12 })[0]).not.toBe(entmax(z, { alpha: 1 })[0]);
   });
 
+  test('is float64 in a block, too', () => {
+    const data = Float64Array.from({ length: 6 }, (_, i) => 1 + (i + 1) / 7);
+    const z = Float64Array.from(scores, (score) => score / 3);
+    const [block, bare] = [{ data, shape: [2, 3, 1] }, data].map(
+      (each) => untyped(z, { shape: SHAPE, alpha: each }) as Float64Array,
+    );
+    expectSameBits(block!, bare!, 'alpha');
+    data.forEach((each, row) =>
+      expectSameBits(
+        bare!.slice(4 * row, 4 * row + 4),
+        entmax(z.slice(4 * row, 4 * row + 4), { alpha: each }),
+        `row ${row}`,
+      ),
+    );
+  });
+
   test('is 1.5 by default', () => {
     expectSameBits(mapped({}), mapped({ alpha: 1.5 }), 'default');
   });
@@ -187,6 +203,23 @@ describe.each(MAPS)('$name', ({ map, options: own }) => {
     );
   });
 
+  test("emptyRow 'throw' asks what mask and lengths leave, and a NaN is something", () => {
+    const rows = { ...own, shape: [6, 4], emptyRow: 'throw' };
+    const mask = Uint8Array.from(scores, (_, at) => (at >= 8 && at < 12 ? 0 : 1));
+    const failure = (row: number): object => ({ code: 'ENTMAX_EMPTY_ROW', got: `none in row ${row}` });
+    expect(() => map(scores, { ...rows, mask })).toThrow(expect.objectContaining(failure(2)));
+    expect(() => map.support(scores, { ...rows, lengths: [4, 4, 4, 0, 4, 4] })).toThrow(
+      expect.objectContaining(failure(3)),
+    );
+    const oneLeft = mask.map((keep, at) => (at === 11 ? 1 : keep));
+    expectSameBits(
+      map(scores, { ...rows, mask: oneLeft }) as Float32Array,
+      map(scores, { ...rows, emptyRow: 'zero', mask: oneLeft }) as Float32Array,
+      'one score is left',
+    );
+    expect([...(map([[NaN, -Infinity]], { ...own, emptyRow: 'throw' }) as number[][])[0]!]).toEqual([NaN, NaN]);
+  });
+
   test('one length of the shape is inferred', () => {
     const expected = map(scores, { ...own, shape: SHAPE }) as Float32Array;
     for (const shape of [
@@ -214,7 +247,7 @@ describe.each(MAPS)('$name', ({ map, options: own }) => {
   });
 
   test('numbers without nesting are one row, and may have a shape', () => {
-    const flat = [...scores];
+    const flat = Array.from(scores, (score) => score / 3);
     const one = map(flat, own) as number[];
     expectSameBits(Float64Array.from(one), map(Float64Array.from(flat), own) as Float64Array, 'one row');
     const shaped = map(flat, { ...own, shape: [6, 4] }) as number[][];
