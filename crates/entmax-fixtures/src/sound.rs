@@ -81,8 +81,9 @@ fn trap_below(depth: u32, seed: u32) -> u32 {
     unsafe { core::ptr::write_volatile(&mut frame[depth as usize % 16], depth) };
     if depth == 0 {
         trap();
+        return 0;
     }
-    trap_below(depth.wrapping_sub(1), seed).wrapping_add(frame[seed as usize % 16])
+    trap_below(depth - 1, seed).wrapping_add(frame[seed as usize % 16])
 }
 
 fn trap() {
