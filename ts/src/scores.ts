@@ -41,13 +41,13 @@ export function newArray(dtype: FloatType, length: number): F32 | F64 {
   return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length);
 }
 
-/** Reads scores in any form; `shape` is the option for bare arrays. */
-export function readScores(op: string, x: unknown, shape: unknown): ReadScores {
+/** Reads scores in any form; `shape` is the option for bare arrays, `what` the argument's name in errors. */
+export function readScores(op: string, x: unknown, shape: unknown, what = 'scores'): ReadScores {
   if (x instanceof Tensor) {
     refuseShape(op, shape, 'a Tensor');
     addressOf(x, op); // throws when it is disposed
     if (x.dtype !== 'float32' && x.dtype !== 'float64') {
-      throw new EntmaxError('ENTMAX_DTYPE', op, 'scores of float32 or float64', `a Tensor of ${x.dtype}`);
+      throw new EntmaxError('ENTMAX_DTYPE', op, `${what} of float32 or float64`, `a Tensor of ${x.dtype}`);
     }
     return { form: 'tensor', dtype: x.dtype, shape: x.shape, tensor: x as Tensor<FloatType> };
   }
@@ -58,7 +58,7 @@ export function readScores(op: string, x: unknown, shape: unknown): ReadScores {
     return { form: 'nested', dtype: 'float64', shape: checkShape(op, shape, values.length), data: values };
   }
   if (ArrayBuffer.isView(x)) {
-    const { data, dtype } = floatArray(op, x);
+    const { data, dtype } = floatArray(op, x, what);
     return {
       form: 'array',
       dtype,
@@ -68,11 +68,11 @@ export function readScores(op: string, x: unknown, shape: unknown): ReadScores {
   }
   if (typeof x === 'object' && x !== null && 'data' in x && ('shape' in x || 'dims' in x)) {
     refuseShape(op, shape, 'a shaped block');
-    const { data, dtype } = floatArray(op, x.data);
+    const { data, dtype } = floatArray(op, x.data, what);
     const own = 'shape' in x ? x.shape : 'dims' in x ? x.dims : undefined;
     return { form: 'block', dtype, shape: checkShape(op, own, data.length), data };
   }
-  const expected = 'scores as Float32Array, Float64Array, Tensor, { data, shape } or numbers';
+  const expected = `${what} as Float32Array, Float64Array, Tensor, { data, shape } or numbers`;
   throw new EntmaxError(typeof x === 'number' ? 'ENTMAX_SHAPE' : 'ENTMAX_DTYPE', op, expected, show(x));
 }
 
@@ -93,7 +93,7 @@ export type Destination = { readonly tensor: Tensor<FloatType> } | { readonly da
 export function readOut(op: string, out: unknown, scores: ReadScores): Destination {
   if (out instanceof Tensor || scores.form === 'tensor') return outTensor(op, out, scores);
   const isArrayOrBlock = typeof out === 'object' && out !== null && !Array.isArray(out);
-  const target = isArrayOrBlock ? readScores(op, out, undefined) : undefined;
+  const target = isArrayOrBlock ? readScores(op, out, undefined, 'out') : undefined;
   if (!target || target.form === 'tensor') {
     throw new EntmaxError('ENTMAX_OPTION', op, 'out to be a typed array or a shaped block', show(out));
   }
@@ -104,14 +104,14 @@ export function readOut(op: string, out: unknown, scores: ReadScores): Destinati
 
 function outTensor(op: string, out: unknown, scores: ReadScores): Destination {
   if (!(out instanceof Tensor) && ArrayBuffer.isView(out)) {
-    const { data, dtype } = floatArray(op, out);
+    const { data, dtype } = floatArray(op, out, 'out');
     checkOut(op, { dtype, shape: [data.length] }, scores, false);
     return { data, original: out };
   }
   if (!(out instanceof Tensor) || scores.form !== 'tensor') {
     throw new EntmaxError('ENTMAX_OPTION', op, 'out in the form of the scores, or a typed array', show(out));
   }
-  const target = readScores(op, out, undefined) as TensorScores;
+  const target = readScores(op, out, undefined, 'out') as TensorScores;
   checkOut(op, target, scores, true);
   return { tensor: target.tensor };
 }
@@ -139,13 +139,13 @@ function refuseShape(op: string, shape: unknown, form: string): void {
   }
 }
 
-function floatArray(op: string, data: unknown): { data: Float; dtype: FloatType } {
+function floatArray(op: string, data: unknown, what: string): { data: Float; dtype: FloatType } {
   if (data instanceof Float32Array || data instanceof Float64Array) {
-    if (isDetached(data)) throw new EntmaxError('ENTMAX_DTYPE', op, 'scores in live memory', 'a detached array');
+    if (isDetached(data)) throw new EntmaxError('ENTMAX_DTYPE', op, `${what} in live memory`, 'a detached array');
     return { data, dtype: data instanceof Float32Array ? 'float32' : 'float64' };
   }
   const name = ArrayBuffer.isView(data) ? data.constructor.name : show(data);
   const half = name === 'Float16Array' || name === 'Uint16Array';
   const hint = half ? ' (convert half floats with Float32Array.from)' : ' (convert with Float32Array.from)';
-  throw new EntmaxError('ENTMAX_DTYPE', op, `scores of float32 or float64${hint}`, name);
+  throw new EntmaxError('ENTMAX_DTYPE', op, `${what} of float32 or float64${hint}`, name);
 }

@@ -19,6 +19,7 @@ class Storage {
   readonly address: number;
   #holders = 1;
   #calls = 0;
+  #writers = 0;
   #abandoned = false;
 
   constructor(bytes: number, op: string) {
@@ -33,19 +34,25 @@ class Storage {
     if (--this.#holders === 0 && !this.#abandoned) memory().free(this.address);
   }
 
-  /** An asynchronous call begins: the block stays until it ends, and may not be written. */
-  pin(): void {
+  /** A call begins: until it ends the block stays and may not be written, nor read if the call writes it. */
+  pin(writes: boolean): void {
     this.#calls++;
+    if (writes) this.#writers++;
     this.hold();
   }
 
-  unpin(): void {
+  unpin(writes: boolean): void {
     this.#calls--;
+    if (writes) this.#writers--;
     this.release();
   }
 
   get busy(): boolean {
     return this.#calls > 0;
+  }
+
+  get beingWritten(): boolean {
+    return this.#writers > 0;
   }
 
   /** A lost worker may still write here: the block is never handed out again. */
@@ -244,6 +251,7 @@ export function elementsOf<D extends DType>(source: Tensor<D>, op: string): Arra
 }
 
 function viewOf<D extends DType>(source: Tensor<D>, op: string): Arrays[D] {
+  refuseHalfWritten(source, op);
   const { address } = storageOf(source, op);
   const { size, dtype } = source;
   if (dtype === 'float32') return memory().f32(address, size) as Arrays[D];
@@ -252,11 +260,19 @@ function viewOf<D extends DType>(source: Tensor<D>, op: string): Arrays[D] {
   return memory().u8(address, size) as Arrays[D];
 }
 
-/** Keeps a tensor's memory in place and unwritten until the returned function is called. */
-export function pin(source: Tensor, op: string): () => void {
+/** Keeps a tensor's memory in place, for a call that reads or writes it, until the returned function is called. */
+export function pin(source: Tensor, op: string, use: 'reads' | 'writes'): () => void {
   const storage = storageOf(source, op);
-  storage.pin();
-  return () => storage.unpin();
+  const writes = use === 'writes';
+  storage.pin(writes);
+  return () => storage.unpin(writes);
+}
+
+/** Throws ENTMAX_BUSY while an asynchronous call writes the tensor: nothing half-done is visible. */
+export function refuseHalfWritten(source: Tensor, op: string): void {
+  if (storageOf(source, op).beingWritten) {
+    throw new EntmaxError('ENTMAX_BUSY', op, 'a finished tensor', 'the out of an asynchronous call under way');
+  }
 }
 
 /** Returns what makes sure that a tensor's memory is never handed out again, because a lost worker may still write to it. */

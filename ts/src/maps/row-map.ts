@@ -19,8 +19,7 @@ import { elementBytes, inFormOf, newArray, readOut, readScores } from '../scores
 import type { Destination, ReadScores } from '../scores.ts';
 import { rowLayout, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { abandoning, addressOf, allocateTensor, isBusy, pin } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
+import { abandoning, addressOf, allocateTensor, isBusy, pin, refuseHalfWritten } from '../tensor.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
 import { readParameter } from './parameter.ts';
@@ -126,7 +125,10 @@ function prepareAsync(
 
 /** Keeps the tensors of an asynchronous call in place until it settles. */
 async function pinned<R>(call: RowCall, run: () => Promise<R>): Promise<R> {
-  const held = tensorsOf(call).map((each) => pin(each, call.op));
+  const { op, scores, out } = call;
+  const held: (() => void)[] = [];
+  if (scores.form === 'tensor') held.push(pin(scores.tensor, op, 'reads'));
+  if (out && 'tensor' in out) held.push(pin(out.tensor, op, 'writes'));
   try {
     return await run();
   } finally {
@@ -134,14 +136,8 @@ async function pinned<R>(call: RowCall, run: () => Promise<R>): Promise<R> {
   }
 }
 
-function tensorsOf({ scores, out }: RowCall): Tensor[] {
-  const tensors: Tensor[] = [];
-  if (scores.form === 'tensor') tensors.push(scores.tensor);
-  if (out && 'tensor' in out) tensors.push(out.tensor);
-  return tensors;
-}
-
-function refuseBusy({ op, out }: RowCall): void {
+function refuseBusy({ op, scores, out }: RowCall): void {
+  if (scores.form === 'tensor') refuseHalfWritten(scores.tensor, op);
   if (out && 'tensor' in out && isBusy(out.tensor, op)) {
     throw new EntmaxError('ENTMAX_BUSY', op, 'out to be at rest', 'a tensor in use by an asynchronous call');
   }
@@ -161,7 +157,7 @@ function* densePlan(call: RowCall): Plan<unknown> {
         : newArray(scores.dtype, sizeOf(scores.shape));
   const target: DenseTarget = tensorOut ? { address: addressOf(tensorOut, op) } : data ? { data } : {};
   // A `scope` around an asynchronous call may dispose the new tensor while workers still write to it.
-  const unpin = created && pin(created, op);
+  const unpin = created && pin(created, op, 'writes');
   const setAside = tensorOut && abandoning(tensorOut, op);
   let failure: unknown;
   try {

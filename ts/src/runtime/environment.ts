@@ -40,6 +40,16 @@ export function isWindow(): boolean {
   return host.document !== undefined && builtin('node:worker_threads') === undefined;
 }
 
+/** True where a thread may sleep in `Atomics.wait`: everywhere but on the main thread of a page or of Electron. */
+export function mayBlock(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** True when this code already runs inside a worker of somebody's: then the machine is theirs to divide. */
 export function insideWorker(): boolean {
   const threads = builtin('node:worker_threads');

@@ -31,16 +31,37 @@ export function runJob(job: Job): number {
 
 /** Runs the job without keeping the event loop busy for more than about 8 ms at a time. Jobs wait for each other. */
 export function runJobAsync(job: Job, signal?: AbortSignal, onProgress?: (rows: number) => void): Promise<number> {
-  const result = asynchronousJobs.last.then(() => {
+  const before = asynchronousJobs.last;
+  const result = unlessAborted(before, signal).then(() => {
     signal?.throwIfAborted();
     const pool = poolForJobs();
     const here = onCaller(job);
-    if (!pool?.pays(job))
+    if (!pool?.pays(job)) {
       return withWorkspaceAsync(job, 1, (workspace) => inSlices(job, workspace, here, signal, onProgress));
+    }
     return withWorkspaceAsync(job, pool.size, (workspace) => pool.runAsync(job, workspace, here, signal, onProgress));
   });
-  asynchronousJobs.last = result.catch(() => undefined);
+  asynchronousJobs.last = Promise.allSettled([before, result]);
   return result;
+}
+
+/** Settles with the promise, or rejects as soon as the signal is aborted: a call that still waits ends at once. */
+async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) {
+    await promise;
+    return;
+  }
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** The job's kernel on the calling thread. A trap leaves the stack pointer displaced: it is put back. */
@@ -59,7 +80,9 @@ function onCaller(job: Job): RunHere {
   };
 }
 
-/** Without workers: chunks for about 8 ms, then a turn of the event loop. */
+let lastTurn = -Infinity;
+
+/** Without workers: chunk after chunk, with a turn of the event loop every 8 ms; small calls in a row share one. */
 async function inSlices(
   job: Job,
   workspace: number,
@@ -69,15 +92,14 @@ async function inSlices(
 ): Promise<number> {
   const chunk = chunkRows(job, 1);
   let status = 0;
-  for (let first = 0; first < job.rows;) {
-    const sliceEnd = performance.now() + SLICE_MILLISECONDS;
-    do {
-      const last = Math.min(first + chunk, job.rows);
-      status = Math.max(status, here({ first, last }, workspace));
-      first = last;
-    } while (first < job.rows && performance.now() < sliceEnd);
-    onProgress?.(first);
+  for (let first = 0; first < job.rows; first += chunk) {
+    const last = Math.min(first + chunk, job.rows);
+    status = Math.max(status, here({ first, last }, workspace));
+    if (performance.now() - lastTurn < SLICE_MILLISECONDS && last < job.rows) continue;
+    onProgress?.(last);
+    if (performance.now() - lastTurn < SLICE_MILLISECONDS) continue;
     await new Promise((resolve) => setTimeout(resolve));
+    lastTurn = performance.now();
     signal?.throwIfAborted();
   }
   return status;

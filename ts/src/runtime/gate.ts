@@ -32,7 +32,7 @@ import {
   WORKSPACE,
   WORKSPACE_BYTES,
 } from './control.ts';
-import { isWindow } from './environment.ts';
+import { mayBlock } from './environment.ts';
 import type { Job } from './job.ts';
 import type { LinearMemory } from './memory.ts';
 
@@ -50,6 +50,7 @@ const LONGEST_STEP_MILLISECONDS = 20;
 export class Gate {
   readonly #words: Int32Array;
   readonly #arguments: Float64Array;
+  readonly #mayBlock = mayBlock();
   #sequence = 0;
   /** Address of the control block. */
   readonly address: number;
@@ -168,7 +169,7 @@ export class Gate {
       if (before >= 0) waited += Math.min(now - before, LONGEST_STEP_MILLISECONDS);
       before = now;
       if (waited > milliseconds) return false;
-      if (waited > SPIN_MILLISECONDS && !isWindow()) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
+      if (waited > SPIN_MILLISECONDS && this.#mayBlock) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
     }
   }
 }

@@ -21,7 +21,7 @@ import type { LinearMemory } from './memory.ts';
 const HOT_JOB_NANOSECONDS = 25_000;
 /** Sleeping workers are woken for jobs over this only, and one for each such share of the work. */
 const COLD_JOB_NANOSECONDS = 150_000;
-/** A worker that stays inside a chunk longer than this, and 50 times longer than the caller's longest, is lost. */
+/** A worker that stays inside a chunk longer than this, and 50 times longer than the longest known one, is lost. */
 const LOST_MILLISECONDS = 3000;
 /** How often an asynchronous job looks after its workers; a message tells the end sooner. */
 const TICK_MILLISECONDS = 10;
@@ -115,7 +115,7 @@ export class Pool {
   run(job: Job, workspace: number, here: RunHere): number {
     const gate = this.#gate;
     const chunk = this.#open(job, workspace, false);
-    let longest = 0;
+    let longest = expectedMilliseconds(job, chunk);
     let trapped: Error | undefined;
     try {
       let range: RowRange | undefined;
@@ -148,7 +148,7 @@ export class Pool {
   ): Promise<number> {
     const gate = this.#gate;
     const chunk = this.#open(job, workspace, true);
-    let longest = 0;
+    let longest = expectedMilliseconds(job, chunk);
     let reported = 0;
     let before = performance.now();
     let quiet = 0;
@@ -253,6 +253,11 @@ export class Pool {
     const expected = 'every worker to leave its chunk';
     return new EntmaxError('ENTMAX_WORKER_LOST', job.op, expected, `worker ${lost.join(', ')} lost (out is undefined)`);
   }
+}
+
+/** The longest that a chunk is expected to take: estimates are wrong by up to a factor of some hundreds, 50 * 20. */
+function expectedMilliseconds(job: Job, chunk: number): number {
+  return 20e-6 * Math.min(chunk, job.rows) * job.nanosecondsPerRow;
 }
 
 function lostLimit(longestChunk: number): number {

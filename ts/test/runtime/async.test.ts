@@ -85,13 +85,16 @@ describe.each([1, 3])('asynchronous calls on %i thread(s)', (threads) => {
     expect(out.every((value) => value === 7)).toBe(true);
   });
 
-  test('that wait for others can be aborted, and the others end', async () => {
+  test('that wait for others reject at once when they are aborted, and the others end', async () => {
     const controller = new AbortController();
     const first = entmax.async(x, options);
+    let firstHasEnded = false;
+    void first.then(() => (firstHasEnded = true));
     const second = entmax.async(x, { ...options, signal: controller.signal });
     const third = entmax.async(x, options);
     controller.abort('while waiting');
     await expect(second).rejects.toBe('while waiting');
+    expect(firstHasEnded).toBe(false);
     expectSameBits(await first, expected);
     expectSameBits(await third, expected);
   });

@@ -56,6 +56,18 @@ describe.each([1, 3])('with %i thread(s)', (threads) => {
     input.set(x);
   });
 
+  test('an output cannot be read half-written, by a map, as a view or as a copy', async () => {
+    using out = zeros(shape);
+    const call = entmax.async(input, { ...options, out });
+    const error = errorOf('ENTMAX_BUSY', () => sparsemax(out));
+    expect(error.message).toBe('sparsemax: expected a finished tensor, got the out of an asynchronous call under way');
+    errorOf('ENTMAX_BUSY', () => out.view());
+    errorOf('ENTMAX_BUSY', () => out.toTypedArray());
+    await rejectionOf('ENTMAX_BUSY', entmax.async(out, options));
+    await call;
+    expectSameBits(out.toTypedArray(), expected);
+  });
+
   test('an input may be read by others meanwhile', async () => {
     const call = entmax.async(input, options);
     check(entmax(input, options));

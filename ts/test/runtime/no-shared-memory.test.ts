@@ -63,7 +63,7 @@ describe('without SharedArrayBuffer', () => {
     const p = await entmax.entmax.async(x, { ...options, onProgress: (rows) => done.push(rows) });
     clearInterval(timer);
     expectSameBits(p, expected);
-    expect(busy.length).toBeGreaterThan(3);
+    expect(busy.length).toBeGreaterThan(1);
     expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(done.at(-1)).toBe(1500);
   });

@@ -21,6 +21,8 @@ use super::score::Score;
 
 /// Newton's steps take 4 to 9; see STEPS in threshold_f32.
 const STEPS: usize = 100;
+/// What rounding may leave of G(t) at the root.
+const ROUNDING: f64 = 2e-16;
 /// Below exp(this), powers are formed through logarithms.
 const LOG_UNDERFLOW: f64 = -650.0;
 
@@ -220,19 +222,18 @@ impl AboveTwo {
                     self.try_smallest(candidates, size, smallest, libm::pow(below, self.inverse))
                 };
                 let next = guess.next();
-                if guess.excess > 0.0 {
+                if guess.excess > -ROUNDING {
                     state = guess;
                 } else if next > guess.t && next < most {
                     // SAFETY: by the caller.
                     state = unsafe { self.try_smallest(candidates, size, smallest, next) };
-                } else {
-                    state = guess;
                 }
+                // Else the step leads beyond 1 / |S|, from where Newton's method has to begin.
             }
         }
         loop {
             let next = state.next();
-            let converged = !(state.excess > 2e-16 && next < state.t);
+            let converged = !(state.excess > ROUNDING && next < state.t);
             if converged || taken == STEPS {
                 let converged = converged && state.excess.abs() < 1e-12;
                 return Threshold {
