@@ -123,7 +123,7 @@ impl Seen<'_> {
         unsafe {
             if !self.maxima.is_null() && !dense {
                 let total = maxima_len(row.len);
-                dense = 3 * count_above::<V>(self.maxima, total, max, bound) > total;
+                dense = 2 * count_above::<V>(self.maxima, total, max, bound) > total;
             }
             if dense {
                 let candidates: *mut f64 = self.scratch.cast();

@@ -4,15 +4,15 @@
 //! survives the additions. The sum may become NaN for other reasons (inf - inf, overflow), so only then the
 //! row is looked at again.
 //!
-//! **Lane maxima**: the lane-wise maxima of 64 consecutive scores (16 numbers) serve twice. They are themselves
+//! **Lane maxima**: the lane-wise maxima of 128 consecutive scores (16 numbers) serve twice. They are themselves
 //! scores of the row, and the threshold of a subset is never above the row's: Newton's method on them gives a
-//! sharp lower bound at a quarter of the cost. And a block whose maxima are below the bound is not read again.
+//! sharp lower bound at an eighth of the cost. And a block whose maxima are below the bound is not read again.
 //! (PERFORMANCE.md section 3, MATH.md section 2.7 (i).)
 
 use crate::simd::{copy_short, F32Block, LANES};
 
 /// Scores behind one row of lane maxima.
-pub const BLOCK: usize = 4 * LANES;
+pub const BLOCK: usize = 8 * LANES;
 
 /// Lane maxima of a row of `n`: 16 for each block.
 #[inline(always)]
@@ -129,14 +129,13 @@ impl Scores {
         let mut witness = V::splat(0.0);
         let mut target = maxima;
         let mut from = 0;
-        // SAFETY: each 64 scores write their own 16 maxima.
+        // SAFETY: each 128 scores write their own 16 maxima.
         unsafe {
             while from + BLOCK <= self.len {
-                let at = self.values.add(from);
-                let (a, b) = (V::load(at), V::load(at.add(LANES)));
-                let (c, d) = (V::load(at.add(2 * LANES)), V::load(at.add(3 * LANES)));
-                witness = witness.add(a.add(b).add(c.add(d)));
-                let most = a.pmax(b).pmax(c.pmax(d));
+                let (left, left_sum) = maxima_of_four::<V>(self.values.add(from));
+                let (right, right_sum) = maxima_of_four::<V>(self.values.add(from + 4 * LANES));
+                witness = witness.add(left_sum.add(right_sum));
+                let most = left.pmax(right);
                 most.store(target);
                 best = best.pmax(most);
                 target = target.add(LANES);
@@ -161,7 +160,32 @@ impl Scores {
     }
 }
 
-/// Packs the values with `value - max > bound`, pads them with -inf to a multiple of 16 and returns that length.
+/// Lane maxima of four blocks and their sum.
+///
+/// # Safety
+/// `at` is readable for 64 floats.
+#[inline(always)]
+unsafe fn maxima_of_four<V: F32Block>(at: *const f32) -> (V, V) {
+    // SAFETY: by the caller.
+    let (a, b, c, d) = unsafe {
+        (
+            V::load(at),
+            V::load(at.add(LANES)),
+            V::load(at.add(2 * LANES)),
+            V::load(at.add(3 * LANES)),
+        )
+    };
+    (a.pmax(b).pmax(c.pmax(d)), a.add(b).add(c.add(d)))
+}
+
+/// A number below `max + bound`, and the next but one at most: whatever satisfies `value - max > bound` lies above it, and
+/// one comparison replaces a subtraction and a comparison. `bound` is negative, so the maximum itself lies above.
+#[inline(always)]
+fn cut(max: f32, bound: f32) -> f32 {
+    ((f64::from(max) + f64::from(bound)) as f32).next_down()
+}
+
+/// Packs the values with `value - max > bound` (and perhaps some a rounding below), pads them with -inf to a multiple of 16 and returns that length.
 ///
 /// # Safety
 /// `values` is readable for `len` floats, a multiple of 16; `packed` is writable for as many as pass, plus 32.
@@ -173,13 +197,13 @@ pub unsafe fn pack_above<V: F32Block>(
     bound: f32,
     packed: *mut f32,
 ) -> usize {
-    let (max, bound) = (V::splat(max), V::splat(bound));
+    let cut = V::splat(cut(max, bound));
     let mut count = 0;
     // SAFETY: by the caller.
     unsafe {
         for from in (0..len).step_by(LANES) {
             let scores = V::load(values.add(from));
-            let passing = scores.sub(max).above(bound);
+            let passing = scores.above(cut);
             if V::any(passing) {
                 count += scores.pack(V::bits(passing), packed.add(count));
             }
@@ -189,7 +213,7 @@ pub unsafe fn pack_above<V: F32Block>(
     count.next_multiple_of(LANES)
 }
 
-/// How many values have `value - max > bound`.
+/// How many values have `value - max > bound`, or lie a rounding below.
 ///
 /// # Safety
 /// `values` is readable for `len` floats, a multiple of 16.
@@ -200,17 +224,17 @@ pub unsafe fn count_above<V: F32Block>(
     max: f32,
     bound: f32,
 ) -> usize {
-    let (max, bound) = (V::splat(max), V::splat(bound));
+    let cut = V::splat(cut(max, bound));
     let mut count = 0;
     for from in (0..len).step_by(LANES) {
         // SAFETY: by the caller.
         let scores = unsafe { V::load(values.add(from)) };
-        count += V::bits(scores.sub(max).above(bound)).count_ones() as usize;
+        count += V::bits(scores.above(cut)).count_ones() as usize;
     }
     count
 }
 
-/// The scores with `score - max > bound`, in order, with their indices: a list that stands for the row.
+/// The scores with `score - max > bound`, and perhaps some a rounding below, in order, with their indices: a list that stands for the row.
 #[derive(Clone, Copy)]
 pub struct Candidates {
     pub scores: *mut f32,
@@ -224,8 +248,8 @@ impl Candidates {
     /// # Safety
     /// The lists are writable for `len` plus those that pass, plus 16.
     #[inline(always)]
-    unsafe fn append<V: F32Block>(&mut self, scores: V, from: usize, max: V, bound: V) {
-        let passing = scores.sub(max).above(bound);
+    unsafe fn append<V: F32Block>(&mut self, scores: V, from: usize, cut: V) {
+        let passing = scores.above(cut);
         if V::any(passing) {
             let bits = V::bits(passing);
             // SAFETY: by the caller.
@@ -248,7 +272,7 @@ impl Candidates {
         max: f32,
         bound: f32,
     ) {
-        let (max, bound) = (V::splat(max), V::splat(bound));
+        let cut = V::splat(cut(max, bound));
         // SAFETY: by the caller.
         unsafe {
             let mut from = 0;
@@ -256,14 +280,14 @@ impl Candidates {
                 let mut end = row.len;
                 if !maxima.is_null() {
                     end = row.len.min(from + BLOCK);
-                    let most = V::load(maxima.add(from / 4));
-                    if !V::any(most.sub(max).above(bound)) {
+                    let most = V::load(maxima.add(from / BLOCK * LANES));
+                    if !V::any(most.above(cut)) {
                         from = end;
                         continue;
                     }
                 }
                 while from < end {
-                    self.append(row.block::<V>(from), from, max, bound);
+                    self.append(row.block::<V>(from), from, cut);
                     from += LANES;
                 }
             }

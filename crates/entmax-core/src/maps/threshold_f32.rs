@@ -164,7 +164,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             let total = maxima_len(n);
             let packed = maxima.cast_mut().add(total);
             let len = pack_above::<V>(maxima, total, max, certified(-beta), packed);
-            let many = 3 * len > total;
+            let many = 2 * len > total;
             // Near softmax all of the row counts, and a step from 0 lands as near as one from a subset's threshold.
             let hopeless = beta > 10.0 && 8 * len > 7 * total;
             if !hopeless {
@@ -177,7 +177,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
                 start = subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c;
             }
             dense =
-                many && 3 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
+                many && 2 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
         }
         if dense {
             let problem = Problem {
