@@ -75,7 +75,10 @@ export default tseslint.config(
     rules: {
       'entmax/no-cached-view': [
         'error',
-        { growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers'], views: ['readFloats', 'viewOf'] },
+        {
+          growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers'],
+          views: ['readFloats', 'viewOf'],
+        },
       ],
     },
   },

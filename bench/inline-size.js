@@ -10,14 +10,13 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib';
+import { decodeInline, encodeInline, inlineAlphabet } from '../scripts/kernels/inline-text.js';
 import { BUILD } from '../scripts/setup/paths.js';
 import { quartiles } from './statistics.js';
 import { plainTable } from './table.js';
 
 /** Printable ASCII that no quoting style, no bundler and no HTML parser touches: 89 characters. */
-const ALPHABET = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
-  (c) => !'\'"`\\$<'.includes(c),
-);
+const ALPHABET = [...inlineAlphabet().characters];
 
 /** The place of every character in the alphabet, by its code. */
 const PLACES = new Uint8Array(128);
@@ -37,7 +36,8 @@ const CODES = {
     decode: decodeHex,
   },
   base85: { encode: encodeBase85, decode: decodeBase85 },
-  'ranked, ASCII': { encode: encodeRanked, decode: decodeRanked },
+  // The one in use.
+  'ranked, ASCII': { encode: encodeInline, decode: decodeInline },
   // Not plain ASCII: some bundlers rewrite it as \x escapes, and the gain is lost.
   'Latin-1': {
     encode: (bytes) => Buffer.from(bytes).toString('latin1'),
@@ -98,39 +98,6 @@ function decodeBase85(text) {
     view.setUint32(at, word);
   }
   return new Uint8Array(view.buffer, 0, Number(text.slice(0, colon)));
-}
-
-/**
- * The most frequent bytes take one character, the others one of two prefixes and a character: bytes stay whole, so gzip
- * sees what repeats, and there are few characters for it to code. The bytes in order of frequency travel in front, as
- * hexadecimal digits.
- */
-function encodeRanked(bytes) {
-  const counts = new Array(256).fill(0);
-  for (const byte of bytes) counts[byte]++;
-  const ranked = counts.map((_, byte) => byte).sort((a, b) => counts[b] - counts[a]);
-  const word = (rank) => {
-    if (rank < SINGLE) return ALPHABET[rank];
-    const rest = rank - SINGLE;
-    return ALPHABET[SINGLE + Math.floor(rest / ALPHABET.length)] + ALPHABET[rest % ALPHABET.length];
-  };
-  const words = new Map(ranked.map((byte, rank) => [byte, word(rank)]));
-  return Buffer.from(ranked).toString('hex') + Array.from(bytes, (byte) => words.get(byte)).join('');
-}
-
-/** How many characters stand for a byte of their own; the other two are the prefixes. */
-const SINGLE = ALPHABET.length - 2;
-
-function decodeRanked(text) {
-  const ranked = decodeHex(text.slice(0, 512));
-  const bytes = new Uint8Array(text.length);
-  let length = 0;
-  for (let i = 512; i < text.length; i++) {
-    let rank = PLACES[text.charCodeAt(i)];
-    if (rank >= SINGLE) rank = SINGLE + (rank - SINGLE) * ALPHABET.length + PLACES[text.charCodeAt(++i)];
-    bytes[length++] = ranked[rank];
-  }
-  return bytes.slice(0, length);
 }
 
 const gzipBytes = (data) => gzipSync(data, { level: 9 }).length;

@@ -95,7 +95,8 @@ for (const suite of [
   () => node('eslint/bin/eslint.js', '.'),
   () => node('typescript/bin/tsc', '--noEmit'),
   () => check('cargo', ['fmt', '--all', '--check']),
-  () => check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--all-features', '--', '--deny', 'warnings']),
+  () =>
+    check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--all-features', '--', '--deny', 'warnings']),
   cargoTests,
   vitest,
 ]) {

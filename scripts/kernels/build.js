@@ -1,12 +1,13 @@
 /**
  * Builds every kernel family at every SIMD level into build/kernels, checks the rules that the runtime relies on, and
- * writes each module in the forms in which it is used: the file itself, its shared-memory twin, and hexadecimal text
- * for inlining (bench/inline-size.js says why hexadecimal).
+ * writes each module in the forms in which it is used: the file itself, and a module that exports it as text
+ * (ts/src/runtime/inline-text.ts).
  */
 
 import { join } from 'node:path';
 import { KERNELS } from '../setup/paths.js';
 import { checkFamilies, checkModule, refuse } from './check.js';
+import { encodeInline } from './inline-text.js';
 import { buildModule, layout, LEVELS, writeProduct } from './module.js';
 import { writeModule } from './store.js';
 
@@ -20,10 +21,9 @@ for (const family of FAMILIES) {
     const product = await buildModule(specification);
     refuse(checkModule(product, specification));
     built.push({ specification, product });
-    const hex = Buffer.from(product.wasm).toString('hex');
     await writeModule(KERNELS, name, product);
-    await writeProduct(join(KERNELS, `${name}.hex.js`), `export default '${hex}';\n`);
-    await writeProduct(join(KERNELS, `${name}.hex.d.ts`), 'declare const hex: string;\nexport default hex;\n');
+    await writeProduct(join(KERNELS, `${name}.inline.js`), `export default '${encodeInline(product.wasm)}';\n`);
+    await writeProduct(join(KERNELS, `${name}.inline.d.ts`), 'declare const text: string;\nexport default text;\n');
     if (level === 'simd128') await writeProduct(join(KERNELS, `${family}.exports.d.ts`), product.declarations);
   }
 }

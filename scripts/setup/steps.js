@@ -93,7 +93,7 @@ function cargoTool(crate, version, root) {
 const kernels = {
   name: 'kernels (Rust to WebAssembly)',
   async isDone() {
-    const products = ['maps.simd128.wasm', 'maps.relaxed.wasm', 'maps.simd128.hex.js'].map((file) =>
+    const products = ['maps.simd128.wasm', 'maps.relaxed.wasm', 'maps.simd128.inline.js'].map((file) =>
       join(KERNELS, file),
     );
     return isUpToDate(KERNEL_STAMP, await kernelHash(), products);
@@ -110,6 +110,7 @@ const KERNEL_INPUTS = [
   'crates',
   'scripts/kernels',
   'scripts/setup/versions.js',
+  'ts/src/runtime/inline-text.ts',
   'package-lock.json',
 ];
 const kernelHash = () => hashOf(KERNEL_INPUTS);

@@ -8,7 +8,8 @@
 import { families } from '../../../crates/memory-layout.json';
 import { EntmaxError } from '../errors.ts';
 import { kernelNames } from './control.ts';
-import { decodeHex, instantiate, withSharedMemory } from './load.ts';
+import { decodeInline } from './inline-text.ts';
+import { instantiate, withSharedMemory } from './load.ts';
 import type { Instance, Kernel } from './load.ts';
 import type { LinearMemory } from './memory.ts';
 
@@ -27,7 +28,7 @@ export class KernelFamily {
   #module: WebAssembly.Module | undefined;
   #instance: Instance | undefined;
 
-  /** `inlined` is the simd128 module as hexadecimal text, `loadRelaxed` fetches its twin, if it has one. */
+  /** `inlined` is the simd128 module as text (inline-text.ts), `loadRelaxed` fetches its twin, if it has one. */
   constructor(name: FamilyName, inlined: string, loadRelaxed?: () => Promise<string>) {
     this.name = name;
     this.index = Object.keys(families).indexOf(name);
@@ -46,7 +47,7 @@ export class KernelFamily {
     this.#source = source;
     try {
       const { kernels } = this.instance(memory);
-      const missing = kernelNames(new WebAssembly.Module(decodeHex(this.#inlined))).find((name) => !kernels[name]);
+      const missing = kernelNames(new WebAssembly.Module(decodeInline(this.#inlined))).find((name) => !kernels[name]);
       if (missing === undefined) return;
       throw new EntmaxError(
         'ENTMAX_INIT',
@@ -64,7 +65,7 @@ export class KernelFamily {
 
   /** Replaces the code by the relaxed-SIMD twin, before first use. A family without a twin keeps its module. */
   async useRelaxed(): Promise<void> {
-    if (this.#loadRelaxed) this.#source = decodeHex(await this.#loadRelaxed());
+    if (this.#loadRelaxed) this.#source = decodeInline(await this.#loadRelaxed());
   }
 
   /** The compiled module, for the memory's kind. */
@@ -87,7 +88,7 @@ export class KernelFamily {
   }
 
   #compile(memory: LinearMemory): WebAssembly.Module {
-    const source = this.#source ?? decodeHex(this.#inlined);
+    const source = this.#source ?? decodeInline(this.#inlined);
     if (source instanceof WebAssembly.Module) return source;
     try {
       return new WebAssembly.Module(memory.shared ? withSharedMemory(source) : new Uint8Array(source));

@@ -20,13 +20,6 @@ const SHARED_WITH_MAXIMUM = 0x03;
 const IMPORT_SECTION = 2;
 const EXTERNAL_MEMORY = 2;
 
-/** Decodes the inlined text of a module: two hexadecimal digits for each byte, which gzip compresses best. */
-export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
-}
-
 /** A copy of the module whose imported memory is declared shared. */
 export function withSharedMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const flipped = new Uint8Array(bytes);

@@ -52,7 +52,7 @@ describe('the packed package', () => {
         'cli.licenses.txt',
         'index.d.ts',
         'index.js',
-        'maps.relaxed.hex.js',
+        'maps.relaxed.inline.js',
         'worker.d.ts',
         'worker.js',
         ...kernels.map((name) => `kernels/${name}`),

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import relaxedHex from '../../../build/kernels/maps.relaxed.hex.js';
-import simd128Hex from '../../../build/kernels/maps.simd128.hex.js';
-import { decodeHex, instantiate, withSharedMemory } from '../../src/runtime/load.ts';
+import relaxedText from '../../../build/kernels/maps.relaxed.inline.js';
+import simd128Text from '../../../build/kernels/maps.simd128.inline.js';
+import { encodeInline } from '../../../scripts/kernels/inline-text.js';
+import { decodeInline } from '../../src/runtime/inline-text.ts';
+import { instantiate, withSharedMemory } from '../../src/runtime/load.ts';
 import { relaxedSimdWorks } from '../../src/runtime/probe.ts';
 import { soundBytes } from './fixture-jobs.ts';
 import { expectSameBits } from './same-bits.ts';
@@ -24,14 +26,18 @@ const NAME = [1, 0x61, 1, 0x62];
 
 describe('the inlined text', () => {
   test('decodes to the bytes of the file', () => {
-    expectSameBits(decodeHex(simd128Hex), simd128);
-    expectSameBits(decodeHex(relaxedHex), relaxed);
+    expectSameBits(decodeInline(simd128Text), simd128);
+    expectSameBits(decodeInline(relaxedText), relaxed);
   });
 
   test('decodes every byte value, and nothing', () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
-    expect(decodeHex(Buffer.from(bytes).toString('hex'))).toEqual(bytes);
-    expect(decodeHex('')).toEqual(new Uint8Array(0));
+    expect(decodeInline(encodeInline(bytes))).toEqual(bytes);
+    expect(decodeInline(encodeInline(new Uint8Array(0)))).toEqual(new Uint8Array(0));
+  });
+
+  test('needs no escaping in any quotation of JavaScript or HTML', () => {
+    expect(simd128Text).toMatch(/^[ !#%&()*+,\-./0-9:;=>?@A-Z[\]^_a-z{|}~]+$/);
   });
 });
 
