@@ -27,16 +27,9 @@ macro_rules! row_map_exports {
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
-            let batch: RowBatch<$scalar> = RowBatch {
-                x: x as *const $scalar,
-                mask: mask as *const u8,
-                n,
-                inner,
-                alpha_minus_one: alpha_minus_one as *const f64,
-                alpha_stride,
-                temperature,
-                empty_row_is_nan,
-            };
+            let alpha = (alpha_minus_one, alpha_stride);
+            let batch =
+                batch::<$scalar>((x, mask), (n, inner), alpha, temperature, empty_row_is_nan);
             let out = out as *mut $scalar;
             // SAFETY: the addresses are the caller's, as the module says.
             unsafe { maps::$dense(&batch, first..last, out, workspace as *mut u8) as u32 }
@@ -60,16 +53,9 @@ macro_rules! row_map_exports {
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
-            let batch: RowBatch<$scalar> = RowBatch {
-                x: x as *const $scalar,
-                mask: mask as *const u8,
-                n,
-                inner,
-                alpha_minus_one: alpha_minus_one as *const f64,
-                alpha_stride,
-                temperature,
-                empty_row_is_nan,
-            };
+            let alpha = (alpha_minus_one, alpha_stride);
+            let batch =
+                batch::<$scalar>((x, mask), (n, inner), alpha, temperature, empty_row_is_nan);
             let (sizes, thresholds) = (sizes as *mut i32, thresholds as *mut $scalar);
             let workspace = workspace as *mut u8;
             // SAFETY: as above; `sizes` and `thresholds` hold one entry for every row of the batch.
@@ -86,3 +72,23 @@ macro_rules! row_map_exports {
 
 row_map_exports!(f32, entmax_f32, entmax_support_f32, entmax_workspace_f32);
 row_map_exports!(f64, entmax_f64, entmax_support_f64, entmax_workspace_f64);
+
+/// The arguments that both forms share: addresses of scores and mask, lengths N and I, address and stride of alpha - 1.
+fn batch<T>(
+    (x, mask): (usize, usize),
+    (n, inner): (usize, usize),
+    (alpha_minus_one, alpha_stride): (usize, usize),
+    temperature: f64,
+    empty_row_is_nan: bool,
+) -> RowBatch<T> {
+    RowBatch {
+        x: x as *const T,
+        mask: mask as *const u8,
+        n,
+        inner,
+        alpha_minus_one: alpha_minus_one as *const f64,
+        alpha_stride,
+        temperature,
+        empty_row_is_nan,
+    }
+}

@@ -17,7 +17,7 @@ import { memory } from '../runtime/runtime.ts';
 import type { Scratch } from '../runtime/scratch.ts';
 
 /** Bytes of scores on the stage: with the results beside them they fit a core's second-level cache. */
-const STAGE_BYTES = 256 << 10;
+const STAGE_BYTES = 128 << 10;
 /** With threads a chunk must be worth sharing, and in asynchronous calls worth waiting for. */
 const LARGE_STAGE_BYTES = 2 << 20;
 

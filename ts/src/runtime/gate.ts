@@ -5,33 +5,8 @@
  * workers that have entered. A worker that sleeps or starts late therefore costs nothing (RUNTIMES.md §3 and §7b).
  */
 
-import {
-  ARGUMENT_COUNT,
-  CHUNK_ROWS,
-  CLOSED,
-  controlBlock,
-  DONE_ROWS,
-  GATE,
-  INSIDE,
-  KERNEL,
-  kernelId,
-  kernelNames,
-  NEXT,
-  NOTIFY,
-  ROWS,
-  SEQUENCE_SHIFT,
-  SLEEPERS,
-  slot,
-  SLOT_CHUNKS,
-  SLOT_INSIDE,
-  SLOT_LETTERS,
-  SLOT_TRAP_FIRST,
-  SLOT_TRAP_LAST,
-  STATUS,
-  WAKE,
-  WORKSPACE,
-  WORKSPACE_BYTES,
-} from './control.ts';
+import * as word from './control.ts';
+import { controlBlock, kernelId, kernelNames, slot } from './control.ts';
 import { mayBlock } from './environment.ts';
 import type { Job } from './job.ts';
 import type { LinearMemory } from './memory.ts';
@@ -61,51 +36,51 @@ export class Gate {
     const block = controlBlock(memory.wasm, control);
     this.#words = block.words;
     this.#arguments = block.arguments;
-    Atomics.store(this.#words, GATE, CLOSED);
+    Atomics.store(this.#words, word.GATE, word.CLOSED);
   }
 
   /** Publishes a job; from now on workers may enter. `notify`: the last one to leave posts a message. */
   open(job: Job, module: WebAssembly.Module, chunk: number, workspace: number, notify: boolean): void {
     const words = this.#words;
-    words[ROWS] = job.rows;
-    words[CHUNK_ROWS] = chunk;
-    words[KERNEL] = kernelId(job.family.index, positionOf(module, job.kernel));
-    words[ARGUMENT_COUNT] = job.args.length;
-    words[WORKSPACE] = workspace;
-    words[WORKSPACE_BYTES] = job.workspaceBytes;
-    words[NOTIFY] = notify ? 1 : 0;
+    words[word.ROWS] = job.rows;
+    words[word.CHUNK_ROWS] = chunk;
+    words[word.KERNEL] = kernelId(job.family.index, positionOf(module, job.kernel));
+    words[word.ARGUMENT_COUNT] = job.args.length;
+    words[word.WORKSPACE] = workspace;
+    words[word.WORKSPACE_BYTES] = job.workspaceBytes;
+    words[word.NOTIFY] = notify ? 1 : 0;
     this.#arguments.set(job.args);
-    Atomics.store(words, STATUS, 0);
-    Atomics.store(words, DONE_ROWS, 0);
-    Atomics.store(words, NEXT, 0);
-    this.#sequence = (this.#sequence + 1) & ((1 << (31 - SEQUENCE_SHIFT)) - 1);
-    Atomics.store(words, GATE, this.#sequence << SEQUENCE_SHIFT);
+    Atomics.store(words, word.STATUS, 0);
+    Atomics.store(words, word.DONE_ROWS, 0);
+    Atomics.store(words, word.NEXT, 0);
+    this.#sequence = (this.#sequence + 1) & ((1 << (31 - word.SEQUENCE_SHIFT)) - 1);
+    Atomics.store(words, word.GATE, this.#sequence << word.SEQUENCE_SHIFT);
   }
 
   /** Nobody may enter any more. */
   close(): void {
-    Atomics.or(this.#words, GATE, CLOSED);
+    Atomics.or(this.#words, word.GATE, word.CLOSED);
   }
 
   /** The next unclaimed rows, or undefined when all are claimed. */
   claim(rows: number, chunk: number): RowRange | undefined {
-    const first = Atomics.add(this.#words, NEXT, chunk);
+    const first = Atomics.add(this.#words, word.NEXT, chunk);
     return first < rows ? { first, last: Math.min(first + chunk, rows) } : undefined;
   }
 
   /** Leaves the unclaimed rows undone. */
   claimAll(rows: number): void {
-    Atomics.store(this.#words, NEXT, rows);
+    Atomics.store(this.#words, word.NEXT, rows);
   }
 
   allClaimed(rows: number): boolean {
-    return Atomics.load(this.#words, NEXT) >= rows;
+    return Atomics.load(this.#words, word.NEXT) >= rows;
   }
 
   /** Reports rows that the caller has finished. */
   finish(status: number, rows: number): void {
-    if (status !== 0) Atomics.compareExchange(this.#words, STATUS, 0, status);
-    Atomics.add(this.#words, DONE_ROWS, rows);
+    if (status !== 0) Atomics.compareExchange(this.#words, word.STATUS, 0, status);
+    Atomics.add(this.#words, word.DONE_ROWS, rows);
   }
 
   get sequence(): number {
@@ -113,46 +88,46 @@ export class Gate {
   }
 
   get status(): number {
-    return Atomics.load(this.#words, STATUS);
+    return Atomics.load(this.#words, word.STATUS);
   }
 
   get doneRows(): number {
-    return Atomics.load(this.#words, DONE_ROWS);
+    return Atomics.load(this.#words, word.DONE_ROWS);
   }
 
   get inside(): number {
-    return Atomics.load(this.#words, GATE) & INSIDE;
+    return Atomics.load(this.#words, word.GATE) & word.INSIDE;
   }
 
   get sleepers(): number {
-    return Atomics.load(this.#words, SLEEPERS);
+    return Atomics.load(this.#words, word.SLEEPERS);
   }
 
   /** Wakes up to `count` sleeping workers. */
   wake(count: number): void {
-    Atomics.add(this.#words, WAKE, 1);
-    Atomics.notify(this.#words, WAKE, count);
+    Atomics.add(this.#words, word.WAKE, 1);
+    Atomics.notify(this.#words, word.WAKE, count);
   }
 
   /** True when the worker is inside the current job. */
   holds(worker: number): boolean {
-    return Atomics.load(this.#words, slot(worker) + SLOT_INSIDE) === this.#sequence && this.inside > 0;
+    return Atomics.load(this.#words, slot(worker) + word.SLOT_INSIDE) === this.#sequence && this.inside > 0;
   }
 
   /** Chunks that the worker has executed since it started. */
   chunksOf(worker: number): number {
-    return Atomics.load(this.#words, slot(worker) + SLOT_CHUNKS);
+    return Atomics.load(this.#words, slot(worker) + word.SLOT_CHUNKS);
   }
 
   /** Says that a letter for the worker is about to be posted. */
   announceLetter(worker: number): void {
-    Atomics.add(this.#words, slot(worker) + SLOT_LETTERS, 1);
+    Atomics.add(this.#words, slot(worker) + word.SLOT_LETTERS, 1);
   }
 
   /** The chunk in which the worker trapped, if it did, and forgets it. */
   takeTrap(worker: number): RowRange | undefined {
-    const last = Atomics.exchange(this.#words, slot(worker) + SLOT_TRAP_LAST, 0);
-    return last === 0 ? undefined : { first: Atomics.load(this.#words, slot(worker) + SLOT_TRAP_FIRST), last };
+    const last = Atomics.exchange(this.#words, slot(worker) + word.SLOT_TRAP_LAST, 0);
+    return last === 0 ? undefined : { first: Atomics.load(this.#words, slot(worker) + word.SLOT_TRAP_FIRST), last };
   }
 
   /**
@@ -164,12 +139,13 @@ export class Gate {
     let waited = 0;
     let before = -1;
     for (;;) {
-      for (let spin = 0; spin < 128; spin++) if ((Atomics.load(words, GATE) & INSIDE) === 0) return true;
+      for (let spin = 0; spin < 128; spin++) if ((Atomics.load(words, word.GATE) & word.INSIDE) === 0) return true;
       const now = performance.now();
       if (before >= 0) waited += Math.min(now - before, LONGEST_STEP_MILLISECONDS);
       before = now;
       if (waited > milliseconds) return false;
-      if (waited > SPIN_MILLISECONDS && this.#mayBlock) Atomics.wait(words, GATE, Atomics.load(words, GATE), 1);
+      if (waited > SPIN_MILLISECONDS && this.#mayBlock)
+        Atomics.wait(words, word.GATE, Atomics.load(words, word.GATE), 1);
     }
   }
 }

@@ -8,33 +8,8 @@
  * message would reach it.
  */
 
-import {
-  ARGUMENT_COUNT,
-  CHUNK_ROWS,
-  CLOSED,
-  controlBlock,
-  DONE_ROWS,
-  GATE,
-  INSIDE,
-  KERNEL,
-  kernelId,
-  kernelNames,
-  NEXT,
-  NOTIFY,
-  ROWS,
-  SEQUENCE_SHIFT,
-  SLEEPERS,
-  slot,
-  SLOT_CHUNKS,
-  SLOT_INSIDE,
-  SLOT_LETTERS,
-  SLOT_TRAP_FIRST,
-  SLOT_TRAP_LAST,
-  STATUS,
-  WAKE,
-  WORKSPACE,
-  WORKSPACE_BYTES,
-} from './control.ts';
+import * as word from './control.ts';
+import { controlBlock, kernelId, kernelNames, slot } from './control.ts';
 import type { ControlBlock, Letter, Report } from './control.ts';
 import { instantiate } from './load.ts';
 import type { Instance, Kernel } from './load.ts';
@@ -91,28 +66,28 @@ function receive(letter: Letter): void {
 }
 
 function letterWaits({ words, worker }: Assignment): boolean {
-  return Atomics.load(words, slot(worker) + SLOT_LETTERS) !== lettersRead;
+  return Atomics.load(words, slot(worker) + word.SLOT_LETTERS) !== lettersRead;
 }
 
 /** Works until a letter is announced. */
 function serve(self: Assignment): void {
   const { words } = self;
-  let lastGate = Atomics.load(words, GATE);
+  let lastGate = Atomics.load(words, word.GATE);
   let lastChange = performance.now();
   let finished = -1;
   for (;;) {
     for (let spin = 0; spin < 256; spin++) {
-      const gate = Atomics.load(words, GATE);
-      const sequence = gate >>> SEQUENCE_SHIFT;
-      if ((gate & CLOSED) === 0 && sequence !== finished) {
-        if (Atomics.compareExchange(words, GATE, gate, gate + 1) !== gate) continue;
+      const gate = Atomics.load(words, word.GATE);
+      const sequence = gate >>> word.SEQUENCE_SHIFT;
+      if ((gate & word.CLOSED) === 0 && sequence !== finished) {
+        if (Atomics.compareExchange(words, word.GATE, gate, gate + 1) !== gate) continue;
         work(self, sequence);
         finished = sequence;
         lastGate = -1;
       }
     }
     if (letterWaits(self)) return;
-    const gate = Atomics.load(words, GATE);
+    const gate = Atomics.load(words, word.GATE);
     const now = performance.now();
     if (gate !== lastGate) {
       lastGate = gate;
@@ -127,43 +102,43 @@ function serve(self: Assignment): void {
 /** Sleeps until somebody wakes this worker; looks once more after it has said that it sleeps, so no job is missed. */
 function sleep(self: Assignment, gate: number): void {
   const { words } = self;
-  const wake = Atomics.load(words, WAKE);
-  Atomics.add(words, SLEEPERS, 1);
-  if (Atomics.load(words, GATE) === gate && !letterWaits(self)) Atomics.wait(words, WAKE, wake);
-  Atomics.sub(words, SLEEPERS, 1);
+  const wake = Atomics.load(words, word.WAKE);
+  Atomics.add(words, word.SLEEPERS, 1);
+  if (Atomics.load(words, word.GATE) === gate && !letterWaits(self)) Atomics.wait(words, word.WAKE, wake);
+  Atomics.sub(words, word.SLEEPERS, 1);
 }
 
 /** Claims and runs chunks of the open job until none is left or one traps, then leaves through the gate. */
 function work(self: Assignment, sequence: number): void {
   const { words, worker, stackTop } = self;
   const mine = slot(worker);
-  Atomics.store(words, mine + SLOT_INSIDE, sequence);
-  const rows = words[ROWS] ?? 0;
-  const chunk = words[CHUNK_ROWS] ?? 1;
-  const workspace = (words[WORKSPACE] ?? 0) + worker * (words[WORKSPACE_BYTES] ?? 0);
-  const rest = Array.from(self.arguments.subarray(0, words[ARGUMENT_COUNT]));
-  const kernel = kernels.get(words[KERNEL] ?? -1);
+  Atomics.store(words, mine + word.SLOT_INSIDE, sequence);
+  const rows = words[word.ROWS] ?? 0;
+  const chunk = words[word.CHUNK_ROWS] ?? 1;
+  const workspace = (words[word.WORKSPACE] ?? 0) + worker * (words[word.WORKSPACE_BYTES] ?? 0);
+  const rest = Array.from(self.arguments.subarray(0, words[word.ARGUMENT_COUNT]));
+  const kernel = kernels.get(words[word.KERNEL] ?? -1);
   while (kernel) {
-    const first = Atomics.add(words, NEXT, chunk);
+    const first = Atomics.add(words, word.NEXT, chunk);
     if (first >= rows) break;
     const last = Math.min(first + chunk, rows);
     try {
       const status = kernel(first, last, workspace, ...rest);
-      if (status !== 0) Atomics.compareExchange(words, STATUS, 0, status);
-      Atomics.add(words, DONE_ROWS, last - first);
-      Atomics.add(words, mine + SLOT_CHUNKS, 1);
+      if (status !== 0) Atomics.compareExchange(words, word.STATUS, 0, status);
+      Atomics.add(words, word.DONE_ROWS, last - first);
+      Atomics.add(words, mine + word.SLOT_CHUNKS, 1);
     } catch {
       for (const { stackPointer } of instances) stackPointer.value = stackTop;
-      Atomics.store(words, mine + SLOT_TRAP_FIRST, first);
-      Atomics.store(words, mine + SLOT_TRAP_LAST, last);
+      Atomics.store(words, mine + word.SLOT_TRAP_FIRST, first);
+      Atomics.store(words, mine + word.SLOT_TRAP_LAST, last);
       break;
     }
   }
-  const notify = Atomics.load(words, NOTIFY) !== 0;
-  const allClaimed = Atomics.load(words, NEXT) >= rows;
-  Atomics.store(words, mine + SLOT_INSIDE, -1);
-  const inside = (Atomics.sub(words, GATE, 1) & INSIDE) - 1;
-  Atomics.notify(words, GATE);
+  const notify = Atomics.load(words, word.NOTIFY) !== 0;
+  const allClaimed = Atomics.load(words, word.NEXT) >= rows;
+  Atomics.store(words, mine + word.SLOT_INSIDE, -1);
+  const inside = (Atomics.sub(words, word.GATE, 1) & word.INSIDE) - 1;
+  Atomics.notify(words, word.GATE);
   if (notify && allClaimed && inside === 0) port.post({ type: 'done', sequence });
 }
 
