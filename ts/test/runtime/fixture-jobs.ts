@@ -1,5 +1,6 @@
 /** Jobs for the fixture kernels of crates/entmax-fixtures, which trap or never return when a test asks them to. */
 
+import { encodeInline } from '../../../scripts/kernels/inline-text.js';
 import { readFileSync } from 'node:fs';
 import { KernelFamily } from '../../src/runtime/family.ts';
 import type { Job } from '../../src/runtime/job.ts';
@@ -12,7 +13,7 @@ export const soundBytes: Uint8Array = new Uint8Array(
 );
 
 export function soundFamily(): KernelFamily {
-  return new KernelFamily('fixtures', Buffer.from(soundBytes).toString('hex'));
+  return new KernelFamily('fixtures', encodeInline(soundBytes));
 }
 
 export interface FixtureJob {
