@@ -119,10 +119,10 @@ impl Scores {
         Some(best.largest())
     }
 
-    /// The maximum, or None for a row with a NaN, and the lane maxima.
+    /// The maximum, or None for a row with a NaN; the lane maxima, and behind them the 16 largest by lane.
     ///
     /// # Safety
-    /// `maxima` is writable for [`maxima_len`] floats.
+    /// `maxima` is writable for [`maxima_len`] floats and 16 more.
     #[inline(always)]
     pub unsafe fn lane_maxima<V: F32Block>(&self, maxima: *mut f32) -> Option<f32> {
         let mut best = V::splat(f32::NEG_INFINITY);
@@ -152,6 +152,7 @@ impl Scores {
                 most.store(target);
                 best = best.pmax(most);
             }
+            best.store(maxima.add(maxima_len(self.len)));
         }
         if V::any(witness.is_nan()) && self.holds_nan::<V>() {
             return None;

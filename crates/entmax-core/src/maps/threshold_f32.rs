@@ -2,7 +2,8 @@
 //! in the support (MATH.md section 2.4, 2.7; PERFORMANCE.md section 3).
 //!
 //! 1. One pass for the maximum and the lane maxima.
-//! 2. Newton's method on the lane maxima: a subset, so its threshold is a lower bound of the row's.
+//! 2. Newton's method on the largest score of each lane: a subset of 16, so its threshold is a lower bound of the row's.
+//!    Where many lane maxima lie above it, once more on those.
 //! 3. Only blocks that reach above the bound are read again; what passes is packed with its index.
 //! 4. Newton's method on that list, zeros by memory.fill, scatter.
 //!
@@ -26,6 +27,8 @@ pub const SHORT_ROW: usize = 256;
 const DENSE_ROW: [usize; 2] = [128, 32];
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
 const STEPS: usize = 40;
+/// From so many lane maxima above the first bound on, a sharper one saves more than it costs.
+const MANY_MAXIMA: usize = 3 * LANES;
 
 /// A row, or the packed list that stands for it, with the row's maximum.
 struct Problem<'a, P> {
@@ -162,22 +165,24 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
     unsafe {
         if !maxima.is_null() {
             let total = maxima_len(n);
-            let packed = maxima.cast_mut().add(total);
-            let len = pack_above::<V>(maxima, total, max, certified(-beta), packed);
-            let many = 2 * len > total;
-            // Near softmax all of the row counts, and a step from 0 lands as near as one from a subset's threshold.
-            let hopeless = beta > 10.0 && 8 * len > 7 * total;
-            if !hopeless {
-                let subset = Problem {
-                    power,
-                    scores: &Scores::new(packed, len),
-                    max,
-                };
-                let steps = if many { 2 } else { 4 };
-                start = subset.newton::<V>(0.0, steps, core::ptr::null_mut()).c;
+            let behind = maxima.cast_mut().add(total);
+            let newton_on = |subset: *const f32, len: usize, from: f64, steps: usize| {
+                let scores = &Scores::new(subset, len);
+                let problem = Problem { power, scores, max };
+                problem.newton::<V>(from, steps, core::ptr::null_mut()).c
+            };
+            let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
+            start = newton_on(behind, LANES, 0.0, 4);
+            let mut count = above(start);
+            // Near softmax all of the row counts, and no subset tells more.
+            let hopeless = beta > 10.0 && 8 * count > 7 * total;
+            if count > MANY_MAXIMA && !hopeless {
+                let len = pack_above::<V>(maxima, total, max, certified(start - beta), behind);
+                let steps = if 2 * count > total { 2 } else { 4 };
+                start = newton_on(behind, len, start, steps);
+                count = above(start);
             }
-            dense =
-                many && 2 * count_above::<V>(maxima, total, max, certified(start - beta)) > total;
+            dense = 2 * count > total;
         }
         if dense {
             let problem = Problem {
