@@ -1,0 +1,138 @@
+// The float64 references answer every conformance case: two independent oracles agree, one of mpmath and fractions, one of plain loops.
+
+import { describe, expect, test } from 'vitest';
+import { check, laidAlong, rowsAlong } from '../conformance/check.ts';
+import type { Answer } from '../conformance/check.ts';
+import { budgetReference, budgetVjpReference } from './budget.ts';
+import { entmaxVjpReference } from './derivatives.ts';
+import { CONFORMANCE_FILES, conformanceCases } from './golden.ts';
+import type { ConformanceCase, Parameter } from './golden.ts';
+import { budgetLossReference, entmaxLossReference } from './losses.ts';
+import { entmaxReference, sum } from './reference.ts';
+import { topkReference, topkVjpReference } from './topk.ts';
+
+/** The alphas of the operations that have one of their own. */
+const ALPHA: Partial<Record<ConformanceCase['operation'], number>> = {
+  softmax: 1,
+  softmaxLoss: 1,
+  sparsemax: 2,
+  sparsemaxLoss: 2,
+  topkSparsemax: 2,
+  entmax15: 1.5,
+  entmax15Loss: 1.5,
+};
+
+interface RowAnswer {
+  p?: Float64Array;
+  threshold?: number;
+  exact?: boolean;
+  dx?: Float64Array;
+  dalpha?: number;
+  dbudget?: number;
+  dupper?: Float64Array;
+  loss?: number;
+}
+
+const ofRow = (parameter: Parameter | undefined, r: number): number | undefined =>
+  typeof parameter === 'object' ? parameter[r] : parameter;
+
+/** What the references say of row r. */
+function answerRow(conformance: ConformanceCase, r: number, rows: ReturnType<typeof inRows>): RowAnswer {
+  const { operation, parameters } = conformance;
+  const [z, dp, mask] = [rows.x[r]!, rows.dp?.[r], rows.mask?.[r]];
+  const alpha = ALPHA[operation] ?? ofRow(parameters.alpha, r) ?? 1.5;
+  const { temperature, k = z.length, atMost } = parameters;
+  const options = { mask, temperature };
+  const limits = { ...options, atMost, budget: ofRow(parameters.budget, r) ?? 1, upper: rows.upper?.[r] ?? 1 };
+  if (operation.endsWith('Loss')) {
+    const target = conformance.classes ? conformance.classes[r]! : rows.distribution![r]!;
+    if (target === (parameters.ignoreIndex ?? -100))
+      return { loss: 0, dx: new Float64Array(z.length), dalpha: 0, dbudget: 0 };
+    const weight = typeof target === 'number' ? (parameters.classWeights?.[target] ?? 1) : 1;
+    const weighted = (values: Float64Array): Float64Array => values.map((value) => weight * value);
+    if (operation === 'budgetLoss') {
+      const { value, x, budget, upper } = budgetLossReference(z, target, limits);
+      return { loss: weight * value, dx: weighted(x), dbudget: weight * budget, dupper: weighted(upper) };
+    }
+    const { value, x, alpha: dalpha } = entmaxLossReference(z, target, alpha, options);
+    return { loss: weight * value, dx: weighted(x), dalpha: weight * dalpha };
+  }
+  if (operation === 'budget') {
+    const gradients = dp && budgetVjpReference(z, dp, limits);
+    const { p, threshold } = budgetReference(z, limits);
+    return { p, threshold, ...(gradients && { dx: gradients.x, dbudget: gradients.budget, dupper: gradients.upper }) };
+  }
+  const topk = operation.startsWith('topk');
+  const map = topk ? topkReference(z, k, alpha, options) : entmaxReference(z, alpha, options);
+  if (!dp) return map;
+  const { x: dx, alpha: dalpha } = topk
+    ? topkVjpReference(z, k, alpha, dp, options)
+    : entmaxVjpReference(z, alpha, dp, options);
+  return { ...map, dx, dalpha };
+}
+
+/** A case's blocks as rows. */
+function inRows({ x, shape, axis, dp, mask, distribution, parameters: { upper } }: ConformanceCase) {
+  const rows = (block: ArrayLike<number> | undefined): number[][] | undefined => block && rowsAlong(block, shape, axis);
+  return {
+    x: rowsAlong(x, shape, axis),
+    dp: rows(dp),
+    mask: rows(mask),
+    distribution: rows(distribution),
+    upper: rows(typeof upper === 'number' ? new Float64Array(x.length).fill(upper) : upper),
+  };
+}
+
+function answer(conformance: ConformanceCase): Answer {
+  const { shape, axis, classes, parameters } = conformance;
+  const blocks = inRows(conformance);
+  const rows = blocks.x.map((_, r) => answerRow(conformance, r, blocks));
+  const block = (key: 'p' | 'dx' | 'dupper'): Float64Array | undefined =>
+    rows[0]?.[key] &&
+    laidAlong(
+      rows.map((row) => row[key]!),
+      shape,
+      axis,
+    );
+  const list = (key: 'threshold' | 'dalpha' | 'dbudget' | 'loss'): number[] | undefined =>
+    rows[0]?.[key] === undefined ? undefined : rows.map((row) => row[key]!);
+  const loss = list('loss');
+  const counted = classes?.filter((each) => each !== (parameters.ignoreIndex ?? -100)).length ?? rows.length;
+  const supports = rows[0]?.p && rows.map(({ p }) => [...p!.keys()].filter((i) => p![i]! > 0));
+  return {
+    p: block('p'),
+    dx: block('dx'),
+    dupper: block('dupper'),
+    thresholds: list('threshold'),
+    dalpha: list('dalpha'),
+    dbudget: list('dbudget'),
+    loss,
+    ...(supports && { support: supports, sizes: supports.map(({ length }) => length) }),
+    ...(rows[0]?.exact !== undefined && { exact: rows.map(({ exact }) => Number(exact)) }),
+    ...(loss && { sum: sum(loss), mean: counted === 0 ? 0 : sum(loss) / counted }),
+  } as Answer;
+}
+
+describe.each(CONFORMANCE_FILES)('%s.json', (file) => {
+  const cases = conformanceCases(file);
+
+  test('has cases, each with a tolerance for all that it expects', () => {
+    expect(cases.length).toBeGreaterThan(10);
+    for (const { name, expected, tolerance } of cases) {
+      expect(Object.keys(tolerance).length, name).toBeGreaterThan(0);
+      expect(Object.keys(expected).length, name).toBeGreaterThan(0);
+    }
+  });
+
+  test('the references answer within the tolerance of float64', () => {
+    for (const conformance of cases) {
+      if (conformance.expected.error) {
+        expect(() => answer(conformance), conformance.name).toThrow();
+        continue;
+      }
+      const dtype = conformance.tolerance.float64 ? 'float64' : 'float32';
+      const compared = check(conformance, dtype, answer(conformance));
+      expect(compared, conformance.name).toBe(Object.keys(conformance.expected).length);
+    }
+  });
+});
