@@ -255,7 +255,7 @@ fn an_alpha_below_one_is_refused_before_anything_is_written() {
             ..Batch::rows(&x, 2, 1.0)
         };
         let (out, status) = dense_with_status(&batch);
-        assert_eq!(status, Status::InvalidAlpha);
+        assert_eq!(status, Status::InvalidParameter);
         assert!(out.iter().all(|&p| p == 77.0));
     }
 }

@@ -1,7 +1,7 @@
 //! A row's bits depend on nothing but the row: not on layout, neighbours, chunking, alignment or `out`.
 
 mod common;
-use common::call::{bits, dense, support, Batch, Number, Workspace};
+use common::call::{bits, dense, support, to, Batch, Number, Workspace};
 use common::rows::Random;
 use entmax_core::status::Status;
 
@@ -112,7 +112,8 @@ fn alone_chunked_in_place_and_misaligned<T: Number>() {
             for first in (0..rows).step_by(5).rev() {
                 let chunk = first..rows.min(first + 5);
                 let target = out[3..].as_mut_ptr();
-                let status = unsafe { T::dense(&batch.raw(), chunk, target, workspace.pointer()) };
+                let status =
+                    unsafe { T::row_map(&batch.raw(), chunk, &to(target), workspace.pointer()) };
                 assert_eq!(status, Status::Ok);
             }
             assert_eq!(bits(&out[3..]), expected);
@@ -124,7 +125,7 @@ fn alone_chunked_in_place_and_misaligned<T: Number>() {
                 let mut raw = batch.raw();
                 raw.x = place;
                 assert_eq!(
-                    unsafe { T::dense(&raw, 0..rows, place, workspace.pointer()) },
+                    unsafe { T::row_map(&raw, 0..rows, &to(place), workspace.pointer()) },
                     Status::Ok
                 );
                 assert_eq!(bits(&memory[shift..shift + x.len()]), expected);

@@ -42,7 +42,7 @@ export interface RowMap<P extends string = never, E = {}> {
   };
 }
 
-const kernels = { dense: 'entmax', support: 'entmax_support', workspace: 'entmax_workspace' };
+const kernels = { dense: 'row_map', support: 'row_map_support', workspace: 'row_map_workspace' };
 
 /** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
 const alphaRule = (value: number, name?: string): ParameterRule => ({

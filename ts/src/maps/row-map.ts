@@ -3,8 +3,8 @@
  *
  * The way of a call: `prepare` reads the scores and options into a `RowCall` (and throws before anything is written),
  * a plan yields jobs over staged rows, and the form runs the plan, at once or asynchronously. Kernels take
- * `(first, last, workspace, x, mask, out..., n, inner, parameter, stride, temperature, emptyRowIsNaN)`, see
- * crates/entmax-wasm/src/maps.rs.
+ * `(first, last, workspace, x, mask, out..., n, inner, map, parameter, stride, upper, k, temperature, emptyRowIsNaN)`,
+ * see crates/entmax-wasm/src/maps.rs.
  */
 
 import { EntmaxError } from '../errors.ts';
@@ -190,7 +190,7 @@ function* supportPlan(call: RowCall): Plan<Support<Float32Array | Float64Array>>
     memory().i32(sizes, layout.rows).fill(0);
     readFloats(scores.dtype, thresholds, layout.rows).fill(Infinity);
     for (const staged of layout.rows * layout.n === 0 ? [] : stage(call, {}, scratch)) {
-      const results = [sizes + 4 * staged.firstRow, thresholds + elementBytes(scores.dtype) * staged.firstRow];
+      const results = [sizes + 4 * staged.firstRow, thresholds + elementBytes(scores.dtype) * staged.firstRow, 0];
       refuseStatus(op, yield rowJob(call, 'support', staged, results, parameter));
     }
     const result = { sizes: new Int32Array(layout.rows), thresholds: newArray(scores.dtype, layout.rows) };
@@ -243,8 +243,11 @@ function rowJob(
       ...results,
       layout.n,
       staged.inner,
+      0, // map: entmax
       parameterAddress,
       perRow ? 1 : 0,
+      0, // no upper bounds
+      0, // not restricted to k
       temperature,
       emptyRow === 'nan' ? 1 : 0,
     ],

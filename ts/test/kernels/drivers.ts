@@ -33,15 +33,17 @@ function runMaps({ kernels, memory, heap }: Ground): number {
       const Scores = type === 'f32' ? Float32Array : Float64Array;
       const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
       const take = allocator(heap, memory);
-      const [x, mask, out, alphas, sizes, thresholds] = [
+      const [x, mask, out, alphas, sizes, thresholds, exact, indices] = [
         take(bytes),
         take(rows * n),
         take(bytes),
         take(8 * rows),
         take(4 * rows),
         take(8 * rows),
+        take(rows),
+        take(4 * rows * n),
       ];
-      const workspace = take(call(kernels, `entmax_workspace_${type}`)(n, inner));
+      const workspace = take(call(kernels, `row_map_workspace_${type}`)(n, inner));
       const scores = new Scores(memory.buffer, x, rows * n);
       for (const alpha of ALPHAS_MINUS_ONE) {
         new Float64Array(memory.buffer, alphas, rows).fill(alpha);
@@ -52,14 +54,19 @@ function runMaps({ kernels, memory, heap }: Ground): number {
             [0, 1],
             [mask, 0.5],
           ] as const) {
-            const rest = [n, inner, alphas, 1, temperature, 0] as const;
+            const rest = [n, inner, 0, alphas, 1, 0, 0, temperature, 0] as const;
+            const range = [0, rows, workspace, x, masked] as const;
+            const support = [sizes, thresholds, exact] as const;
+            const byValue = masked === 0 ? 0 : 1;
             const statuses = [
-              call(kernels, `entmax_${type}`)(0, rows, workspace, x, masked, out, ...rest),
-              call(kernels, `entmax_support_${type}`)(0, rows, workspace, x, masked, sizes, thresholds, ...rest),
+              call(kernels, `row_map_${type}`)(...range, out, ...rest),
+              call(kernels, `row_map_support_${type}`)(...range, ...support, ...rest),
+              call(kernels, `row_map_csr_${type}`)(...range, ...support, indices, out, byValue, ...rest),
             ];
+            call(kernels, `csr_compact_${type}`)(rows, n, sizes, indices, out);
             if (statuses.some((status) => status !== 0))
-              throw new Error(`entmax_${type} of n = ${n}, alpha - 1 = ${alpha}: status ${statuses.join(', ')}`);
-            calls += 2;
+              throw new Error(`row_map_${type} of n = ${n}, alpha - 1 = ${alpha}: status ${statuses.join(', ')}`);
+            calls += 4;
           }
         }
       }

@@ -16,7 +16,7 @@
 //! settles rows that are all support; otherwise each probe discards a part of the undecided scores.
 
 use super::compensated::Sum;
-use super::kernel::Outcome;
+use super::kernel::{Outcome, Solved};
 use super::score::Score;
 
 /// Newton's steps take 4 to 9; see STEPS in threshold_f32.
@@ -330,9 +330,6 @@ impl Threshold {
     pub fn outcome(&self, max: f64) -> Outcome {
         let t_power = libm::exp(self.state.log_t_power);
         let cutoff = (self.smallest - max) / self.map.temperature - t_power * self.map.inverse;
-        Outcome::Solved {
-            cutoff,
-            converged: self.converged,
-        }
+        Solved::unrestricted(cutoff, self.converged)
     }
 }

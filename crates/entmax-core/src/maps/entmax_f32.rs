@@ -1,7 +1,7 @@
 //! One row of f32: which kernel, for which alpha. The only place where that is decided.
 
 use super::above_two::AboveTwo;
-use super::kernel::{Outcome, RowKernel};
+use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::scan_f32::{count_above, maxima_len, Scores};
@@ -24,6 +24,7 @@ struct Seen<'a> {
     /// Null for a short row.
     maxima: *const f32,
     scratch: *mut u8,
+    list: &'a mut List<f32>,
 }
 
 impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
@@ -45,6 +46,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         exponent: f64,
         temperature: f64,
         scratch: *mut u8,
+        list: &mut List<f32>,
     ) -> Outcome {
         // SAFETY: passed on.
         unsafe {
@@ -64,10 +66,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             };
             if exponent < SOFTMAX_BELOW {
                 softmax_f32::softmax::<V>(row, out, max);
-                return Outcome::Solved {
-                    cutoff: f64::NEG_INFINITY,
-                    converged: true,
-                };
+                return Solved::unrestricted(f64::NEG_INFINITY, true);
             }
             let seen = Seen {
                 row,
@@ -75,6 +74,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
                 max,
                 maxima,
                 scratch,
+                list,
             };
             if exponent == 1.0 {
                 seen.solve::<V, _>(IntegerPower::<1>)
@@ -92,6 +92,12 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn spread(list: &List<f32>, out: *mut f32, n: usize) {
+        // SAFETY: passed on.
+        unsafe { spread::<V>(list, out, n) }
+    }
 }
 
 impl Seen<'_> {
@@ -105,6 +111,7 @@ impl Seen<'_> {
                 self.max,
                 self.maxima,
                 self.scratch,
+                self.list,
             )
         }
     }
@@ -155,7 +162,7 @@ impl Seen<'_> {
                 let score = list.scores.add(j);
                 *score = threshold.probability(f64::from(*score)) as f32;
             }
-            spread::<V>(&list, out, row.len);
+            *self.list = list.result();
             threshold.outcome(exact_max)
         }
     }

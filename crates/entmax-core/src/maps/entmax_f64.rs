@@ -7,7 +7,7 @@
 
 use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
-use super::kernel::{Outcome, RowKernel};
+use super::kernel::{List, Outcome, RowKernel, Solved};
 use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
@@ -179,10 +179,7 @@ unsafe fn entmax(
                 for j in 0..n {
                     *out.add(j) = level.terms(*x.add(j) - max).0 / total;
                 }
-                return Outcome::Solved {
-                    cutoff: -level.reach,
-                    converged,
-                };
+                return Solved::unrestricted(-level.reach, converged);
             }
             previous = residual;
             c = next;
@@ -218,6 +215,7 @@ impl RowKernel<f64> for EntmaxF64 {
         exponent: f64,
         temperature: f64,
         scratch: *mut u8,
+        _list: &mut List<f64>,
     ) -> Outcome {
         let active: *mut f64 = scratch.cast();
         // SAFETY: by the caller.
@@ -230,10 +228,7 @@ impl RowKernel<f64> for EntmaxF64 {
             };
             if exponent < SOFTMAX_BELOW {
                 softmax(x, out, n, max);
-                return Outcome::Solved {
-                    cutoff: f64::NEG_INFINITY,
-                    converged: true,
-                };
+                return Solved::unrestricted(f64::NEG_INFINITY, true);
             }
             if exponent <= 1.0 {
                 return entmax(x, out, n, max, exponent, active);
@@ -245,6 +240,16 @@ impl RowKernel<f64> for EntmaxF64 {
                 *out.add(j) = threshold.probability(*x.add(j));
             }
             threshold.outcome(max)
+        }
+    }
+
+    unsafe fn spread(list: &List<f64>, out: *mut f64, n: usize) {
+        // SAFETY: by the caller.
+        unsafe {
+            core::ptr::write_bytes(out, 0, n);
+            for j in 0..list.len {
+                *out.add(*list.indices.add(j) as usize) = *list.values.add(j);
+            }
         }
     }
 }

@@ -5,15 +5,68 @@ use super::score::Score;
 /// What a kernel has done with a row, beyond the probabilities.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Outcome {
-    /// The cutoff c - 1/e below the maximum, in units of x / temperature; -inf for softmax. The flag says
-    /// whether the threshold converged.
-    Solved { cutoff: f64, converged: bool },
+    Solved(Solved),
     /// Nothing is left in the row; nothing was written.
     Empty,
     /// Some score is NaN; nothing was written.
     NotANumber,
     /// No score is NaN, some is +inf; nothing was written.
     Infinite,
+    /// The row's settings are none that a kernel knows; nothing was written.
+    Refused,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub struct Solved {
+    /// c - 1/e: the cutoff below the largest score of the support, in units of x / temperature; -inf for softmax.
+    pub cutoff: f64,
+    /// Whether the threshold converged.
+    pub converged: bool,
+    /// Whether the result equals the unrestricted one (top-k may differ from it).
+    pub exact: bool,
+}
+
+impl Solved {
+    pub fn unrestricted(cutoff: f64, converged: bool) -> Outcome {
+        Outcome::Solved(Solved {
+            cutoff,
+            converged,
+            exact: true,
+        })
+    }
+}
+
+/// A sparse result: probabilities, some of which may be 0, at ascending indices. Scores that are not in the list have
+/// p = 0 and lie at or below the cutoff.
+#[derive(Clone, Copy)]
+pub struct List<T> {
+    pub values: *const T,
+    /// Null: the result is no list but the dense row.
+    pub indices: *const u32,
+    pub len: usize,
+}
+
+impl<T> List<T> {
+    pub const NONE: List<T> = List {
+        values: core::ptr::null(),
+        indices: core::ptr::null(),
+        len: 0,
+    };
+}
+
+/// What one row is solved with.
+#[derive(Clone, Copy)]
+pub struct Settings<T> {
+    /// [`super::map`].
+    pub map: u32,
+    /// alpha - 1, or the budget.
+    pub parameter: f64,
+    /// Upper bounds of this row, contiguous; null: all ones.
+    #[allow(dead_code)]
+    pub upper: *const T,
+    /// Keep the k largest scores, ties to the lowest index; 0: all.
+    pub k: usize,
+    pub temperature: f64,
 }
 
 /// The kernels of one type, row by row.
@@ -28,11 +81,11 @@ pub trait RowKernel<T: Score> {
     unsafe fn maximum(x: *const T, n: usize) -> Option<T>;
 
     /// The map of x / temperature for finite `exponent = alpha - 1 >= 0`. A temperature other than 1 comes
-    /// only with an exponent above 1.
+    /// only with an exponent above 1. The result is in `out`, or in `list` (which comes empty), then `out` is untouched.
     ///
     /// # Safety
     /// `x` is readable and `out` writable for `n >= 1` scores, equal or disjoint; `scratch` is 64-aligned and
-    /// as long as [`RowKernel::scratch`] says.
+    /// as long as [`RowKernel::scratch`] says. A list lies in the scratch.
     unsafe fn solve(
         x: *const T,
         out: *mut T,
@@ -40,5 +93,12 @@ pub trait RowKernel<T: Score> {
         exponent: f64,
         temperature: f64,
         scratch: *mut u8,
+        list: &mut List<T>,
     ) -> Outcome;
+
+    /// The list as a dense row.
+    ///
+    /// # Safety
+    /// `out` is writable for `n` scores; the indices are below n.
+    unsafe fn spread(list: &List<T>, out: *mut T, n: usize);
 }

@@ -10,12 +10,13 @@
 //! | (1, inf) | support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |
 //!
-//! `rows` walks over the layout and settles the edges, `staging` copies what is not contiguous, masked or divided by a
-//! temperature, `kernel` says what they ask of a type's kernels; `support` reads sizes and thresholds off the dense
-//! result, so that both agree bit for bit.
+//! `rows` walks over the layout, `solve` picks a row's kernel and settles the edges, `staging` copies what is not contiguous, masked or
+//! divided by a temperature, `kernel` says what they ask of a type's kernels; `support` and `csr` read the other forms off the
+//! stored result, so that all agree bit for bit.
 
 mod above_two;
 mod compensated;
+mod csr;
 mod entmax_f32;
 mod entmax_f64;
 mod kernel;
@@ -24,11 +25,13 @@ mod rows;
 mod scan_f32;
 mod score;
 mod softmax_f32;
+mod solve;
 mod staging;
 mod support;
 mod threshold_f32;
 
-pub use rows::RowBatch;
+pub use csr::compact as csr_compact;
+pub use rows::{Results, RowBatch};
 
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
@@ -36,89 +39,67 @@ use core::ops::Range;
 use entmax_f32::EntmaxF32;
 use entmax_f64::EntmaxF64;
 
-/// Bytes of one caller's workspace for rows of `n` f32, dense or support.
-pub fn entmax_workspace_f32(n: usize, inner: usize) -> usize {
+/// The maps, and what their parameter is.
+pub mod map {
+    /// entmax; the parameter is alpha - 1, from 0 (softmax) to inf (uniform over the maxima).
+    pub const ENTMAX: u32 = 0;
+    /// Entries in [0, upper] that sum to the budget.
+    pub const BUDGET: u32 = 1;
+    /// Entries in [0, upper] that sum to at most the budget.
+    pub const BUDGET_AT_MOST: u32 = 2;
+}
+
+/// Bytes of one caller's workspace for rows of `n` f32, in any form.
+pub fn row_map_workspace_f32(n: usize, inner: usize) -> usize {
     rows::workspace::<f32, EntmaxF32<Native>>(n, inner)
 }
 
-/// Bytes of one caller's workspace for rows of `n` f64, dense or support.
-pub fn entmax_workspace_f64(n: usize, inner: usize) -> usize {
+/// Bytes of one caller's workspace for rows of `n` f64, in any form.
+pub fn row_map_workspace_f64(n: usize, inner: usize) -> usize {
     rows::workspace::<f64, EntmaxF64>(n, inner)
 }
 
-/// The map of each row of `rows`, written to `out` in the layout of x.
+/// The map of each row of `rows`, in the form that `results` asks for.
 ///
 /// # Safety
-/// `batch` describes readable memory, `out` is writable in the same layout and is x itself or disjoint from
-/// it, `workspace` is 64-aligned, disjoint from both and as long as [`entmax_workspace_f32`] says.
-pub unsafe fn entmax_f32(
+/// `batch` describes readable memory; `results` is writable at the indices of `rows`, `out` is x itself or disjoint from
+/// it, everything else disjoint; `workspace` is 64-aligned, disjoint from all and as long as
+/// [`row_map_workspace_f32`] says.
+pub unsafe fn row_map_f32(
     batch: &RowBatch<f32>,
     rows: Range<usize>,
-    out: *mut f32,
+    results: &Results<f32>,
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { entmax_f32_with::<Native>(batch, rows, out, workspace) }
+    unsafe { row_map_f32_with::<Native>(batch, rows, results, workspace) }
 }
 
-/// [`entmax_f32`] on a chosen block implementation.
+/// [`row_map_f32`] on a chosen block implementation.
 ///
 /// # Safety
-/// As [`entmax_f32`]; the machine has the instructions of `V`.
+/// As [`row_map_f32`]; the machine has the instructions of `V`.
 #[inline(always)]
-pub unsafe fn entmax_f32_with<V: F32Block>(
+pub unsafe fn row_map_f32_with<V: F32Block>(
     batch: &RowBatch<f32>,
     rows: Range<usize>,
-    out: *mut f32,
+    results: &Results<f32>,
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { rows::entmax::<f32, EntmaxF32<V>>(batch, rows, out, workspace) }
+    unsafe { rows::row_map::<f32, EntmaxF32<V>>(batch, rows, results, workspace) }
 }
 
 /// The map of each row of `rows` in f64.
 ///
 /// # Safety
-/// As [`entmax_f32`], with [`entmax_workspace_f64`].
-pub unsafe fn entmax_f64(
+/// As [`row_map_f32`], with [`row_map_workspace_f64`].
+pub unsafe fn row_map_f64(
     batch: &RowBatch<f64>,
     rows: Range<usize>,
-    out: *mut f64,
+    results: &Results<f64>,
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { rows::entmax::<f64, EntmaxF64>(batch, rows, out, workspace) }
-}
-
-/// Support size and score cutoff of each row of `rows`, at index r of `sizes` and `thresholds`:
-/// in the support <=> unmasked and score > threshold.
-///
-/// # Safety
-/// As [`entmax_f32`], with `sizes` and `thresholds` writable at every index of `rows`.
-pub unsafe fn entmax_support_f32(
-    batch: &RowBatch<f32>,
-    rows: Range<usize>,
-    sizes: *mut i32,
-    thresholds: *mut f32,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe {
-        support::entmax_support::<f32, EntmaxF32<Native>>(batch, rows, sizes, thresholds, workspace)
-    }
-}
-
-/// [`entmax_support_f32`] in f64.
-///
-/// # Safety
-/// As [`entmax_support_f32`], with [`entmax_workspace_f64`].
-pub unsafe fn entmax_support_f64(
-    batch: &RowBatch<f64>,
-    rows: Range<usize>,
-    sizes: *mut i32,
-    thresholds: *mut f64,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe { support::entmax_support::<f64, EntmaxF64>(batch, rows, sizes, thresholds, workspace) }
+    unsafe { rows::row_map::<f64, EntmaxF64>(batch, rows, results, workspace) }
 }

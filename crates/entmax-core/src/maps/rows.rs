@@ -1,12 +1,16 @@
-//! Rows in memory: from the layout [outer, n, inner] to one contiguous row and back.
+//! Rows in memory: from the layout [outer, n, inner] to one contiguous row and back, in any form of result.
 //!
 //! A kernel sees one contiguous row and nothing else, which is what makes a result independent of layout,
 //! neighbours, chunking and alignment. What is not contiguous, masked or divided by a temperature goes through
-//! `staging`; the edges that are alike for all maps are settled here.
+//! `staging`. A row's result comes as a list or as a dense row: the dense form spreads a list, CSR copies it
+//! without zeros, the support form counts it, so all three agree bit for bit.
 
-use super::kernel::{Outcome, RowKernel};
+use super::csr::{finish_csr, finish_support};
+use super::kernel::{List, Outcome, RowKernel, Settings};
+use super::map;
 use super::score::Score;
-use super::staging::{cool, pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
+use super::solve::solve_row;
+use super::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
 use crate::status::Status;
 use core::ops::Range;
 
@@ -19,18 +23,66 @@ pub struct RowBatch<T> {
     pub mask: *const u8,
     pub n: usize,
     pub inner: usize,
-    /// `alpha - 1`, indexed by `r * alpha_stride`.
-    pub alpha_minus_one: *const f64,
-    /// 0: one alpha for all rows; 1: one per row.
-    pub alpha_stride: usize,
+    /// Which map: [`super::map`].
+    pub map: u32,
+    /// `alpha - 1` or the budget, indexed by `r * parameter_stride`.
+    pub parameter: *const f64,
+    /// 0: one parameter for all rows; 1: one per row.
+    pub parameter_stride: usize,
+    /// Upper bounds in the layout of x (budget only); null: all ones.
+    pub upper: *const T,
+    /// Top-k: the k largest scores, ties to the lowest index; 0 or at least n: no restriction.
+    pub k: usize,
     /// Finite and > 0: the map of `x / temperature`.
     pub temperature: f64,
     pub empty_row_is_nan: bool,
 }
 
-/// Tile (or staged row) first, the kernel's scratch behind it.
+/// Where results go. Exactly one form is asked for: `out` (dense), `sizes` and `thresholds` (support), or these with
+/// `indices` and `values` (CSR); what is not asked for is null.
+pub struct Results<T> {
+    /// In the layout of x, which it equals or is disjoint from.
+    pub out: *mut T,
+    /// For each row, the number of entries with p > 0.
+    pub sizes: *mut i32,
+    /// For each row: in the support <=> unmasked and score > threshold.
+    pub thresholds: *mut T,
+    /// For each row, 1 where the result equals the one without top-k. May be null in any form.
+    pub exact: *mut u8,
+    /// Row r's entries from r * n on, ascending by index.
+    pub indices: *mut i32,
+    pub values: *mut T,
+    /// Descending by value instead, ties by index.
+    pub by_value: bool,
+}
+
+impl<T> Results<T> {
+    pub const NOTHING: Results<T> = Results {
+        out: core::ptr::null_mut(),
+        sizes: core::ptr::null_mut(),
+        thresholds: core::ptr::null_mut(),
+        exact: core::ptr::null_mut(),
+        indices: core::ptr::null_mut(),
+        values: core::ptr::null_mut(),
+        by_value: false,
+    };
+}
+
+/// The workspace: tile (or staged row), a row of probabilities for the support form, a row of upper bounds where
+/// these are strided, the kernel's scratch.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
-    (tile_bytes::<T>(n, inner.max(1)) + K::scratch(n)).next_multiple_of(ALIGNMENT)
+    let inner = inner.max(1);
+    scratch_at::<T>(n, inner) + K::scratch(n).next_multiple_of(ALIGNMENT)
+}
+
+#[inline(always)]
+fn row_bytes<T>(n: usize) -> usize {
+    (pitch(n) * size_of::<T>()).next_multiple_of(ALIGNMENT)
+}
+
+#[inline(always)]
+fn scratch_at<T>(n: usize, inner: usize) -> usize {
+    tile_bytes::<T>(n, inner) + row_bytes::<T>(n) * if inner > 1 { 2 } else { 1 }
 }
 
 impl<T: Score> RowBatch<T> {
@@ -44,93 +96,53 @@ impl<T: Score> RowBatch<T> {
     }
 
     /// # Safety
-    /// `alpha_minus_one` is readable at r's index.
+    /// `parameter` is readable at r's index.
     #[inline(always)]
-    pub unsafe fn exponent(&self, r: usize) -> f64 {
+    pub unsafe fn parameter(&self, r: usize) -> f64 {
         // SAFETY: by the caller.
-        unsafe { *self.alpha_minus_one.add(r * self.alpha_stride) }
+        unsafe { *self.parameter.add(r * self.parameter_stride) }
     }
 
-    /// Whether every alpha of `rows` is at least 1 (+inf included).
+    /// Whether every alpha of `rows` is at least 1, or every budget at least 0 (+inf included).
     ///
     /// # Safety
-    /// `alpha_minus_one` is readable at the indices of `rows`.
-    pub unsafe fn has_valid_alpha(&self, rows: &Range<usize>) -> bool {
-        let distinct = if self.alpha_stride == 0 {
+    /// `parameter` is readable at the indices of `rows`.
+    pub unsafe fn has_valid_parameters(&self, rows: &Range<usize>) -> bool {
+        let distinct = if self.parameter_stride == 0 {
             rows.start..rows.end.min(rows.start + 1)
         } else {
             rows.clone()
         };
         // SAFETY: by the caller.
-        distinct
-            .into_iter()
-            .all(|r| unsafe { self.exponent(r) } >= 0.0)
+        self.map <= map::BUDGET_AT_MOST
+            && distinct
+                .into_iter()
+                .all(|r| unsafe { self.parameter(r) } >= 0.0)
     }
-}
 
-/// Equal probabilities for the scores equal to `max`, zero for the others.
-///
-/// # Safety
-/// `x` is readable and `out` writable for `n` scores, equal or disjoint.
-unsafe fn uniform_over<T: Score>(x: *const T, out: *mut T, n: usize, max: T) -> Outcome {
-    // SAFETY: indices below n.
-    unsafe {
-        let count = (0..n).filter(|&j| *x.add(j) == max).count();
-        let share = T::from_f64(1.0 / count as f64);
-        for j in 0..n {
-            *out.add(j) = if *x.add(j) == max { share } else { T::ZERO };
-        }
-    }
-    Outcome::Solved {
-        cutoff: 0.0,
-        converged: true,
-    }
-}
-
-/// One contiguous row from `x` to `out`; `stage` is null, or a copy of the row that may be changed, which then
-/// is `x`.
-///
-/// # Safety
-/// As [`RowKernel::solve`]; `spare` is writable for a row.
-#[inline(always)]
-pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
-    mut x: *const T,
-    staged: bool,
-    out: *mut T,
-    n: usize,
-    (exponent, temperature): (f64, f64),
-    spare: *mut T,
-    scratch: *mut u8,
-) -> Outcome {
-    // SAFETY: rows and scratch by the caller.
-    unsafe {
-        if exponent == f64::INFINITY {
-            return match K::maximum(x, n) {
-                None => Outcome::NotANumber,
-                Some(max) if max == T::NEG_INFINITY => Outcome::Empty,
-                Some(max) => uniform_over(x, out, n, max),
-            };
-        }
-        if temperature != 1.0 && exponent <= 1.0 {
-            let max = match K::maximum(x, n) {
-                None => return Outcome::NotANumber,
-                Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
-                Some(max) if max == T::INFINITY => return uniform_over(x, out, n, max),
-                Some(max) => max,
-            };
-            let row = if staged {
-                x.cast_mut()
-            } else {
-                core::ptr::copy_nonoverlapping(x, spare, n);
-                spare
-            };
-            cool(row, n, max, temperature);
-            x = row;
-        }
-        let temperature = if exponent <= 1.0 { 1.0 } else { temperature };
-        match K::solve(x, out, n, exponent, temperature, scratch) {
-            Outcome::Infinite => uniform_over(x, out, n, T::INFINITY),
-            outcome => outcome,
+    /// What row r is solved with; strided upper bounds are copied to `bounds`.
+    ///
+    /// # Safety
+    /// r is a row of the batch; `bounds` is writable for a row where `inner > 1`.
+    #[inline(always)]
+    unsafe fn settings(&self, r: usize, bounds: *mut T) -> Settings<T> {
+        let mut upper = self.upper;
+        // SAFETY: by the caller.
+        unsafe {
+            if !upper.is_null() {
+                upper = upper.add(self.place(r).0);
+                if self.inner > 1 {
+                    transpose(upper, self.inner, bounds, pitch(self.n), self.n, 1);
+                    upper = bounds;
+                }
+            }
+            Settings {
+                map: self.map,
+                parameter: self.parameter(r),
+                upper,
+                k: if self.k < self.n { self.k } else { 0 },
+                temperature: self.temperature,
+            }
         }
     }
 }
@@ -147,28 +159,26 @@ pub unsafe fn fill<T: Score>(out: *mut T, n: usize, value: T) {
     }
 }
 
-/// The dense map of a range of rows.
-///
 /// # Safety
-/// As [`super::entmax_f32`].
+/// As [`super::row_map_f32`].
 #[inline(always)]
-pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
+pub unsafe fn row_map<T: Score, K: RowKernel<T>>(
     batch: &RowBatch<T>,
     rows: Range<usize>,
-    out: *mut T,
+    results: &Results<T>,
     workspace: *mut u8,
 ) -> Status {
     let (n, inner) = (batch.n, batch.inner);
-    // SAFETY: by the caller; tile and scratch are disjoint parts of the workspace.
+    let dense = !results.out.is_null();
+    // SAFETY: by the caller; tile, rows and scratch are disjoint parts of the workspace.
     unsafe {
-        if !batch.has_valid_alpha(&rows) {
-            return Status::InvalidAlpha;
-        }
-        if n == 0 {
-            return Status::Ok;
+        if !batch.has_valid_parameters(&rows) {
+            return Status::InvalidParameter;
         }
         let tile = workspace.cast::<T>();
-        let scratch = workspace.add(tile_bytes::<T>(n, inner));
+        let probabilities = workspace.add(tile_bytes::<T>(n, inner)).cast::<T>();
+        let bounds = probabilities.cast::<u8>().add(row_bytes::<T>(n)).cast();
+        let scratch = workspace.add(scratch_at::<T>(n, inner));
         let staged = inner > 1 || !batch.mask.is_null();
         let most = tile_rows::<T>(n, inner);
         let mut status = Status::Ok;
@@ -176,30 +186,62 @@ pub unsafe fn entmax<T: Score, K: RowKernel<T>>(
         while first < rows.end {
             let (base, column) = batch.place(first);
             let width = most.min(inner - column).min(rows.end - first);
-            if staged {
+            if staged && n > 0 {
                 batch.gather(first, width, tile);
             }
             for k in 0..width {
+                let r = first + k;
                 let row = tile.add(k * pitch(n));
                 let x = if staged {
                     row.cast_const()
                 } else {
                     batch.x.add(base)
                 };
-                let target = if inner == 1 { out.add(base) } else { row };
-                let settings = (batch.exponent(first + k), batch.temperature);
-                match solve_row::<T, K>(x, staged, target, n, settings, row, scratch) {
-                    Outcome::Solved {
-                        converged: false, ..
-                    } => status = Status::NotConverged,
-                    Outcome::Solved { .. } | Outcome::Infinite => {}
+                let target = if !dense {
+                    if results.values.is_null() {
+                        probabilities
+                    } else {
+                        results.values.add(r * n)
+                    }
+                } else if inner == 1 {
+                    results.out.add(base)
+                } else {
+                    row
+                };
+                let mut list = List::NONE;
+                let mut outcome = Outcome::Empty;
+                if n > 0 {
+                    let settings = batch.settings(r, bounds);
+                    outcome = solve_row::<T, K>(x, target, n, &settings, scratch, &mut list);
+                }
+                match outcome {
+                    Outcome::Solved(solved) if !solved.converged => status = Status::NotConverged,
+                    Outcome::Refused => return Status::InvalidParameter,
+                    _ => {}
+                }
+                if !results.exact.is_null() {
+                    let restricted = matches!(outcome, Outcome::Solved(solved) if !solved.exact);
+                    *results.exact.add(r) = u8::from(!restricted);
+                }
+                if !dense {
+                    let size = if results.values.is_null() {
+                        finish_support(batch, outcome, x, target, &list, results.thresholds.add(r))
+                    } else {
+                        finish_csr(batch, outcome, x, &list, results, r)
+                    };
+                    *results.sizes.add(r) = size as i32;
+                    continue;
+                }
+                match outcome {
                     Outcome::NotANumber => fill(target, n, T::NAN),
                     Outcome::Empty if batch.empty_row_is_nan => fill(target, n, T::NAN),
                     Outcome::Empty => fill(target, n, T::ZERO),
+                    _ if !list.indices.is_null() => K::spread(&list, target, n),
+                    _ => {}
                 }
             }
-            if inner > 1 {
-                transpose(tile, pitch(n), out.add(base), inner, width, n);
+            if dense && inner > 1 {
+                transpose(tile, pitch(n), results.out.add(base), inner, width, n);
             }
             first += width;
         }

@@ -9,6 +9,7 @@
 //! sharp lower bound at an eighth of the cost. And a block whose maxima are below the bound is not read again.
 //! (PERFORMANCE.md section 3, MATH.md section 2.7 (i).)
 
+use super::kernel::List;
 use crate::simd::{copy_short, F32Block, LANES};
 
 /// Scores behind one row of lane maxima.
@@ -244,6 +245,16 @@ pub struct Candidates {
 }
 
 impl Candidates {
+    /// The list as a result, once probabilities have taken the scores' room.
+    #[inline(always)]
+    pub fn result(&self) -> List<f32> {
+        List {
+            values: self.scores,
+            indices: self.indices,
+            len: self.len,
+        }
+    }
+
     /// Appends the passing scores of the block from `from` on.
     ///
     /// # Safety

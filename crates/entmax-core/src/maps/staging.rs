@@ -112,11 +112,12 @@ pub unsafe fn transpose<T: Copy>(
     }
 }
 
-/// Divides a staged row by the temperature, as (x - max) / T in f64.
+/// Writes the row divided by the temperature, as (x - max) / T in f64.
 ///
 /// # Safety
-/// `row` is writable for `n` scores, none NaN, the largest `max` finite.
-pub unsafe fn cool<T: Score>(row: *mut T, n: usize, max: T, temperature: f64) {
+/// `x` is readable and `out` writable for `n` scores, equal or disjoint; none is NaN, the largest is `max`, finite.
+#[inline(never)]
+pub unsafe fn cool<T: Score>(x: *const T, out: *mut T, n: usize, max: T, temperature: f64) {
     let max = max.to_f64();
     // f32 needs no exact division; 1 / T is finite and normal for all but absurd temperatures.
     let inverse = 1.0 / temperature;
@@ -124,7 +125,7 @@ pub unsafe fn cool<T: Score>(row: *mut T, n: usize, max: T, temperature: f64) {
     for j in 0..n {
         // SAFETY: j < n.
         unsafe {
-            let score = (*row.add(j)).to_f64();
+            let score = (*x.add(j)).to_f64();
             let gap = score - max;
             let u = if by_inverse {
                 gap * inverse
@@ -134,7 +135,7 @@ pub unsafe fn cool<T: Score>(row: *mut T, n: usize, max: T, temperature: f64) {
             } else {
                 gap / temperature
             };
-            *row.add(j) = T::from_f64(u);
+            *out.add(j) = T::from_f64(u);
         }
     }
 }

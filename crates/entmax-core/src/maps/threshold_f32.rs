@@ -14,7 +14,7 @@
 //! Newton's method on the norm starts left of the root, increases monotonically and is exact in one step for equal
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
-use super::kernel::Outcome;
+use super::kernel::{List, Outcome, Solved};
 use super::powers_f32::{Level, Power};
 
 use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
@@ -156,6 +156,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
     max: f32,
     maxima: *const f32,
     scratch: *mut u8,
+    result: &mut List<f32>,
 ) -> Outcome {
     let n = row.len;
     let beta = 1.0 / power.exponent();
@@ -197,10 +198,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             } else {
                 problem.write::<V>(&solution, out);
             }
-            return Outcome::Solved {
-                cutoff: solution.c - beta,
-                converged: solution.converged,
-            };
+            return Solved::unrestricted(solution.c - beta, solution.converged);
         }
         let mut list = lists(n, scratch);
         list.collect::<V>(row, maxima, max, certified(start - beta));
@@ -213,11 +211,8 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
         let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
         // In place: the probabilities take the scores' room.
         candidates.write::<V>(&solution, list.scores);
-        spread::<V>(&list, out, n);
-        Outcome::Solved {
-            cutoff: solution.c - beta,
-            converged: solution.converged,
-        }
+        *result = list.result();
+        Solved::unrestricted(solution.c - beta, solution.converged)
     }
 }
 
@@ -226,12 +221,12 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
 /// # Safety
 /// `out` is writable for `n` floats; the indices are below n.
 #[inline(always)]
-pub unsafe fn spread<V: F32Block>(list: &Candidates, out: *mut f32, n: usize) {
+pub unsafe fn spread<V: F32Block>(list: &List<f32>, out: *mut f32, n: usize) {
     // SAFETY: by the caller.
     unsafe {
         clear::<V>(out, n);
         for j in 0..list.len {
-            *out.add(*list.indices.add(j) as usize) = *list.scores.add(j);
+            *out.add(*list.indices.add(j) as usize) = *list.values.add(j);
         }
     }
 }

@@ -12,7 +12,11 @@ pub struct Batch<'a, T> {
     pub mask: Option<&'a [u8]>,
     pub n: usize,
     pub inner: usize,
+    pub map: u32,
+    /// alpha - 1, or budgets.
     pub exponents: Vec<f64>,
+    pub upper: Option<&'a [T]>,
+    pub k: usize,
     pub temperature: f64,
     pub empty_row_is_nan: bool,
 }
@@ -28,7 +32,10 @@ impl<'a, T> Batch<'a, T> {
             mask: None,
             n,
             inner: 1,
+            map: map::ENTMAX,
             exponents: vec![exponent],
+            upper: None,
+            k: 0,
             temperature: 1.0,
             empty_row_is_nan: false,
         }
@@ -44,8 +51,11 @@ impl<'a, T> Batch<'a, T> {
             mask: self.mask.map_or(std::ptr::null(), |mask| mask.as_ptr()),
             n: self.n,
             inner: self.inner,
-            alpha_minus_one: self.exponents.as_ptr(),
-            alpha_stride: usize::from(self.exponents.len() > 1),
+            map: self.map,
+            parameter: self.exponents.as_ptr(),
+            parameter_stride: usize::from(self.exponents.len() > 1),
+            upper: self.upper.map_or(std::ptr::null(), |upper| upper.as_ptr()),
+            k: self.k,
             temperature: self.temperature,
             empty_row_is_nan: self.empty_row_is_nan,
         }
@@ -93,20 +103,11 @@ pub trait Number: Copy + PartialOrd + std::fmt::Debug + Default {
     fn workspace(n: usize, inner: usize) -> usize;
     /// # Safety
     /// As the kernel.
-    unsafe fn dense(
+    unsafe fn row_map(
         batch: &RowBatch<Self>,
         rows: Range<usize>,
-        out: *mut Self,
-        w: *mut u8,
-    ) -> Status;
-    /// # Safety
-    /// As the kernel.
-    unsafe fn support(
-        b: &RowBatch<Self>,
-        r: Range<usize>,
-        s: *mut i32,
-        t: *mut Self,
-        w: *mut u8,
+        results: &Results<Self>,
+        workspace: *mut u8,
     ) -> Status;
 }
 
@@ -121,24 +122,15 @@ impl Number for f32 {
         u64::from(self.to_bits())
     }
     fn workspace(n: usize, inner: usize) -> usize {
-        entmax_workspace_f32(n, inner)
+        row_map_workspace_f32(n, inner)
     }
-    unsafe fn dense(
+    unsafe fn row_map(
         batch: &RowBatch<f32>,
         rows: Range<usize>,
-        out: *mut f32,
-        w: *mut u8,
+        results: &Results<f32>,
+        workspace: *mut u8,
     ) -> Status {
-        unsafe { entmax_f32(batch, rows, out, w) }
-    }
-    unsafe fn support(
-        b: &RowBatch<f32>,
-        r: Range<usize>,
-        s: *mut i32,
-        t: *mut f32,
-        w: *mut u8,
-    ) -> Status {
-        unsafe { entmax_support_f32(b, r, s, t, w) }
+        unsafe { row_map_f32(batch, rows, results, workspace) }
     }
 }
 
@@ -153,24 +145,23 @@ impl Number for f64 {
         self.to_bits()
     }
     fn workspace(n: usize, inner: usize) -> usize {
-        entmax_workspace_f64(n, inner)
+        row_map_workspace_f64(n, inner)
     }
-    unsafe fn dense(
+    unsafe fn row_map(
         batch: &RowBatch<f64>,
         rows: Range<usize>,
-        out: *mut f64,
-        w: *mut u8,
+        results: &Results<f64>,
+        workspace: *mut u8,
     ) -> Status {
-        unsafe { entmax_f64(batch, rows, out, w) }
+        unsafe { row_map_f64(batch, rows, results, workspace) }
     }
-    unsafe fn support(
-        b: &RowBatch<f64>,
-        r: Range<usize>,
-        s: *mut i32,
-        t: *mut f64,
-        w: *mut u8,
-    ) -> Status {
-        unsafe { entmax_support_f64(b, r, s, t, w) }
+}
+
+/// The dense form.
+pub fn to<T>(out: *mut T) -> Results<T> {
+    Results {
+        out,
+        ..Results::NOTHING
     }
 }
 
@@ -191,11 +182,12 @@ pub fn dense_with_status<T: Number>(batch: &Batch<T>) -> (Vec<T>, Status) {
     let guard = T::round(77.0);
     let mut out = vec![guard; batch.x.len() + 16];
     let mut workspace = Workspace::new(T::workspace(batch.n, batch.inner));
+    let results = to(out.as_mut_ptr());
     let status = unsafe {
-        T::dense(
+        T::row_map(
             &batch.raw(),
             0..batch.count(),
-            out.as_mut_ptr(),
+            &results,
             workspace.pointer(),
         )
     };
@@ -210,10 +202,11 @@ pub fn dense_with_status<T: Number>(batch: &Batch<T>) -> (Vec<T>, Status) {
 /// On a chosen block implementation.
 pub fn dense_f32_on<V: F32Block>(batch: &Batch<f32>) -> Vec<f32> {
     let mut out = vec![77.0; batch.x.len()];
-    let mut workspace = Workspace::new(entmax_workspace_f32(batch.n, batch.inner));
+    let mut workspace = Workspace::new(row_map_workspace_f32(batch.n, batch.inner));
     let rows = 0..batch.count();
+    let results = to(out.as_mut_ptr());
     let status =
-        unsafe { entmax_f32_with::<V>(&batch.raw(), rows, out.as_mut_ptr(), workspace.pointer()) };
+        unsafe { row_map_f32_with::<V>(&batch.raw(), rows, &results, workspace.pointer()) };
     assert_eq!(status, Status::Ok);
     out
 }
@@ -222,17 +215,64 @@ pub fn support<T: Number>(batch: &Batch<T>) -> (Vec<i32>, Vec<T>) {
     let rows = batch.count();
     let (mut sizes, mut thresholds) = (vec![-1; rows], vec![T::default(); rows]);
     let mut workspace = Workspace::new(T::workspace(batch.n, batch.inner));
-    let status = unsafe {
-        T::support(
-            &batch.raw(),
-            0..rows,
-            sizes.as_mut_ptr(),
-            thresholds.as_mut_ptr(),
-            workspace.pointer(),
-        )
+    let results = Results {
+        sizes: sizes.as_mut_ptr(),
+        thresholds: thresholds.as_mut_ptr(),
+        ..Results::NOTHING
     };
+    let status = unsafe { T::row_map(&batch.raw(), 0..rows, &results, workspace.pointer()) };
     assert_eq!(status, Status::Ok);
     (sizes, thresholds)
+}
+
+/// The CSR form: sizes, thresholds, exact, and each row's indices and values.
+pub struct Csr<T> {
+    pub sizes: Vec<i32>,
+    pub thresholds: Vec<T>,
+    pub exact: Vec<u8>,
+    pub rows: Vec<(Vec<i32>, Vec<T>)>,
+}
+
+/// Rows one behind the other, through `csr_compact`.
+pub fn csr<T: Number>(batch: &Batch<T>, by_value: bool) -> Csr<T> {
+    let rows = batch.count();
+    let (mut sizes, mut thresholds) = (vec![-1; rows], vec![T::default(); rows]);
+    let mut exact = vec![77; rows];
+    let guard = T::round(77.0);
+    let entries = rows * batch.n;
+    let (mut indices, mut values) = (vec![-77; entries + 16], vec![guard; entries + 16]);
+    let mut workspace = Workspace::new(T::workspace(batch.n, batch.inner));
+    let results = Results {
+        sizes: sizes.as_mut_ptr(),
+        thresholds: thresholds.as_mut_ptr(),
+        exact: exact.as_mut_ptr(),
+        indices: indices.as_mut_ptr(),
+        values: values.as_mut_ptr(),
+        by_value,
+        ..Results::NOTHING
+    };
+    let status = unsafe { T::row_map(&batch.raw(), 0..rows, &results, workspace.pointer()) };
+    assert_eq!(status, Status::Ok);
+    assert!(indices[entries..].iter().all(|&index| index == -77));
+    assert!(values[entries..].iter().all(|&value| value == guard));
+    let (i, v) = (indices.as_mut_ptr(), values.as_mut_ptr());
+    let total = unsafe { csr_compact(rows, batch.n, sizes.as_ptr(), i, v) };
+    let mut from = 0;
+    let rows = sizes
+        .iter()
+        .map(|&size| {
+            let slot = from..from + size as usize;
+            from = slot.end;
+            (indices[slot.clone()].to_vec(), values[slot].to_vec())
+        })
+        .collect();
+    assert_eq!(total, from);
+    Csr {
+        sizes,
+        thresholds,
+        exact,
+        rows,
+    }
 }
 
 pub fn bits<T: Number>(values: &[T]) -> Vec<u64> {

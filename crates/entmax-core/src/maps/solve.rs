@@ -1,0 +1,81 @@
+//! One contiguous row, whatever the map: which kernel, and the edges that are alike for all.
+
+use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
+use super::map;
+use super::score::Score;
+use super::staging::cool;
+
+/// One contiguous row from `x` to `out`, or to a list in the scratch (see [`RowKernel::solve`]).
+///
+/// # Safety
+/// As [`RowKernel::solve`].
+#[inline(always)]
+pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
+    x: *const T,
+    out: *mut T,
+    n: usize,
+    settings: &Settings<T>,
+    scratch: *mut u8,
+    list: &mut List<T>,
+) -> Outcome {
+    // The one place where budget and top-k rows are handed to their kernels.
+    if settings.map != map::ENTMAX || settings.k != 0 {
+        return Outcome::Refused;
+    }
+    // SAFETY: passed on.
+    unsafe { solve_entmax::<T, K>(x, out, n, settings, scratch, list) }
+}
+
+/// entmax for any alpha and temperature.
+///
+/// # Safety
+/// As [`RowKernel::solve`].
+#[inline(always)]
+unsafe fn solve_entmax<T: Score, K: RowKernel<T>>(
+    mut x: *const T,
+    out: *mut T,
+    n: usize,
+    settings: &Settings<T>,
+    scratch: *mut u8,
+    list: &mut List<T>,
+) -> Outcome {
+    let (exponent, mut temperature) = (settings.parameter, settings.temperature);
+    let uniform = exponent == f64::INFINITY;
+    // SAFETY: rows and scratch by the caller.
+    unsafe {
+        if uniform || (temperature != 1.0 && exponent <= 1.0) {
+            let max = match K::maximum(x, n) {
+                None => return Outcome::NotANumber,
+                Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
+                Some(max) => max,
+            };
+            if uniform || max == T::INFINITY {
+                return uniform_over(x, out, n, max);
+            }
+            cool(x, out, n, max, temperature);
+            x = out;
+            temperature = 1.0;
+        }
+        match K::solve(x, out, n, exponent, temperature, scratch, list) {
+            Outcome::Infinite => uniform_over(x, out, n, T::INFINITY),
+            outcome => outcome,
+        }
+    }
+}
+
+/// Equal probabilities for the scores equal to `max`, zero for the others.
+///
+/// # Safety
+/// `x` is readable and `out` writable for `n` scores, equal or disjoint.
+#[inline(never)]
+unsafe fn uniform_over<T: Score>(x: *const T, out: *mut T, n: usize, max: T) -> Outcome {
+    // SAFETY: indices below n.
+    unsafe {
+        let count = (0..n).filter(|&j| *x.add(j) == max).count();
+        let share = T::from_f64(1.0 / count as f64);
+        for j in 0..n {
+            *out.add(j) = if *x.add(j) == max { share } else { T::ZERO };
+        }
+    }
+    Solved::unrestricted(0.0, true)
+}
