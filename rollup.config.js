@@ -5,6 +5,7 @@
  * their licences.
  */
 
+import { builtinModules } from 'node:module';
 import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import resolve from '@rollup/plugin-node-resolve';
@@ -28,8 +29,15 @@ export default [
   },
   {
     input: 'ts/src/cli/main.ts',
-    external: [/^node:/, 'entmax'],
-    output: { file: 'dist/cli.js', format: 'es', paths: { entmax: './index.js' }, generatedCode: 'es2015' },
+    external: [...builtinModules, /^node:/, 'entmax'],
+    output: {
+      dir: 'dist',
+      entryFileNames: 'cli.js',
+      chunkFileNames: 'cli.[name].js',
+      format: 'es',
+      paths: { entmax: './index.js' },
+      generatedCode: 'es2015',
+    },
     plugins: [
       json({ preferConst: true }),
       resolve({ extensions: ['.js', '.ts'], exportConditions: ['node'] }),

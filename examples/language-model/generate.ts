@@ -2,7 +2,7 @@
 // the last half of it is kept and read again from position 0.
 
 import { entmax15 } from 'entmax';
-import { InputError } from '../../ts/src/formats/safetensors.ts';
+import { InputError } from '../../ts/src/formats/input-error.ts';
 import { seededRandom } from './random.ts';
 import { drawIndex } from './sample.ts';
 import { emptyCache, forward } from './transformer.ts';

@@ -2,7 +2,8 @@
 // damaged or belong to another model, so every tensor must have the shape that the config implies, and none may be left over:
 // a model that loads is the model that its config describes.
 
-import { InputError, parseSafetensors, showJson } from '../../ts/src/formats/safetensors.ts';
+import { InputError, showJson } from '../../ts/src/formats/input-error.ts';
+import { parseSafetensors } from '../../ts/src/formats/safetensors.ts';
 import { packLinear } from './layers.ts';
 import type { LayerNorm, Linear } from './layers.ts';
 import { sigmoid } from './numbers.ts';

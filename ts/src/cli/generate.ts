@@ -10,7 +10,7 @@ import { generate } from '../../../examples/language-model/generate.ts';
 import type { Statistics } from '../../../examples/language-model/generate.ts';
 import { loadModel } from '../../../examples/language-model/load-model.ts';
 import type { Model } from '../../../examples/language-model/transformer.ts';
-import { InputError } from '../formats/safetensors.ts';
+import { InputError } from '../formats/input-error.ts';
 import { plainTable, write } from './output.ts';
 
 interface GenerateTextOptions {

@@ -6,9 +6,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EntmaxError, shutdown } from 'entmax';
 import { version } from '../../../package.json';
-import { InputError } from '../formats/safetensors.ts';
+import { InputError } from '../formats/input-error.ts';
 import { defaultModel, generateText } from './generate.ts';
 import { printInfo } from './info.ts';
+import { MAP_HELP, describeMap } from './map-options.ts';
+import type { MapOptions } from './map-options.ts';
 import { integer, threadCount } from './options.ts';
 import { isBrokenPipe } from './output.ts';
 
@@ -21,7 +23,9 @@ const threads = (): Option =>
     .argParser(threadCount);
 
 const program = new Command('entmax')
-  .description('Sparse alternatives to softmax: what runs here, and a language model that uses them.')
+  .description(
+    'Sparse alternatives to softmax: maps files, writes text with a language model that uses them, tells what runs here.',
+  )
   .version(version)
   .exitOverride()
   .configureOutput({ outputError: () => undefined });
@@ -56,6 +60,15 @@ Examples:
   )
   .action(generateText);
 
+describeMap(program.command('map'))
+  .addOption(threads())
+  .addHelpText('after', MAP_HELP)
+  .action(async (input: string, output: string, options: MapOptions) => {
+    // A chunk of its own, with the libraries for its formats: the other commands start without them.
+    const { mapFile } = await import('./map.ts');
+    await mapFile(input, output, options);
+  });
+
 program
   .command('info')
   .description('Tell what runs: version, runtime, SIMD level, threads and why not more, memory.')
@@ -80,12 +93,17 @@ Examples:
 // A failed write reaches the one who wrote through its callback; without a listener it would also end the process.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  report(error);
-} finally {
-  await shutdown();
+// No top-level await: a chunk that is imported later imports from this module, and would wait for its end.
+void run();
+
+async function run(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    report(error);
+  } finally {
+    await shutdown();
+  }
 }
 
 function report(error: unknown): void {

@@ -2,8 +2,8 @@
 
 import Table from 'cli-table3';
 
-/** Writes and waits until the text is on its way, so that it streams and a closed pipe is noticed. */
-export function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+/** Writes and waits until it is on its way, so that it streams and a closed pipe is noticed. */
+export function write(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()));
   });

@@ -1,16 +1,23 @@
-// Reads safetensors files: eight bytes with the length of a JSON header, the header with a name, dtype, shape and byte range per
+// Reads and writes safetensors files: eight bytes with the length of a JSON header, the header with a name, dtype, shape and byte range per
 // tensor, then the bytes (https://github.com/huggingface/safetensors, "Format").
 //
 // A weight file comes from somewhere else, so everything it claims is checked before anything is used: the ranges must tile the
 // bytes without hole or overlap, and each must be as long as its dtype and shape say. A file that passes is read completely; a file
 // that does not is refused with one sentence that names what was expected and what came.
 //
-// The bytes are copied out of the file, because typed arrays demand aligned offsets and the format does not promise them. The format
-// is little-endian, as is every platform on which a JavaScript engine runs.
+// parseSafetensors copies all tensors out of a file in memory, because typed arrays demand aligned offsets and the format does not
+// promise them. openSafetensors reads the header alone, for files that memory does not hold. The format is little-endian, as is every
+// platform on which a JavaScript engine runs.
+
+import { memoryBytes } from './bytes.ts';
+import type { Bytes } from './bytes.ts';
+import { InputError, showJson } from './input-error.ts';
 
 const ARRAYS = {
   F64: Float64Array,
   F32: Float32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
   I64: BigInt64Array,
   I32: Int32Array,
   I16: Int16Array,
@@ -19,6 +26,8 @@ const ARRAYS = {
   U32: Uint32Array,
   U16: Uint16Array,
   U8: Uint8Array,
+  F8_E5M2: Uint8Array,
+  F8_E4M3: Uint8Array,
   BOOL: Uint8Array,
 };
 
@@ -29,25 +38,13 @@ export type SafetensorsTensor = {
   [D in SafetensorsDtype]: { dtype: D; shape: readonly number[]; data: InstanceType<(typeof ARRAYS)[D]> };
 }[SafetensorsDtype];
 
-/** What came from outside (a file, its config, a text) is not what its reader needs. The message reads `expected X, got Y`. */
-export class InputError extends Error {
-  readonly expected: string;
-  readonly got: string;
-
-  constructor(expected: string, got: string) {
-    super(`expected ${expected}, got ${got}`);
-    this.name = 'InputError';
-    this.expected = expected;
-    this.got = got;
-  }
-}
-
-interface Entry {
-  name: string;
-  dtype: SafetensorsDtype;
-  shape: number[];
-  begin: number;
-  end: number;
+/** A tensor in a file whose header has been checked: its bytes are those from `begin` to `end`, counted from the start of the file. */
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
 }
 
 const PREFIX_BYTES = 8;
@@ -57,28 +54,58 @@ const MAX_HEADER_BYTES = 100_000_000;
 /** The tensors of a safetensors file by name, in the order of their bytes. Throws InputError; tensors of size 0 and rank 0 are legal. */
 export function parseSafetensors(file: Uint8Array | ArrayBuffer): Map<string, SafetensorsTensor> {
   const bytes = file instanceof Uint8Array ? file : new Uint8Array(file);
-  const dataStart = headerEnd(bytes);
-  const dataLength = bytes.length - dataStart;
-  const entries = parseHeader(bytes.subarray(PREFIX_BYTES, dataStart)).sort(
-    (a, b) => a.begin - b.begin || a.end - b.end,
-  );
-  checkTiling(entries, dataLength);
-  return new Map(entries.map((entry) => [entry.name, copyOut(entry, bytes, dataStart)]));
+  return new Map(openSafetensors(memoryBytes(bytes)).map((entry) => [entry.name, copyOut(entry, bytes)]));
 }
 
-function headerEnd(bytes: Uint8Array): number {
-  if (bytes.length < PREFIX_BYTES) {
-    throw new InputError(`a safetensors file of at least ${PREFIX_BYTES} bytes`, `${bytes.length} bytes`);
+/** Where the tensors of a safetensors file lie, in the order of their bytes. Reads and checks the header alone. */
+export function openSafetensors(file: Bytes): SafetensorsEntry[] {
+  const dataStart = headerEnd(file);
+  const header = new Uint8Array(dataStart - PREFIX_BYTES);
+  file.read(PREFIX_BYTES, header);
+  const entries = parseHeader(header).sort((a, b) => a.begin - b.begin || a.end - b.end);
+  checkTiling(entries, file.size - dataStart);
+  return entries.map((entry) => ({ ...entry, begin: dataStart + entry.begin, end: dataStart + entry.end }));
+}
+
+/** A tensor to be written. */
+export interface SafetensorsPart {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+}
+
+/** Prefix and header of a file whose tensors follow in this order, padded with spaces so that their bytes begin at a multiple of 8. */
+export function safetensorsHeader(parts: readonly SafetensorsPart[], metadata?: Record<string, string>): Uint8Array {
+  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
+  let end = 0;
+  for (const { name, dtype, shape } of parts) {
+    const begin = end;
+    end += shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  const limit = Math.min(bytes.length - PREFIX_BYTES, MAX_HEADER_BYTES);
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(text.length / PREFIX_BYTES) * PREFIX_BYTES;
+  const bytes = new Uint8Array(PREFIX_BYTES + length).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(text, PREFIX_BYTES);
+  return bytes;
+}
+
+function headerEnd(file: Bytes): number {
+  if (file.size < PREFIX_BYTES) {
+    throw new InputError(`a safetensors file of at least ${PREFIX_BYTES} bytes`, `${file.size} bytes`);
+  }
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  file.read(0, prefix);
+  const length = new DataView(prefix.buffer).getBigUint64(0, true);
+  const limit = Math.min(file.size - PREFIX_BYTES, MAX_HEADER_BYTES);
   if (length > limit) {
     throw new InputError(`a safetensors header of at most ${limit} bytes`, `a header length of ${length}`);
   }
   return PREFIX_BYTES + Number(length);
 }
 
-function parseHeader(bytes: Uint8Array): Entry[] {
+function parseHeader(bytes: Uint8Array): SafetensorsEntry[] {
   let text: string;
   let header: unknown;
   try {
@@ -94,7 +121,7 @@ function parseHeader(bytes: Uint8Array): Entry[] {
     .map(([name, entry]) => parseEntry(name, entry));
 }
 
-function parseEntry(name: string, entry: unknown): Entry {
+function parseEntry(name: string, entry: unknown): SafetensorsEntry {
   const of = `of tensor '${name}'`;
   if (!isRecord(entry)) throw new InputError(`an object for tensor '${name}'`, showJson(entry));
   const { dtype, shape, data_offsets: offsets } = entry;
@@ -118,7 +145,7 @@ function parseEntry(name: string, entry: unknown): Entry {
 }
 
 /** Every byte after the header belongs to exactly one tensor. Entries come sorted by their begin. */
-function checkTiling(entries: readonly Entry[], dataLength: number): void {
+function checkTiling(entries: readonly SafetensorsEntry[], dataLength: number): void {
   let covered = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== covered)
@@ -131,8 +158,8 @@ function checkTiling(entries: readonly Entry[], dataLength: number): void {
   if (covered !== dataLength) throw new InputError(`${covered} bytes of tensor data`, `${dataLength} bytes`);
 }
 
-function copyOut({ dtype, shape, begin, end }: Entry, bytes: Uint8Array, dataStart: number): SafetensorsTensor {
-  const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
+function copyOut({ dtype, shape, begin, end }: SafetensorsEntry, bytes: Uint8Array): SafetensorsTensor {
+  const { buffer } = new Uint8Array(bytes.subarray(begin, end));
   return { dtype, shape, data: new ARRAYS[dtype](buffer) } as SafetensorsTensor;
 }
 
@@ -159,11 +186,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-/** A value from a JSON file as an error message shows it, in at most 60 characters. */
-export function showJson(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../../examples/language-model/load-model.ts';
-import { InputError } from '../../src/formats/safetensors.ts';
+import { InputError } from '../../src/formats/input-error.ts';
 import { editedWeights, exampleModel, readModelFile } from './fixtures.ts';
 
 const config = JSON.parse(readModelFile('config.json').toString('utf8')) as Record<string, unknown>;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { InputError, parseSafetensors } from '../../src/formats/safetensors.ts';
+import { InputError } from '../../src/formats/input-error.ts';
+import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { readModelFile, safetensorsFile } from './fixtures.ts';
 
 const pair = {

@@ -50,6 +50,7 @@ describe('the packed package', () => {
       [
         'cli.js',
         'cli.licenses.txt',
+        'cli.map.js',
         'index.d.ts',
         'index.js',
         'maps.relaxed.inline.js',

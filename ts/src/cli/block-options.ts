@@ -1,0 +1,82 @@
+// The options of the library's maps, block by block, from what the command was given.
+
+import { openArrayFile } from '../formats/array-file.ts';
+import type { ArrayFileOptions } from '../formats/array-file.ts';
+import type { StoredArray } from '../formats/elements.ts';
+import { formatOfName } from '../formats/format.ts';
+import { InputError } from '../formats/input-error.ts';
+import type { Block, Layout } from './blocks.ts';
+import type { MapOptions } from './map-options.ts';
+import { parseNumbers, rowValuesOfFile, rowValuesOfList, scoreValuesOfFile } from './row-values.ts';
+import type { RowValues, ScoreValues } from './row-values.ts';
+
+export type BlockOptions = (block: Block) => Record<string, unknown>;
+
+/** What side files are read with, and the scores that they belong to. */
+export interface Scores {
+  readonly shape: readonly number[];
+  readonly layout: Layout;
+  readonly reading: Omit<ArrayFileOptions, 'format' | 'tensor' | 'onProgress'>;
+}
+
+/** Opens the files that options name, checks their shapes, and returns the options of each block. */
+export async function blockOptions(options: MapOptions, scores: Scores): Promise<BlockOptions> {
+  const alpha = await rowValues('--alpha', options.alpha, scores);
+  const lengths = await rowValues('--lengths', options.lengths, scores);
+  const mask = await maskValues(options.mask, scores);
+  const { temperature, emptyRow } = options;
+  return (block) => ({
+    shape: [block.outer, block.n, block.inner],
+    axis: 1,
+    temperature,
+    emptyRow,
+    ...(alpha && { alpha: alpha(block) }),
+    ...(lengths && { lengths: wholeLengths(lengths(block), block) }),
+    ...(mask && { mask: flags(mask(block)) }),
+  });
+}
+
+async function rowValues(option: string, text: string | undefined, scores: Scores): Promise<RowValues | undefined> {
+  if (text === undefined) return undefined;
+  const numbers = parseNumbers(text);
+  if (numbers) return rowValuesOfList(option, numbers, scores.layout);
+  return rowValuesOfFile(option, await sideFile(option, text, scores), scores.shape, scores.layout);
+}
+
+async function maskValues(path: string | undefined, scores: Scores): Promise<ScoreValues | undefined> {
+  if (path === undefined) return undefined;
+  const array = await sideFile('--mask', path, scores);
+  if (!path.toLowerCase().endsWith('.csv') && /F/.test(array.type)) {
+    throw new InputError('--mask of integers or booleans', `${array.type} (${path})`);
+  }
+  return scoreValuesOfFile('--mask', array, scores.shape, scores.layout, scores.reading.limit);
+}
+
+/** A file beside the scores; the type of numbers in CSV is float64, which holds integers and alphas alike. */
+async function sideFile(option: string, path: string, { reading }: Scores): Promise<StoredArray> {
+  const format = formatOfName(path);
+  if (format === undefined) {
+    throw new InputError(`${option} as numbers or a name ending in .npy, .safetensors or .csv`, JSON.stringify(path));
+  }
+  const { array } = await openArrayFile(path, { ...reading, type: 'F64', header: 'auto', format });
+  return array;
+}
+
+function wholeLengths(values: number | Float64Array, { n, rows, firstRow }: Block): Int32Array {
+  const lengths = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const length = typeof values === 'number' ? values : values[row]!;
+    if (!(Number.isInteger(length) && length >= 0 && length <= n)) {
+      throw new InputError(`--lengths from 0 to ${n}`, `${length} for row ${firstRow + row}`);
+    }
+    lengths[row] = length;
+  }
+  return lengths;
+}
+
+function flags(values: Float64Array): Uint8Array {
+  return Uint8Array.from(values, (value) => {
+    if (Number.isNaN(value)) throw new InputError('--mask of integers or booleans', 'nan');
+    return value === 0 ? 0 : 1;
+  });
+}

@@ -1,0 +1,160 @@
+// `entmax map`: probabilities of the rows of an array in a file. The work goes block by block: read scores, map them with the library,
+// write probabilities, count supports. Memory holds a few blocks, whatever the file's size; a row is never divided.
+
+import { EntmaxError, init } from 'entmax';
+import { openArrayFile } from '../formats/array-file.ts';
+import type { ArrayFile } from '../formats/array-file.ts';
+import { PIPE } from '../formats/bytes.ts';
+import { ELEMENT_BYTES, floatType, newFloats, fillFloats } from '../formats/elements.ts';
+import type { Floats } from '../formats/elements.ts';
+import { formatOfName } from '../formats/format.ts';
+import type { Format } from '../formats/format.ts';
+import { InputError } from '../formats/input-error.ts';
+import { blockOptions } from './block-options.ts';
+import type { BlockOptions } from './block-options.ts';
+import { areSequential, blocksOf, forEachRun, layoutOf } from './blocks.ts';
+import type { Block, Layout } from './blocks.ts';
+import { checkCsvShape, denseWriter } from './dense-writer.ts';
+import { openDestination } from './destination.ts';
+import type { Destination } from './destination.ts';
+import type { MapOptions } from './map-options.ts';
+import { plainTable, write } from './output.ts';
+import { Progress } from './progress.ts';
+import { MAP_OPTIONS, mapNamed } from './row-maps.ts';
+import type { AnyRowMap } from './row-maps.ts';
+import { SupportStatistics } from './support-statistics.ts';
+
+/** Scores, results, what a map is given beside them, and what waits to be written share the memory. */
+const SHARES = 4;
+
+export async function mapFile(input: string, output: string, options: MapOptions): Promise<void> {
+  const started = performance.now();
+  const map = mapNamed(
+    options.map,
+    MAP_OPTIONS.filter((option) => option in options),
+  );
+  const inputFormat = formatOf(input, options.format);
+  const outputFormat = formatOfOutput(output, inputFormat, options);
+  const limit = Math.floor((options.memory * 0x100000) / SHARES);
+  const reading = {
+    header: options.header,
+    delimiter: options.delimiter,
+    type: options.dtype === 'float32' ? ('F32' as const) : ('F64' as const),
+    limit,
+  };
+  const progress = new Progress(process.stderr);
+  let destination: Destination | undefined;
+  try {
+    await init({ threads: options.threads });
+    const onProgress = (done: number, total: number): void => progress.update('reading', done, total);
+    const file = await openArrayFile(input, { ...reading, format: inputFormat, tensor: options.tensor, onProgress });
+    const { shape } = file.array;
+    const layout = layoutOf(shape, options.axis);
+    if (outputFormat === 'csv') checkCsvShape(shape);
+    const optionsOf = await blockOptions(options, { shape, layout, reading });
+    destination = openDestination(output, limit);
+    const work = { map, file, layout, optionsOf, format: outputFormat, delimiter: options.delimiter, limit };
+    const statistics = await mapBlocks(work, destination, progress);
+    await destination.commit();
+    progress.stop();
+    if (!options.quiet) await write(process.stderr, `${summary(statistics, layout, performance.now() - started)}\n`);
+  } finally {
+    progress.stop();
+    destination?.abandon();
+  }
+}
+
+function formatOf(path: string, given: Format | undefined): Format {
+  const format = formatOfName(path) ?? given;
+  if (format !== undefined) return format;
+  throw new InputError(
+    '--format npy, safetensors or csv, or a name that ends so',
+    path === PIPE ? 'standard input without it' : path,
+  );
+}
+
+function formatOfOutput(path: string, input: Format, { format: given, outputFormat }: MapOptions): Format {
+  const named = formatOfName(path);
+  if (named !== undefined && outputFormat !== undefined && named !== outputFormat) {
+    throw new InputError(`--output-format ${named} for ${path}`, outputFormat);
+  }
+  const format = named ?? outputFormat ?? given ?? input;
+  if (path === PIPE && format !== 'csv' && process.stdout.isTTY) {
+    throw new InputError('a file or a pipe for binary output', 'a terminal');
+  }
+  return format;
+}
+
+interface Work {
+  readonly map: AnyRowMap;
+  readonly file: ArrayFile;
+  readonly layout: Layout;
+  readonly optionsOf: BlockOptions;
+  readonly format: Format;
+  readonly delimiter: string;
+  readonly limit: number;
+}
+
+async function mapBlocks(work: Work, destination: Destination, progress: Progress): Promise<SupportStatistics> {
+  const { map, file, layout, optionsOf, limit } = work;
+  const { array } = file;
+  const type = floatType(array.type);
+  const elements = Math.floor(limit / ELEMENT_BYTES[type]);
+  const writer = await denseWriter(destination, {
+    ...work,
+    type,
+    shape: array.shape,
+    sequential: areSequential(layout, elements),
+    name: file.name ?? 'probabilities',
+    header: file.header,
+  });
+  const statistics = new SupportStatistics();
+  let [scores, results] = [newFloats(type, 0), newFloats(type, 0)];
+  for (const block of blocksOf(layout, elements)) {
+    if (scores.length < block.size) [scores, results] = [newFloats(type, block.size), newFloats(type, block.size)];
+    const x = scores.subarray(0, block.size);
+    const out = results.subarray(0, block.size);
+    forEachRun(block, x, (start, part) => fillFloats(array, start, part));
+    callMap(map, x, { ...optionsOf(block), out }, block);
+    statistics.addDense(out, block.outer, block.n, block.inner);
+    await writer.write(block, out);
+    progress.update('mapping', block.firstRow + block.rows, layout.rows);
+    await turn();
+  }
+  await writer.finish();
+  array.bytes.close();
+  return statistics;
+}
+
+/** What the library refuses is the user's to mend; rows are counted in the whole array, not in the block. */
+function callMap(map: AnyRowMap, x: Floats, options: Record<string, unknown>, { firstRow }: Block): unknown {
+  try {
+    return map(x, options);
+  } catch (error) {
+    if (!(error instanceof EntmaxError) || !USER_ERRORS.has(error.code)) throw error;
+    const got = error.got.replace(/\brow ([0-9]+)/, (_, row: string) => `row ${firstRow + Number(row)}`);
+    throw new InputError(error.expected, got);
+  }
+}
+
+const USER_ERRORS: ReadonlySet<string> = new Set(['ENTMAX_OPTION', 'ENTMAX_SHAPE', 'ENTMAX_DTYPE', 'ENTMAX_EMPTY_ROW']);
+
+/** Lets signals in between two blocks. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function summary(statistics: SupportStatistics, { n }: Layout, milliseconds: number): string {
+  const { rows, nanRows, emptyRows, mean, smallest, largest, zeroShare } = statistics;
+  const table = plainTable();
+  const counted = rows > nanRows;
+  table.push(
+    ['rows of scores', `${rows} of ${n}`],
+    ['mean support', counted ? `${mean.toFixed(1)}, from ${smallest} to ${largest}` : 'none'],
+    ['exact zeros', rows * n > 0 ? `${(100 * zeroShare).toFixed(2)} %` : 'none'],
+    ['empty rows', String(emptyRows)],
+    ['NaN rows', String(nanRows)],
+    ['time', `${(milliseconds / 1000).toFixed(2)} s`],
+  );
+  return table.toString();
+}

@@ -1,0 +1,118 @@
+// Values that belong to rows or to scores: alpha, budgets and lengths for each row, masks and bounds for each score. They come as a
+// number, as a list, or as a file, and are handed out block by block, so that a file of them may be large too.
+
+import type { StoredArray } from '../formats/elements.ts';
+import { countOf, readNumbers } from '../formats/elements.ts';
+import { InputError } from '../formats/input-error.ts';
+import { forEachRun } from './blocks.ts';
+import type { Block, Layout } from './blocks.ts';
+
+/** One value for all rows, or one for each row of a block. */
+export type RowValues = (block: Block) => number | Float64Array<ArrayBuffer>;
+/** One value for each score of a block. */
+export type ScoreValues = (block: Block) => Float64Array<ArrayBuffer>;
+
+const NUMBER = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?)$/i;
+
+/** Numbers separated by commas, or undefined: then the text is a file's name. */
+export function parseNumbers(text: string): number[] | undefined {
+  const items = text.split(',').map((item) => item.trim());
+  if (!items.every((item) => NUMBER.test(item))) return undefined;
+  return items.map((item) => Number(item.replace(/inf(inity)?/i, 'Infinity')));
+}
+
+/** Values of rows from a list. */
+export function rowValuesOfList(option: string, values: readonly number[], { rows }: Layout): RowValues {
+  if (values.length === 1) return () => values[0]!;
+  if (values.length !== rows) throw notForRows(option, rows, `${values.length}`);
+  const all = Float64Array.from(values);
+  return ({ firstRow, rows: count }) => all.slice(firstRow, firstRow + count);
+}
+
+/**
+ * Values of rows from a file: as many as there are rows, as one axis or in the scores' shape with 1 at their axis or without it, with or
+ * without axes of length 1.
+ */
+export function rowValuesOfFile(
+  option: string,
+  array: StoredArray,
+  shape: readonly number[],
+  layout: Layout,
+): RowValues {
+  const lengths = (axes: readonly number[]): string => axes.filter((length) => length !== 1).join();
+  const own = lengths(array.shape);
+  const rest = shape.filter((_, axis) => axis !== layout.axis);
+  if (own !== lengths([layout.rows]) && own !== lengths(rest)) {
+    throw notForRows(option, layout.rows, `shape [${array.shape.join(', ')}]`);
+  }
+  return ({ firstRow, rows }) => readNumbers(array, firstRow, rows);
+}
+
+function notForRows(option: string, rows: number, got: string): InputError {
+  return new InputError(`${option} with one value for each of ${rows} rows`, got);
+}
+
+/** Values of scores from a file whose shape broadcasts to that of the scores, as in NumPy. */
+export function scoreValuesOfFile(
+  option: string,
+  array: StoredArray,
+  shape: readonly number[],
+  layout: Layout,
+  limit: number,
+): ScoreValues {
+  const own = [...new Array<number>(Math.max(0, shape.length - array.shape.length)).fill(1), ...array.shape];
+  if (own.length !== shape.length || own.some((length, axis) => length !== 1 && length !== shape[axis])) {
+    throw new InputError(
+      `${option} of a shape that broadcasts to [${shape.join(', ')}]`,
+      `shape [${array.shape.join(', ')}]`,
+    );
+  }
+  if (own.every((length, axis) => length === shape[axis])) return wholeBlocks(array);
+  if (countOf(own) * Float64Array.BYTES_PER_ELEMENT > limit) {
+    throw new InputError(
+      `${option} of the scores' own shape, or one that fits --memory`,
+      `shape [${array.shape.join(', ')}]`,
+    );
+  }
+  return broadcastBlocks(readNumbers(array, 0, countOf(own)), own, shape, layout);
+}
+
+function wholeBlocks(array: StoredArray): ScoreValues {
+  return (block) => {
+    const values = new Float64Array(block.size);
+    forEachRun(block, values, (start, part) => part.set(readNumbers(array, start, part.length)));
+    return values;
+  };
+}
+
+function broadcastBlocks(
+  values: Float64Array,
+  own: readonly number[],
+  shape: readonly number[],
+  { axis, inner }: Layout,
+): ScoreValues {
+  const strides = own.map((length, at) => (length === 1 ? 0 : countOf(own.slice(at + 1))));
+  /** Where the value lies for an index of the axes [from, to), which are counted row-major. */
+  const offset = (index: number, from: number, to: number): number => {
+    let sum = 0;
+    for (let at = to - 1; at >= from; at--) {
+      sum += (index % shape[at]!) * strides[at]!;
+      index = Math.floor(index / shape[at]!);
+    }
+    return sum;
+  };
+  return (block) => {
+    const result = new Float64Array(block.size);
+    const firstOuter = Math.floor(block.firstRow / inner);
+    const firstInner = block.firstRow % inner;
+    const inners = Array.from({ length: block.inner }, (_, i) => offset(firstInner + i, axis + 1, shape.length));
+    for (let o = 0, at = 0; o < block.outer; o++) {
+      const start = offset(firstOuter + o, 0, axis);
+      for (let j = 0; j < block.n; j++) {
+        const row = start + j * strides[axis]!;
+        for (let i = 0; i < block.inner; i++) result[at++] = values[row + inners[i]!]!;
+      }
+    }
+    return result;
+  };
+}
