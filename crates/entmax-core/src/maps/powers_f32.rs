@@ -8,7 +8,7 @@
 //! A kernel works with terms up to a common factor: `(q, s)` with q proportional to p and s to p^(2 - alpha).
 
 use crate::simd::{
-    exp_log::{exp_nonpositive, log_of_ratio, EXP_CUTOFF},
+    exp_log::{exp2_nonpositive, log2_of_ratio, EXP2_CUTOFF},
     sqrt, F32Block,
 };
 
@@ -19,7 +19,7 @@ pub struct Level<V> {
     low: V,
     /// 1 / (distance of the maximum from the threshold).
     inverse: V,
-    beta: V,
+    beta_minus_one: V,
     /// What is not flushed: ratios from `least` up, or, if `least` is negative, ratios less one.
     least: V,
 }
@@ -75,7 +75,7 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
             high: V::splat(high),
             low: V::splat(low),
             inverse: zero,
-            beta: zero,
+            beta_minus_one: zero,
             least: zero,
         }
     }
@@ -168,7 +168,7 @@ impl RealPower {
     #[inline(always)]
     pub fn new(exponent: f64) -> RealPower {
         // The cut is made on what is monotone in the score and resolves it: near 1 that is ratio - 1.
-        let log_least = f64::from(EXP_CUTOFF) * exponent;
+        let log_least = f64::from(EXP2_CUTOFF) * core::f64::consts::LN_2 * exponent;
         let least = if exponent < NEAR_SOFTMAX {
             libm::expm1(log_least) as f32
         } else {
@@ -199,7 +199,7 @@ impl Power for RealPower {
             high: V::splat(high),
             low: V::splat(low),
             inverse: V::splat((-1.0 / tau) as f32),
-            beta: V::splat(self.beta as f32),
+            beta_minus_one: V::splat((self.beta - 1.0) as f32),
             least: V::splat(self.least),
         }
     }
@@ -214,9 +214,10 @@ impl Power for RealPower {
             ratio
         };
         let inside = cut_on.at_least(level.least);
-        let log = log_of_ratio(ratio, ratio_minus_one);
-        let q = exp_nonpositive(log.mul(level.beta)).keep(inside);
-        (q, q.div(ratio).keep(inside))
+        let log = log2_of_ratio(ratio, ratio_minus_one);
+        // s before q: a product instead of a quotient.
+        let s = exp2_nonpositive(log.mul(level.beta_minus_one));
+        (s.mul(ratio).keep(inside), s.keep(inside))
     }
 
     #[inline(always)]

@@ -4,18 +4,19 @@
 //! exponentials is cheaper than computing them twice. Probabilities below 2^-126 times the sum are zero.
 
 use super::scan_f32::Scores;
-use crate::simd::{exp_log::exp_nonpositive, F32Block};
+use crate::simd::{exp_log::exp2_nonpositive, F32Block};
 
 /// # Safety
 /// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite.
 #[inline(always)]
 pub unsafe fn softmax<V: F32Block>(row: &Scores, out: *mut f32, max: f32) {
     let shift = V::splat(max);
+    let log2_e = V::splat(core::f32::consts::LOG2_E);
     let mut sums = V::no_sums();
     // SAFETY: by the caller.
     unsafe {
         row.map_into::<V>(out, |scores| {
-            let powers = exp_nonpositive(scores.sub(shift));
+            let powers = exp2_nonpositive(scores.sub(shift).mul(log2_e));
             powers.sum_into(&mut sums);
             powers
         });

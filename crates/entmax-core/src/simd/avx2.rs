@@ -3,7 +3,10 @@
 //! The kernels are generic and carry no target feature, so this is fast only in a build that enables avx2 as a whole
 //! (`-C target-feature=+avx2`); elsewhere each operation is a call, right but slow.
 
-use super::{scalar::SQRT_HALF_BITS, F32Block};
+use super::{
+    scalar::{ONE_BITS, SQRT_HALF_BITS},
+    F32Block,
+};
 use core::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -126,16 +129,19 @@ unsafe impl F32Block for Avx2 {
         Avx2([shift(self.0[0]), shift(self.0[1])])
     }
     #[inline(always)]
-    fn split_exponent(self) -> (Self, Self) {
+    fn scale_and_exponent(self) -> (Self, Self) {
         // SAFETY: as above.
         let split = |v| unsafe {
-            let bits = _mm256_castps_si256(v);
-            let k = _mm256_srai_epi32::<23>(_mm256_sub_epi32(
-                bits,
+            let shifted = _mm256_sub_epi32(
+                _mm256_castps_si256(v),
                 _mm256_set1_epi32(SQRT_HALF_BITS as i32),
-            ));
-            let mantissa = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(k)));
-            (mantissa, _mm256_cvtepi32_ps(k))
+            );
+            let k = _mm256_srai_epi32::<23>(shifted);
+            let scale = _mm256_sub_epi32(
+                _mm256_set1_epi32(ONE_BITS as i32),
+                _mm256_slli_epi32::<23>(k),
+            );
+            (_mm256_castsi256_ps(scale), _mm256_cvtepi32_ps(k))
         };
         let (low, high) = (split(self.0[0]), split(self.0[1]));
         (Avx2([low.0, high.0]), Avx2([low.1, high.1]))

@@ -1,33 +1,41 @@
-//! exp and the logarithm of a ratio in (0, 1], sixteen at a time, to 2e-7 relative.
+//! 2^t for t <= 0 and the base-2 logarithm of a ratio in (0, 1], sixteen at a time.
 //!
-//! Polynomials: Remez fits over the reduced range, relative errors 1.0e-7 for exp and 6e-9 for log before the rounding of
-//! f32. One more term of exp would gain half an ulp and cost 4 % of softmax. No tables, no branches, and nothing that an
-//! engine computes in its own way.
+//! Both are for powers relative to a row's largest entry, so what counts is the error of `2^t` beside 1: the product t
+//! carries half an ulp of itself, which is at most 2^-24 / e there. That is why no constant is split in two parts, as
+//! exp with a relative error at any argument would need (three operations of twenty-one).
+//!
+//! Polynomials: Remez fits of (2^f - 1) / f and log2(1 + f) / f over the reduced range, relative errors 1.1e-7 and 4e-8
+//! after rounding their coefficients. No tables, no branches, and nothing that an engine computes in its own way.
 
 use super::F32Block;
 
-/// At -126.5 ln 2 and below, exp is flushed to +0: a little under 2^-126. Here it is still above.
-pub const EXP_CUTOFF: f32 = -87.5;
+/// 2^t is flushed to +0 below -126.5; here it is still above.
+pub const EXP2_CUTOFF: f32 = -126.25;
 
-const LOG2_E: f32 = core::f32::consts::LOG2_E;
 /// 1.5 * 2^23 + 127: adding it rounds to an integer n and leaves n + 127, the exponent field of 2^n, in the low bits.
 const ROUNDER: f32 = 12_583_039.0;
-/// ln 2 in two parts; the first has so few bits that n times it is exact (Cody and Waite).
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -0.000_212_194_44;
 
-/// (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2.
-const EXP_TAIL: [f32; 4] = [0.499_992_3, 0.166_671_16, 0.041_890_33, 0.008_312_503];
-/// (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1].
-const LOG_TAIL: [f32; 8] = [
-    0.333_333_16,
-    -0.250_008_1,
-    0.200_022_95,
-    -0.166_245_03,
-    0.141_809_45,
-    -0.131_290_53,
-    0.128_835_71,
-    -0.078_611_754,
+/// (2^f - 1) / f on |f| <= 1/2.
+// The first coefficient is not ln 2: rounded to it, the error would double.
+#[allow(clippy::approx_constant)]
+const EXP2_TAIL: [f32; 5] = [
+    0.693_147,
+    0.240_222_45,
+    0.055_507_31,
+    0.009_671_369,
+    0.001_326_498_8,
+];
+/// log2(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1].
+const LOG2_TAIL: [f32; 9] = [
+    core::f32::consts::LOG2_E,
+    -0.721_347_33,
+    0.480_910_63,
+    -0.360_703_68,
+    0.287_916_24,
+    -0.238_944_83,
+    0.215_715_6,
+    -0.207_269_73,
+    0.125_837,
 ];
 
 #[inline(always)]
@@ -43,31 +51,24 @@ fn polynomial<V: F32Block, const N: usize>(coefficients: &[f32; N], x: V) -> V {
     value
 }
 
-/// exp(x) for x <= 0, -inf included; +0 somewhat below [`EXP_CUTOFF`]. exp(0) is exactly 1.
+/// 2^t for t <= 0, -inf included; +0 somewhat below [`EXP2_CUTOFF`]. 2^0 is exactly 1; a NaN stays one.
 ///
 /// n is clamped to -127, whose exponent field is 0: the factor 2^n is then +0 and flushes without a mask.
 #[inline(always)]
-pub fn exp_nonpositive<V: F32Block>(x: V) -> V {
-    let x = x.pmax(V::splat(-88.0));
-    let shifted = x.mul_add(V::splat(LOG2_E), V::splat(ROUNDER));
-    let n = shifted.sub(V::splat(ROUNDER));
-    let r = n.mul_add(V::splat(-LN_2_HIGH), x);
-    let r = n.mul_add(V::splat(-LN_2_LOW), r);
-    let tail = polynomial(&EXP_TAIL, r);
-    let one_plus = tail.mul_add(r, V::splat(1.0)).mul_add(r, V::splat(1.0));
-    one_plus.mul(shifted.low_bits_as_exponent())
+pub fn exp2_nonpositive<V: F32Block>(t: V) -> V {
+    let t = t.pmax(V::splat(-127.0));
+    let shifted = t.add(V::splat(ROUNDER));
+    let f = t.sub(shifted.sub(V::splat(ROUNDER)));
+    let power = polynomial(&EXP2_TAIL, f).mul_add(f, V::splat(1.0));
+    power.mul(shifted.low_bits_as_exponent())
 }
 
-/// ln(ratio) for a normal ratio in (0, 1], given `ratio - 1` too: near 1 only the difference is accurate.
-/// Lanes outside give anything.
+/// log2(ratio) for a normal ratio in (0, 1], given `ratio - 1` too: near 1 only the difference is accurate, near 0 only
+/// the ratio. Lanes outside give anything.
 #[inline(always)]
-pub fn log_of_ratio<V: F32Block>(ratio: V, ratio_minus_one: V) -> V {
-    let (mantissa, exponent) = ratio.split_exponent();
+pub fn log2_of_ratio<V: F32Block>(ratio: V, ratio_minus_one: V) -> V {
+    let (scale, k) = ratio.scale_and_exponent();
     let near_one = ratio.at_least(V::splat(f32::from_bits(super::scalar::SQRT_HALF_BITS)));
-    let f = ratio_minus_one.or_else(near_one, mantissa.sub(V::splat(1.0)));
-    let square = f.mul(f);
-    let tail = polynomial(&LOG_TAIL, f).mul(f).mul(square);
-    let tail = square.mul_add(V::splat(-0.5), tail);
-    let tail = exponent.mul_add(V::splat(LN_2_LOW), tail);
-    exponent.mul_add(V::splat(LN_2_HIGH), f.add(tail))
+    let f = ratio_minus_one.or_else(near_one, ratio.mul(scale).sub(V::splat(1.0)));
+    polynomial(&LOG2_TAIL, f).mul_add(f, k)
 }

@@ -72,9 +72,9 @@ pub unsafe trait F32Block: Copy {
 
     /// Each lane's bits, shifted to the left by 23: 2^n for a lane that holds n + 127 in its lowest eight bits.
     fn low_bits_as_exponent(self) -> Self;
-    /// `(m, k)` with `self = m * 2^k`, `m` in [sqrt(1/2), sqrt(2)), for normal positive lanes; other
-    /// lanes give something finite or not, but never a trap.
-    fn split_exponent(self) -> (Self, Self);
+    /// `(2^-k, k)` with `self * 2^-k` in [sqrt(1/2), sqrt(2)), for normal positive lanes up to 1; other lanes give
+    /// something finite or not, but never a trap.
+    fn scale_and_exponent(self) -> (Self, Self);
 
     fn no_sums() -> Self::Sums;
     /// Adds the lanes in the order that the module fixes.

@@ -111,18 +111,14 @@ unsafe impl F32Block for Scalar {
         )
     }
     #[inline(always)]
-    fn split_exponent(self) -> (Self, Self) {
+    fn scale_and_exponent(self) -> (Self, Self) {
         let exponent = |value: f32| (value.to_bits().wrapping_sub(SQRT_HALF_BITS) as i32) >> 23;
-        let mantissa = |value: f32| {
-            f32::from_bits(
-                value
-                    .to_bits()
-                    .wrapping_sub((exponent(value) as u32).wrapping_shl(23)),
-            )
+        let scale = |value: f32| {
+            f32::from_bits(ONE_BITS.wrapping_sub((exponent(value) as u32).wrapping_shl(23)))
         };
         (
-            Scalar(core::array::from_fn(|lane| mantissa(self.0[lane]))),
-            Scalar(core::array::from_fn(|lane| exponent(self.0[lane]) as f32)),
+            Scalar(self.0.map(scale)),
+            Scalar(self.0.map(|value| exponent(value) as f32)),
         )
     }
     #[inline(always)]
@@ -144,3 +140,6 @@ unsafe impl F32Block for Scalar {
 
 /// The bits of the largest float below or at sqrt(1/2): where a mantissa moves to the next exponent.
 pub(super) const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
+
+/// The bits of 1.
+pub(super) const ONE_BITS: u32 = 0x3f80_0000;

@@ -1,7 +1,10 @@
 //! The block as four `v128`. With the target feature `relaxed-simd`, `mul_add` is fused where the host
 //! fuses: the one implementation whose bits may differ.
 
-use super::{scalar::SQRT_HALF_BITS, F32Block};
+use super::{
+    scalar::{ONE_BITS, SQRT_HALF_BITS},
+    F32Block,
+};
 use core::arch::wasm32::*;
 
 #[derive(Clone, Copy)]
@@ -153,11 +156,11 @@ unsafe impl F32Block for Wasm128 {
         self.map(|value| i32x4_shl(value, 23))
     }
     #[inline(always)]
-    fn split_exponent(self) -> (Self, Self) {
+    fn scale_and_exponent(self) -> (Self, Self) {
         let exponent =
             self.map(|value| i32x4_shr(i32x4_sub(value, i32x4_splat(SQRT_HALF_BITS as i32)), 23));
-        let mantissa = self.zip(exponent, |value, k| i32x4_sub(value, i32x4_shl(k, 23)));
-        (mantissa, exponent.map(|k| f32x4_convert_i32x4(k)))
+        let scale = exponent.map(|k| i32x4_sub(i32x4_splat(ONE_BITS as i32), i32x4_shl(k, 23)));
+        (scale, exponent.map(|k| f32x4_convert_i32x4(k)))
     }
     #[inline(always)]
     fn no_sums() -> Self::Sums {
