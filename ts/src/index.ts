@@ -6,7 +6,7 @@
 
 export { entmax, entmax15, softmax, sparsemax } from './maps/maps.ts';
 export type { RowMap, RowMapOptions } from './maps/maps.ts';
-export type { Support } from './maps/row-map.ts';
+export type { Support } from './maps/support.ts';
 export { scope, Tensor, tensor, zeros } from './tensor.ts';
 export type { DTypeOf } from './tensor.ts';
 export { init, runtimeInfo, shutdown } from './runtime/runtime.ts';

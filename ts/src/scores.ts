@@ -9,7 +9,7 @@
 
 import { EntmaxError, show, showShape } from './errors.ts';
 import { flatten, nest } from './nested.ts';
-import { checkShape, sameShape } from './shape.ts';
+import { checkShape, sameShape, sizeOf } from './shape.ts';
 import { addressOf, isDetached, Tensor } from './tensor.ts';
 import type { F32, F64, Float } from './types.ts';
 
@@ -18,6 +18,10 @@ export type FloatType = 'float32' | 'float64';
 interface Common {
   readonly dtype: FloatType;
   readonly shape: readonly number[];
+}
+/** The form in which scores came, and in which what belongs to them goes out. */
+export interface Template extends Common {
+  readonly form: 'tensor' | 'array' | 'block' | 'nested';
 }
 /** Scores that lie in linear memory. */
 export interface TensorScores extends Common {
@@ -30,11 +34,6 @@ export interface ArrayScores extends Common {
   readonly data: Float;
 }
 export type ReadScores = TensorScores | ArrayScores;
-
-/** Bytes of one element. */
-export function elementBytes(dtype: FloatType): number {
-  return dtype === 'float32' ? 4 : 8;
-}
 
 /** A new typed array. */
 export function newArray(dtype: FloatType, length: number): F32 | F64 {
@@ -77,10 +76,24 @@ export function readScores(op: string, x: unknown, shape: unknown, what = 'score
 }
 
 /** A result of the scores' size in the scores' form. */
-export function inFormOf(scores: ArrayScores, data: Float): unknown {
-  if (scores.form === 'array') return data;
-  if (scores.form === 'block') return { data, shape: [...scores.shape] };
-  return nest(data, scores.shape);
+export function inFormOf({ form, shape }: Pick<Template, 'form' | 'shape'>, data: Float): unknown {
+  if (form === 'array') return data;
+  if (form === 'block') return { data, shape: [...shape] };
+  return nest(data, shape);
+}
+
+/**
+ * Reads an input that goes with the scores: of their element type and shape, in any form; a bare array of their size
+ * has their shape, and plain numbers their element type.
+ */
+export function readLike(op: string, source: unknown, scores: Common, what: string): ReadScores {
+  let read = readScores(op, source, undefined, what);
+  if (read.form === 'nested' && scores.dtype === 'float32') {
+    read = { ...read, dtype: 'float32', data: Float32Array.from(read.data) };
+  }
+  const bare = read.form === 'array' || (read.form === 'nested' && read.shape.length === 1);
+  checkLike(op, bare ? { dtype: read.dtype, shape: [sizeOf(read.shape)] } : read, scores, !bare, what);
+  return { ...read, shape: scores.shape };
 }
 
 /** Where a dense result goes that the caller brought. */
@@ -97,7 +110,7 @@ export function readOut(op: string, out: unknown, scores: ReadScores): Destinati
   if (!target || target.form === 'tensor') {
     throw new EntmaxError('ENTMAX_OPTION', op, 'out to be a typed array or a shaped block', show(out));
   }
-  checkOut(op, target, scores, target.form === 'block');
+  checkLike(op, target, scores, target.form === 'block', 'out');
   if (overlapsPartly(target.data, scores.data)) throw overlap(op);
   return { data: target.data, original: out };
 }
@@ -105,22 +118,22 @@ export function readOut(op: string, out: unknown, scores: ReadScores): Destinati
 function outTensor(op: string, out: unknown, scores: ReadScores): Destination {
   if (!(out instanceof Tensor) && ArrayBuffer.isView(out)) {
     const { data, dtype } = floatArray(op, out, 'out');
-    checkOut(op, { dtype, shape: [data.length] }, scores, false);
+    checkLike(op, { dtype, shape: [data.length] }, scores, false, 'out');
     return { data, original: out };
   }
   if (!(out instanceof Tensor) || scores.form !== 'tensor') {
     throw new EntmaxError('ENTMAX_OPTION', op, 'out in the form of the scores, or a typed array', show(out));
   }
   const target = readScores(op, out, undefined, 'out') as TensorScores;
-  checkOut(op, target, scores, true);
+  checkLike(op, target, scores, true, 'out');
   return { tensor: target.tensor };
 }
 
-function checkOut(op: string, out: Common, scores: ReadScores, shaped: boolean): void {
-  if (out.dtype !== scores.dtype) throw new EntmaxError('ENTMAX_DTYPE', op, `out of ${scores.dtype}`, out.dtype);
-  const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
-  if (shaped ? !sameShape(out.shape, scores.shape) : size(out.shape) !== size(scores.shape)) {
-    throw new EntmaxError('ENTMAX_SHAPE', op, `out of shape ${showShape(scores.shape)}`, showShape(out.shape));
+/** Refuses another element type, and another shape or (if it has none of its own) another size than the scores'. */
+function checkLike(op: string, own: Common, scores: Common, shaped: boolean, what: string): void {
+  if (own.dtype !== scores.dtype) throw new EntmaxError('ENTMAX_DTYPE', op, `${what} of ${scores.dtype}`, own.dtype);
+  if (shaped ? !sameShape(own.shape, scores.shape) : sizeOf(own.shape) !== sizeOf(scores.shape)) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `${what} of shape ${showShape(scores.shape)}`, showShape(own.shape));
   }
 }
 

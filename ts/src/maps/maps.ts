@@ -12,7 +12,7 @@ import type { Float, Like, RowOptions, Scores, Values } from '../types.ts';
 import { mapsFamily } from './family.ts';
 import type { ParameterRule } from './parameter.ts';
 import { defineRowMap } from './row-map.ts';
-import type { Support } from './row-map.ts';
+import type { Support } from './support.ts';
 
 /** Options of a row map with parameters P and further options E; A is the form of the parameters. */
 export type RowMapOptions<P extends string, E, A> = RowOptions & E & { [K in P]?: A | undefined };
@@ -42,8 +42,6 @@ export interface RowMap<P extends string = never, E = {}> {
   };
 }
 
-const kernels = { dense: 'row_map', support: 'row_map_support', workspace: 'row_map_workspace' };
-
 /** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
 const alphaRule = (value: number, name?: string): ParameterRule => ({
   name,
@@ -62,7 +60,6 @@ const alphaRule = (value: number, name?: string): ParameterRule => ({
 export const softmax: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'softmax',
   family: mapsFamily,
-  kernels,
   parameter: /*#__PURE__*/ alphaRule(1),
 }) as RowMap;
 
@@ -74,7 +71,6 @@ export const softmax: RowMap = /*#__PURE__*/ defineRowMap({
 export const sparsemax: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'sparsemax',
   family: mapsFamily,
-  kernels,
   parameter: /*#__PURE__*/ alphaRule(2),
 }) as RowMap;
 
@@ -84,7 +80,6 @@ export const sparsemax: RowMap = /*#__PURE__*/ defineRowMap({
 export const entmax15: RowMap = /*#__PURE__*/ defineRowMap({
   name: 'entmax15',
   family: mapsFamily,
-  kernels,
   parameter: /*#__PURE__*/ alphaRule(1.5),
 }) as RowMap;
 
@@ -98,6 +93,5 @@ export const entmax15: RowMap = /*#__PURE__*/ defineRowMap({
 export const entmax: RowMap<'alpha'> = /*#__PURE__*/ defineRowMap({
   name: 'entmax',
   family: mapsFamily,
-  kernels,
   parameter: /*#__PURE__*/ alphaRule(1.5, 'alpha'),
 }) as RowMap<'alpha'>;

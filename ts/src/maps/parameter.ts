@@ -1,21 +1,24 @@
 /**
- * A parameter of a row map (alpha, later budget, lambda): a number, one value for each row, or a shaped block of x's
- * rank with 1 at the axis. Read in float64 throughout.
+ * A parameter of a row map (alpha, budget): a number, one value for each row, or a shaped block of x's rank with 1 at
+ * the axis; and bounds, which are per entry: a number, or an array that broadcasts to x's shape. Parameters are read
+ * in float64 throughout. A gradient comes back in the form of what it belongs to, with sums over what was repeated.
  */
 
 import { EntmaxError, show, showShape } from '../errors.ts';
-import { flatten } from '../nested.ts';
-import { broadcasts, checkShape, forEachBroadcast } from '../shape.ts';
+import { flatten, nest } from '../nested.ts';
+import { inFormOf, newArray } from '../scores.ts';
+import type { FloatType, Template } from '../scores.ts';
+import { broadcasts, checkShape, forEachBroadcast, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
-import { elementsOf, Tensor } from '../tensor.ts';
-import type { Shape } from '../types.ts';
+import { elementsOf, Tensor, tensor } from '../tensor.ts';
+import type { Float, Shape } from '../types.ts';
 
 /** What a map says of its parameter. */
 export interface ParameterRule {
   /** Its name among the options; undefined when the map fixes the value. */
   readonly name: string | undefined;
-  /** Value when the caller gives none. */
-  readonly value: number;
+  /** Value when the caller gives none; undefined when one must be given. */
+  readonly value: number | undefined;
   /** The condition in words, such as `alpha >= 1`. */
   readonly condition: string;
   accepts(value: number): boolean;
@@ -23,70 +26,114 @@ export interface ParameterRule {
   toKernel(value: number): number;
 }
 
-/** One kernel value for all rows, or one for each. */
+/** A parameter that has been read. */
+export interface Parameter {
+  /** One kernel value for all rows, or one for each. */
+  readonly values: Float64Array;
+  /** Its gradient from one value for each row. */
+  gradient(perRow: Float64Array): unknown;
+}
+
+/** Bounds that have been read. */
+export interface Bounds {
+  /** One for each score, in x's layout and element type; undefined when all are 1. */
+  readonly data: Float | undefined;
+  /** Their gradient from one value for each score. */
+  gradient(perScore: Float): unknown;
+}
+
+/** Reads and checks the parameter; the map's default stands for one that was not given, and counts as a number. */
 export function readParameter(
   op: string,
   rule: ParameterRule,
   given: unknown,
   shape: Shape,
   layout: RowLayout,
-): Float64Array {
-  const values =
-    rule.name === undefined || given === undefined ? [rule.value] : perRow(op, rule.name, given, shape, layout);
-  return Float64Array.from(values, (value, row) => {
-    if (rule.accepts(value)) return rule.toKernel(value);
-    throw new EntmaxError(
-      'ENTMAX_OPTION',
-      op,
-      rule.condition,
-      values.length === 1 ? show(value) : `${show(value)} in row ${row}`,
-    );
-  });
-}
-
-function perRow(op: string, name: string, given: unknown, shape: Shape, layout: RowLayout): ArrayLike<number> {
-  if (typeof given === 'number') return [given];
-  const { values, shape: own } = readValues(op, name, given);
-  if (own === undefined) {
-    if (values.length === layout.rows) return values;
-    throw new EntmaxError(
-      'ENTMAX_SHAPE',
-      op,
-      `${name} with one value for each of ${layout.rows} rows`,
-      `${values.length} values`,
-    );
+): Parameter {
+  const { name } = rule;
+  const rowShape = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
+  const value = given ?? rule.value;
+  if (value === undefined) throw new EntmaxError('ENTMAX_OPTION', op, `the option ${name}`, 'undefined');
+  if (typeof value === 'number') {
+    return { values: Float64Array.of(accepted(op, rule, value)), gradient: (perRow) => sumOf(perRow) };
   }
-  const target = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
-  if (own.length !== shape.length || !broadcasts(own, target)) {
-    throw new EntmaxError('ENTMAX_SHAPE', op, `${name} of shape ${showShape(target)}`, showShape(own));
+  const { values, form } = readValues(op, name ?? '', value);
+  const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
+  if (bare && values.length !== layout.rows) {
+    const expected = `${name} with one value for each of ${layout.rows} rows`;
+    throw new EntmaxError('ENTMAX_SHAPE', op, expected, `${values.length} values`);
   }
+  if (!bare && (form.shape.length !== shape.length || !broadcasts(form.shape, rowShape))) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `${name} of shape ${showShape(rowShape)}`, showShape(form.shape));
+  }
+  const own = bare ? rowShape : form.shape;
   const rows = new Float64Array(layout.rows);
-  forEachBroadcast(own, target, (row, source) => {
-    rows[row] = values[source] ?? NaN;
+  forEachBroadcast(own, rowShape, (row, source) => {
+    rows[row] = accepted(op, rule, values[source] ?? NaN, row);
   });
-  return rows;
+  return { values: rows, gradient: (perRow) => summed(perRow, rowShape, own, form) };
 }
 
-/** Values with their shape, if they have one of their own. */
-function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; shape: Shape | undefined } {
-  if (given instanceof Tensor && (given.dtype === 'float32' || given.dtype === 'float64')) {
-    return { values: elementsOf(given, op), shape: given.shape };
+/** Reads and checks `upper`: bounds >= 0, Infinity for none. */
+export function readBounds(op: string, given: unknown, dtype: FloatType, shape: Shape): Bounds {
+  if (given === undefined) return { data: undefined, gradient: (perScore) => sumOf(perScore) };
+  const data = newArray(dtype, sizeOf(shape));
+  const isNumber = typeof given === 'number';
+  const { values, form } = isNumber ? { values: [given], form: undefined } : readValues(op, 'upper', given);
+  const own = isNumber ? [1] : form?.form === 'array' && values.length === data.length ? shape : (form?.shape ?? []);
+  if (!broadcasts(own, shape)) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `upper to broadcast to shape ${showShape(shape)}`, showShape(own));
   }
-  if (given instanceof Float32Array || given instanceof Float64Array) return { values: given, shape: undefined };
+  for (let i = 0; i < values.length; i++) {
+    if (!(values[i]! >= 0)) throw new EntmaxError('ENTMAX_OPTION', op, 'upper >= 0', show(values[i]));
+  }
+  forEachBroadcast(own, shape, (target, source) => {
+    data[target] = values[source]!;
+  });
+  return { data, gradient: (perScore) => (form ? summed(perScore, shape, own, form) : sumOf(perScore)) };
+}
+
+function accepted(op: string, rule: ParameterRule, value: number, row?: number): number {
+  if (rule.accepts(value)) return rule.toKernel(value);
+  throw new EntmaxError('ENTMAX_OPTION', op, rule.condition, show(value) + (row === undefined ? '' : ` in row ${row}`));
+}
+
+function sumOf(values: Float): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}
+
+/** Values of shape `from`, summed over the axes along which `own` repeats, in the parameter's form. */
+function summed(values: Float, from: Shape, own: Shape, template: Template): unknown {
+  const sums = new Float64Array(sizeOf(own));
+  forEachBroadcast(own, from, (target, source) => {
+    sums[source] = sums[source]! + values[target]!;
+  });
+  if (template.form === 'nested') return nest(sums, template.shape);
+  const data = newArray(template.dtype, sums.length);
+  data.set(sums);
+  return template.form === 'tensor' ? tensor(data, template.shape) : inFormOf(template, data);
+}
+
+/** Values with the form that they came in; the shape of a bare array is its length. */
+function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; form: Template } {
+  if (given instanceof Tensor && (given.dtype === 'float32' || given.dtype === 'float64')) {
+    return { values: elementsOf(given, op) as Float, form: { form: 'tensor', dtype: given.dtype, shape: given.shape } };
+  }
   if (Array.isArray(given)) {
     const { values, shape } = flatten(op, given);
-    return { values, shape: shape.length === 1 ? undefined : shape };
+    return { values, form: { form: 'nested', dtype: 'float64', shape } };
   }
-  if (typeof given === 'object' && given !== null && 'data' in given && ('shape' in given || 'dims' in given)) {
-    const { data } = given;
-    const shape: unknown = 'shape' in given ? given.shape : 'dims' in given ? given.dims : undefined;
-    const isFloat = data instanceof Float32Array || data instanceof Float64Array;
-    if (isFloat) return { values: data, shape: checkShape(op, shape, data.length) };
+  const isBlock =
+    typeof given === 'object' && given !== null && 'data' in given && ('shape' in given || 'dims' in given);
+  const data = isBlock ? given.data : given;
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+    const expected = `${name} as a number, an array of numbers, a shaped block or a Tensor`;
+    throw new EntmaxError('ENTMAX_DTYPE', op, expected, show(given));
   }
-  throw new EntmaxError(
-    'ENTMAX_DTYPE',
-    op,
-    `${name} as a number, an array of numbers, a shaped block or a Tensor`,
-    show(given),
-  );
+  const dtype = data instanceof Float32Array ? 'float32' : 'float64';
+  if (!isBlock) return { values: data, form: { form: 'array', dtype, shape: [data.length] } };
+  const own: unknown = 'shape' in given ? given.shape : 'dims' in given ? given.dims : undefined;
+  return { values: data, form: { form: 'block', dtype, shape: checkShape(op, own, data.length) } };
 }

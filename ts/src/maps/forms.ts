@@ -1,0 +1,74 @@
+/**
+ * From one way of reading a call to its synchronous and its asynchronous form. The first runs the plan at once; the
+ * second reads at once too, keeps the tensors in place, and never throws synchronously.
+ */
+
+import { EntmaxError } from '../errors.ts';
+import type { Run } from '../runtime/execute.ts';
+import { readRun, runPlan, runPlanAsync } from '../runtime/plan.ts';
+import type { Plan } from '../runtime/plan.ts';
+import type { Destination, ReadScores } from '../scores.ts';
+import { isBusy, pin, refuseHalfWritten } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** A call that has been read and checked, before it begins. */
+export interface Prepared<R> {
+  readonly op: string;
+  /** Begins the call. */
+  plan(): Plan<R>;
+  readonly rows: number;
+  /** How many jobs go over each row; 1 by default. */
+  readonly passes?: number;
+  readonly reads: readonly (ReadScores | Tensor | undefined)[];
+  readonly writes?: Destination | undefined;
+  /** The options `signal` and `onProgress`, if the call takes them. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/** Reads the arguments of a call. */
+export type Prepare<R> = (op: string, args: readonly unknown[], isAsync: boolean) => Prepared<R>;
+
+export function synchronous<R>(op: string, prepare: Prepare<R>): (...args: unknown[]) => R {
+  return (...args) => runPrepared(prepare(op, args, false));
+}
+
+export function asynchronous<R>(op: string, prepare: Prepare<R>): (...args: unknown[]) => Promise<R> {
+  return async (...args) => runPreparedAsync(prepare(op, args, true));
+}
+
+/** Runs a call at once. */
+export function runPrepared<R>(call: Prepared<R>): R {
+  refuseBusy(call);
+  return runPlan(call.plan());
+}
+
+/** Runs a call with the event loop free; its tensors stay in place until it settles. */
+export async function runPreparedAsync<R>(call: Prepared<R>): Promise<R> {
+  const { op, rows, passes = 1, given } = call;
+  const { signal, onProgress } = readRun(op, given['signal'], given['onProgress']);
+  refuseBusy(call);
+  const [reads, writes] = tensorsOf(call);
+  const held = [...reads.map((each) => pin(each, op, 'reads')), ...writes.map((each) => pin(each, op, 'writes'))];
+  const report: Run['onProgress'] =
+    onProgress && ((done, total) => onProgress(Math.floor(done / passes), total / passes));
+  try {
+    return await runPlanAsync(call.plan(), rows * passes, { signal, onProgress: report });
+  } finally {
+    for (const unpin of held) unpin();
+  }
+}
+
+function tensorsOf({ reads, writes }: Prepared<unknown>): [Tensor[], Tensor[]] {
+  const read = reads.flatMap((each) =>
+    !each ? [] : 'form' in each ? (each.form === 'tensor' ? [each.tensor] : []) : [each],
+  );
+  return [read, writes && 'tensor' in writes ? [writes.tensor] : []];
+}
+
+function refuseBusy(call: Prepared<unknown>): void {
+  const [reads, writes] = tensorsOf(call);
+  for (const each of reads) refuseHalfWritten(each, call.op);
+  if (writes.some((each) => isBusy(each, call.op))) {
+    throw new EntmaxError('ENTMAX_BUSY', call.op, 'out to be at rest', 'a tensor in use by an asynchronous call');
+  }
+}

@@ -1,0 +1,58 @@
+/** Rows that have no result are refused before anything is written. Each row is read only as far as needed. */
+
+import { EntmaxError, show } from '../errors.ts';
+import type { ReadScores } from '../scores.ts';
+import { sizeOf } from '../shape.ts';
+import { addressOf, refuseHalfWritten } from '../tensor.ts';
+import type { Float } from '../types.ts';
+import type { RowCall } from './row-call.ts';
+import { viewOf } from './staging.ts';
+
+/** The scores as a view, for immediate use. */
+export function scoresView(scores: ReadScores, op: string): Float {
+  if (scores.form !== 'tensor') return scores.data;
+  refuseHalfWritten(scores.tensor, op);
+  return viewOf(scores.dtype, addressOf(scores.tensor, op), sizeOf(scores.shape));
+}
+
+/** Bounds (1 for each when there are none) of the scores of a row that count, summed until there is enough. */
+export function countedMass(
+  { layout: { n, inner }, mask }: RowCall,
+  data: Float,
+  upper: Float | undefined,
+  row: number,
+  enough: number,
+): number {
+  const start = Math.floor(row / inner) * n * inner + (row % inner);
+  let sum = 0;
+  for (let at = start, end = start + n * inner; at < end && sum < enough; at += inner) {
+    if (data[at] !== -Infinity && mask?.[at] !== 0) sum += upper ? upper[at]! : 1;
+  }
+  return sum;
+}
+
+/** For `emptyRow: 'throw'`: a row in which no score counts. */
+export function refuseEmptyRows(call: RowCall): void {
+  const { op, scores, layout } = call;
+  const data = scoresView(scores, op);
+  for (let row = 0; row < layout.rows && layout.n > 0; row++) {
+    if (countedMass(call, data, undefined, row, 1) > 0) continue;
+    throw new EntmaxError('ENTMAX_EMPTY_ROW', op, 'a score that counts in every row', `none in row ${row}`);
+  }
+}
+
+/** Bounds are rounded to the scores' type, and sums are rounded: a budget may exceed theirs by so much. */
+const SLACK = { float32: 1e-6, float64: 1e-12 };
+
+/** For exact budgets: a row whose bounds sum to less. A row in which no score counts is empty and not infeasible. */
+export function refuseInfeasible(call: RowCall): void {
+  const { op, scores, layout, parameter, upper } = call;
+  const { values } = parameter;
+  const data = scoresView(scores, op);
+  for (let row = 0; row < layout.rows; row++) {
+    const budget = values[values.length > 1 ? row : 0]!;
+    const mass = countedMass(call, data, upper?.data, row, budget);
+    if (mass * (1 + SLACK[scores.dtype]) >= budget || countedMass(call, data, undefined, row, 1) === 0) continue;
+    throw new EntmaxError('ENTMAX_OPTION', op, `budget in [0, ${mass}]`, `${show(budget)} in row ${row}`);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The arguments of a row map or of its loss, read and checked: nothing has been written when reading throws. All forms
+ * of all maps begin here.
+ */
+
+import { EntmaxError, show } from '../errors.ts';
+import type { KernelFamily } from '../runtime/family.ts';
+import { runtimeInfo } from '../runtime/runtime.ts';
+import { readScores } from '../scores.ts';
+import type { ReadScores, Template } from '../scores.ts';
+import { rowLayout } from '../shape.ts';
+import type { RowLayout } from '../shape.ts';
+import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
+import type { EmptyRow } from './options.ts';
+import { readBounds, readParameter } from './parameter.ts';
+import type { Bounds, Parameter, ParameterRule } from './parameter.ts';
+import { refuseEmptyRows, refuseInfeasible } from './refuse-rows.ts';
+
+/** What distinguishes one row map from another. */
+export interface RowMapDescriptor {
+  readonly name: string;
+  readonly family: KernelFamily;
+  /** The parameter of each row: alpha, or the budget. */
+  readonly parameter: ParameterRule;
+  /** True when the rows sum to a budget under bounds: takes the options `atMost` and `upper`. */
+  readonly capped?: boolean;
+  /** True when only the k largest scores count: takes the option `k`. */
+  readonly topk?: boolean;
+}
+
+/** Which map the kernels compute (crates/entmax-core/src/maps). */
+export const ENTMAX = 0;
+export const BUDGET = 1;
+export const BUDGET_AT_MOST = 2;
+
+/** What the kernels are told of a map, whatever they are to compute of it. */
+export interface RowMapCall {
+  readonly op: string;
+  readonly descriptor: RowMapDescriptor;
+  /** Form, element type and shape of the scores. */
+  readonly template: Template;
+  readonly layout: RowLayout;
+  readonly map: typeof ENTMAX | typeof BUDGET | typeof BUDGET_AT_MOST;
+  readonly parameter: Parameter;
+  /** Of the capped maps only. */
+  readonly upper: Bounds | undefined;
+  /** 0 = no restriction. */
+  readonly k: number;
+  readonly temperature: number;
+  readonly emptyRow: EmptyRow;
+  /** Large stages: for the pool and for asynchronous calls. */
+  readonly large: boolean;
+}
+
+/** A call whose arguments have been read and checked. */
+export interface RowCall extends RowMapCall {
+  readonly scores: ReadScores;
+  readonly mask: Uint8Array | undefined;
+  /** All options by name, for those that belong to one form. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+const ROW_OPTIONS = ['shape', 'axis', 'mask', 'lengths', 'temperature', 'emptyRow'];
+/** Options of asynchronous calls. */
+const RUN_OPTIONS = ['signal', 'onProgress'];
+
+/** Names of the options that may have a gradient. */
+export function parametersOf({ parameter, capped }: RowMapDescriptor): string[] {
+  return [...(parameter.name === undefined ? [] : [parameter.name]), ...(capped ? ['upper'] : [])];
+}
+
+/** Reads the scores `x` and the options; `more` are the form's own. `what` names the scores in errors. */
+export function readRowCall(
+  op: string,
+  descriptor: RowMapDescriptor,
+  x: unknown,
+  options: unknown,
+  more: readonly string[],
+  isAsync: boolean,
+  what?: string,
+): RowCall {
+  const { parameter, capped, topk } = descriptor;
+  const own = [...parametersOf(descriptor), ...(capped ? ['atMost'] : []), ...(topk ? ['k'] : [])];
+  const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
+  const scores = readScores(op, x, given['shape'], what);
+  const { form, dtype, shape } = scores;
+  const layout = rowLayout(op, shape, given['axis'] ?? -1);
+  return {
+    op,
+    descriptor,
+    scores,
+    template: { form, dtype, shape },
+    layout,
+    mask: readMask(op, given['mask'], given['lengths'], shape, layout),
+    map: !capped ? ENTMAX : readBoolean(op, 'atMost', given['atMost']) ? BUDGET_AT_MOST : BUDGET,
+    parameter: readParameter(op, parameter, parameter.name && given[parameter.name], shape, layout),
+    upper: capped ? readBounds(op, given['upper'], dtype, shape) : undefined,
+    k: topk ? readK(op, given['k']) : 0,
+    temperature: readTemperature(op, given['temperature']),
+    emptyRow: readEmptyRow(op, given['emptyRow']),
+    large: isAsync || runtimeInfo().threads > 1,
+    given,
+  };
+}
+
+/** Refuses rows that have no result, before anything is written: for the forms that are given scores. */
+export function refuseRows(call: RowCall): RowCall {
+  if (call.emptyRow === 'throw') refuseEmptyRows(call);
+  if (call.map === BUDGET) refuseInfeasible(call);
+  return call;
+}
+
+function readK(op: string, k: unknown): number {
+  if (Number.isInteger(k) && (k as number) >= 1) return Math.min(k as number, 0x7fffffff);
+  throw new EntmaxError('ENTMAX_OPTION', op, 'k to be a positive integer', show(k));
+}
+
+function readBoolean(op: string, name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true;
+  throw new EntmaxError('ENTMAX_OPTION', op, `${name} to be true or false`, show(value));
+}

@@ -1,0 +1,68 @@
+/**
+ * Kernels over staged rows. The arguments are those of crates/entmax-wasm/src/maps.rs: first, last and workspace come
+ * from whoever runs the job, then the form's own arrays, then what all kernels of the family are told of the map.
+ */
+
+import { EntmaxError } from '../errors.ts';
+import type { Job } from '../runtime/job.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { memory } from '../runtime/runtime.ts';
+import type { Kernel } from '../runtime/load.ts';
+import type { RowMapCall } from './row-call.ts';
+import type { StagedRows } from './staging.ts';
+
+/** Rough time of one element on one thread, for chunk sizes and to see whether threads pay; float64 kernels are scalar. */
+const NANOSECONDS_PER_ELEMENT = { float32: 0.8, float64: 5 };
+/** Rows that kernels gather together when they are strided. */
+const GATHERED_ROWS = 16;
+
+/** A kernel of the call's family for its element type, on this thread. */
+export function kernelOf({ descriptor, template }: RowMapCall, name: string): Kernel {
+  return descriptor.family.kernel(memory(), name + suffixOf(template.dtype));
+}
+
+const suffixOf = (dtype: 'float32' | 'float64'): string => (dtype === 'float32' ? '_f32' : '_f64');
+
+/** Runs a kernel over staged rows; `workspace` names the function that says what it needs, if it needs any. */
+export function* runKernel(
+  call: RowMapCall,
+  { rows, inner, repeatable, setAside }: StagedRows,
+  kernel: string,
+  args: readonly number[],
+  workspace?: string,
+): Plan<void> {
+  const { op, descriptor, template, layout } = call;
+  const job: Job = {
+    op,
+    family: descriptor.family,
+    kernel: kernel + suffixOf(template.dtype),
+    args,
+    rows,
+    rowMultiple: Math.min(inner, GATHERED_ROWS),
+    nanosecondsPerRow: layout.n * NANOSECONDS_PER_ELEMENT[template.dtype] + 20,
+    workspaceBytes: workspace === undefined ? 0 : kernelOf(call, workspace)(layout.n, inner),
+    repeatable,
+    setAside,
+  };
+  const status = yield job;
+  if (status === 0) return;
+  throw new EntmaxError('ENTMAX_KERNEL', op, 'every row to be solved', STATUS[status] ?? `status ${status}`);
+}
+
+/** What kernels answer besides 0 (crates/entmax-core/src/status.rs). No input is known that causes either. */
+const STATUS: Readonly<Record<number, string>> = {
+  1: 'a parameter that the kernel refuses (nothing was written)',
+  2: 'a row whose threshold did not converge (out holds the nearest)',
+};
+
+/** Address and stride of the parameter for staged rows, from the address of its values. */
+export function parameterAt({ parameter }: RowMapCall, { firstRow }: StagedRows, address: number): [number, number] {
+  return parameter.values.length > 1 ? [address + 8 * firstRow, 1] : [address, 0];
+}
+
+/** The arguments that the kernels of all forward forms end with; `parameter` and `upper` are addresses. */
+export function batchArguments(call: RowMapCall, stage: StagedRows, parameter: number, upper: number): number[] {
+  const { layout, map, k, temperature, emptyRow } = call;
+  const perRow = parameterAt(call, stage, parameter);
+  return [layout.n, stage.inner, map, ...perRow, upper, k, temperature, emptyRow === 'nan' ? 1 : 0];
+}

@@ -1,0 +1,50 @@
+/** Sizes and thresholds of all supports, without the probabilities. */
+
+import type { F32, F64 } from '../types.ts';
+import { inputsOf } from './dense.ts';
+import type { Prepared } from './forms.ts';
+import { inRoom } from './room.ts';
+import { readRowCall, refuseRows } from './row-call.ts';
+import type { RowMapDescriptor } from './row-call.ts';
+import { batchArguments, runKernel } from './row-job.ts';
+import { stagedRows } from './staging.ts';
+
+/** Support sizes and thresholds of all rows, in row order. */
+export interface Support<A = F32 | F64> {
+  /** Number of entries with p > 0, for each row. */
+  readonly sizes: Int32Array;
+  /** In the support <=> unmasked and score > threshold, in the scores' units; NaN for NaN rows, Infinity for empty ones. */
+  readonly thresholds: A;
+  /** For the top-k maps: 1 where the result equals that of the unrestricted map. */
+  readonly exact?: Uint8Array;
+}
+
+export function prepareSupport(
+  descriptor: RowMapDescriptor,
+  op: string,
+  [x, options]: readonly unknown[],
+  isAsync: boolean,
+): Prepared<Support> {
+  const call = refuseRows(readRowCall(op, descriptor, x, options, [], isAsync));
+  const { scores, layout, given, large } = call;
+  return {
+    op,
+    plan: () =>
+      inRoom(op, function* (room) {
+        const parameter = room.copyOfNumbers(call.parameter.values);
+        const sizes = room.perRow('int32', layout.rows, 0);
+        const thresholds = room.perRow(scores.dtype, layout.rows, Infinity);
+        const exact = call.k > 0 ? room.perRow('uint8', layout.rows, 1) : undefined;
+        for (const stage of stagedRows(op, layout, inputsOf(call), room, large)) {
+          const [x, mask, upper] = stage.at as [number, number, number];
+          const results = [sizes.at(stage), thresholds.at(stage), exact?.at(stage) ?? 0];
+          const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
+          yield* runKernel(call, stage, 'row_map_support', args, 'row_map_workspace');
+        }
+        return { sizes: sizes.take(), thresholds: thresholds.take(), ...(exact && { exact: exact.take() }) };
+      }),
+    rows: layout.rows,
+    reads: [scores],
+    given,
+  };
+}
