@@ -76,8 +76,8 @@ export default tseslint.config(
       'entmax/no-cached-view': [
         'error',
         {
-          growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers'],
-          views: ['readFloats', 'viewOf'],
+          growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers', 'perRow', 'perRowOf', 'result'],
+          views: ['viewOf', 'scoresView', 'dataOf'],
         },
       ],
     },

@@ -24,7 +24,7 @@ export interface Result {
 
 export class Room extends Scratch {
   readonly #op: string;
-  readonly #created: { readonly tensor: Tensor; unpin(): void }[] = [];
+  readonly #created: { readonly tensor: Tensor; readonly unpin: () => void }[] = [];
 
   constructor(op: string) {
     super(op);

@@ -54,9 +54,9 @@ export interface StagedRows {
   /** False when a result lies on an input. */
   readonly repeatable: boolean;
   /** Makes sure that the tensors' memory is never handed out again. */
-  setAside(): void;
+  readonly setAside: () => void;
   /** Call when the results are there. */
-  finish(): void;
+  readonly finish: () => void;
 }
 
 interface Chunk {
@@ -130,7 +130,7 @@ function* inPlace(
       setAside: () => tensors.forEach((setAside) => setAside()),
       finish: () => {
         operands.forEach((operand, i) => {
-          if (isLast && operand?.target) operand.target.set(viewOf(operand.dtype, bases[i]!, size) as Float);
+          if (isLast && operand?.target) operand.target.set(viewOf(operand.dtype, bases[i]!, size));
         });
       },
     };
@@ -168,7 +168,7 @@ function* copied(
         operands.forEach((operand, i) => {
           if (!operand?.target) return;
           const stage = viewOf(operand.dtype, addresses[i]!, rows * n);
-          if (width === inner) operand.target.set(stage as Float, start);
+          if (width === inner) operand.target.set(stage, start);
           else for (let j = 0; j < n; j++) copyRun(stage, j * width, operand.target, start + j * inner, width);
         }),
     };
