@@ -26,12 +26,13 @@ mod scan_f32;
 mod score;
 mod softmax_f32;
 mod solve;
-mod staging;
+pub(crate) mod staging;
 mod support;
 mod threshold_f32;
 
 pub use csr::compact as csr_compact;
 pub use rows::{Results, RowBatch};
+pub use score::Score;
 
 use crate::simd::{F32Block, Native};
 use crate::status::Status;

@@ -67,6 +67,11 @@ unsafe impl F32Block for Avx2 {
         lanewise!(self, other, _mm256_div_ps)
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: as above.
+        Avx2(self.0.map(|v| unsafe { _mm256_sqrt_ps(v) }))
+    }
+    #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         self.mul(factor).add(term)
     }
@@ -84,8 +89,8 @@ unsafe impl F32Block for Avx2 {
         lanewise!(self, other, _mm256_cmp_ps::<_CMP_GE_OQ>)
     }
     #[inline(always)]
-    fn is_nan(self) -> Self::Mask {
-        lanewise!(self, self, _mm256_cmp_ps::<_CMP_UNORD_Q>)
+    fn differs(self, other: Self) -> Self::Mask {
+        lanewise!(self, other, _mm256_cmp_ps::<_CMP_NEQ_UQ>)
     }
     #[inline(always)]
     fn any(mask: Self::Mask) -> bool {

@@ -49,6 +49,7 @@ pub unsafe trait F32Block: Copy {
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
     /// `self * factor + term`: two roundings, except in the fused implementation.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// `self < other ? other : self`: a NaN in `other` is dropped, one in `self` stays.
@@ -58,8 +59,13 @@ pub unsafe trait F32Block: Copy {
     fn above(self, other: Self) -> Self::Mask;
     /// `self >= other`.
     fn at_least(self, other: Self) -> Self::Mask;
+    /// `self != other`: true where one is NaN.
+    fn differs(self, other: Self) -> Self::Mask;
     /// The lanes that are NaN.
-    fn is_nan(self) -> Self::Mask;
+    #[inline(always)]
+    fn is_nan(self) -> Self::Mask {
+        self.differs(self)
+    }
     fn any(mask: Self::Mask) -> bool;
     /// Bit j is lane j.
     fn bits(mask: Self::Mask) -> u32;

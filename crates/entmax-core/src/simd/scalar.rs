@@ -53,6 +53,11 @@ unsafe impl F32Block for Scalar {
         self.zip(other, |a, b| a / b)
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        // In f64 and back is correctly rounded.
+        Scalar(self.0.map(|value| super::sqrt(f64::from(value)) as f32))
+    }
+    #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         self.mul(factor).add(term)
     }
@@ -69,8 +74,8 @@ unsafe impl F32Block for Scalar {
         self.compare(other, |a, b| a >= b)
     }
     #[inline(always)]
-    fn is_nan(self) -> Self::Mask {
-        self.compare(self, |a, _| a.is_nan())
+    fn differs(self, other: Self) -> Self::Mask {
+        self.compare(other, |a, b| a != b)
     }
     #[inline(always)]
     fn any(mask: Self::Mask) -> bool {

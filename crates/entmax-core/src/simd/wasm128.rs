@@ -87,6 +87,10 @@ unsafe impl F32Block for Wasm128 {
         self.zip(other, |a, b| f32x4_div(a, b))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.map(|a| f32x4_sqrt(a))
+    }
+    #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         let [a, b, c, d] = self.0;
         let [p, q, r, s] = factor.0;
@@ -111,8 +115,8 @@ unsafe impl F32Block for Wasm128 {
         self.zip(other, |a, b| f32x4_ge(a, b))
     }
     #[inline(always)]
-    fn is_nan(self) -> Self::Mask {
-        self.zip(self, |a, b| f32x4_ne(a, b))
+    fn differs(self, other: Self) -> Self::Mask {
+        self.zip(other, |a, b| f32x4_ne(a, b))
     }
     #[inline(always)]
     fn any(mask: Self::Mask) -> bool {

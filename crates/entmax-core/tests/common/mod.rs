@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod call;
+pub mod derivatives;
 pub mod double_double;
+pub mod gradient_call;
 pub mod oracle;
 pub mod rows;
