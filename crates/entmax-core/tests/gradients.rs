@@ -134,9 +134,9 @@ fn golden_gradients() {
         let x: Vec<f32> = z.iter().map(|&z| z as f32).collect();
         let narrow_v: Vec<f32> = v.iter().map(|&v| v as f32).collect();
         let narrow = Backward::row(&dense(&Batch::row(&x, e)), &narrow_v, e).call();
-        for j in 0..5 {
-            assert!((got.x[j] - expected[j]).abs() < 1e-9 * 3.0);
-            assert!((f64::from(narrow.x[j]) - expected[j]).abs() < 2e-6);
+        for (j, expected) in expected.iter().enumerate() {
+            assert!((got.x[j] - expected).abs() < 1e-9 * 3.0);
+            assert!((f64::from(narrow.x[j]) - expected).abs() < 2e-6);
         }
     }
     let by_alpha = [
@@ -215,7 +215,7 @@ fn by_alpha_agrees<T: GradientNumber>(tolerance: f64, from_p: bool) {
 
 #[test]
 fn d_by_alpha_has_five_digits_in_f32_from_the_scores_on() {
-    by_alpha_agrees::<f32>(1e-4, false);
+    by_alpha_agrees::<f32>(1e-5, false);
 }
 
 #[test]

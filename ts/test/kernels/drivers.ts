@@ -72,6 +72,52 @@ function runMaps({ kernels, memory, heap }: Ground): number {
       }
     }
   }
+  return calls + runGradients({ kernels, memory, heap });
+}
+
+/** The pullbacks of all maps, and sparse rows made dense. */
+function runGradients({ kernels, memory, heap }: Ground): number {
+  let calls = 0;
+  for (const type of ['f32', 'f64']) {
+    for (const [rows, n, inner] of SHAPES) {
+      const Scores = type === 'f32' ? Float32Array : Float64Array;
+      const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
+      const take = allocator(heap, memory);
+      const [p, dp, dx, dupper, upper, indptr, indices, parameters, dparameter] = [
+        take(bytes),
+        take(bytes),
+        take(bytes),
+        take(bytes),
+        take(bytes),
+        take(4 * rows + 4),
+        take(4 * rows * n),
+        take(8 * rows),
+        take(8 * rows),
+      ];
+      const workspace = take(call(kernels, `row_map_backward_workspace_${type}`)(n, inner));
+      new Int32Array(memory.buffer, indptr, rows + 1).forEach((_, r, all) => (all[r] = r * n));
+      new Int32Array(memory.buffer, indices, rows * n).forEach((_, i, all) => (all[i] = i % n));
+      const statuses = [call(kernels, `csr_expand_${type}`)(0, rows, 0, indptr, indices, p, dx, n, inner)];
+      for (const density of [1, 3, 50]) {
+        new Scores(memory.buffer, p, rows * n).forEach((_, i, all) => (all[i] = i % density === 0 ? density / n : 0));
+        new Scores(memory.buffer, dp, rows * n).forEach((_, i, all) => (all[i] = (i % 13) - 6));
+        new Scores(memory.buffer, upper, rows * n).fill(1);
+        for (const [map, parameter] of [
+          ...ALPHAS_MINUS_ONE.map((alpha) => [0, alpha] as const),
+          [1, 1],
+          [2, 3],
+        ] as const) {
+          new Float64Array(memory.buffer, parameters, rows).fill(parameter);
+          const results = [dx, dparameter, map === 0 ? 0 : dupper] as const;
+          const rest = [n, inner, map, parameters, 1, map === 0 ? 0 : upper, 0.5] as const;
+          statuses.push(call(kernels, `row_map_backward_${type}`)(0, rows, workspace, p, dp, ...results, ...rest));
+        }
+      }
+      if (statuses.some((status) => status !== 0))
+        throw new Error(`row_map_backward_${type} of n = ${n}: status ${statuses.join(', ')}`);
+      calls += statuses.length;
+    }
+  }
   return calls;
 }
 

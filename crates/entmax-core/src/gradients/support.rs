@@ -82,14 +82,14 @@ impl Support {
     }
 
     /// <v, dp/dalpha>, the difference of two weighted means of v (MATH.md section 4, its sums in another order):
-    /// with g = p (1 - e ln p), G and Phi the sums of g and w, and D = G + e^2 Phi the sum of s,
+    /// with g = p (1 - e ln p), and G, Phi, D the sums of g, w, s = g + e^2 w,
     /// (G Phi / D) (mean of v by g - mean of v by w). It is 0 for |S| = 1, where w is 0.
     ///
     /// # Safety
     /// The list is readable.
     #[inline(never)]
     pub unsafe fn by_alpha(&self, e: f64) -> f64 {
-        let (mut g_sum, mut w_sum, mut g_v, mut w_v) = (0.0, 0.0, 0.0, 0.0);
+        let (mut g_sum, mut w_sum, mut s_sum, mut g_v, mut w_v) = (0.0, 0.0, 0.0, 0.0, 0.0);
         // SAFETY: indices below len.
         unsafe {
             for j in 0..self.len {
@@ -100,6 +100,7 @@ impl Support {
                 let g = p + e * terms.h;
                 g_sum += g;
                 w_sum += terms.w;
+                s_sum += terms.s;
                 g_v += g * v;
                 w_v += terms.w * v;
             }
@@ -108,8 +109,7 @@ impl Support {
         if w_sum == 0.0 {
             return 0.0;
         }
-        let d = g_sum + e * e * w_sum;
-        (w_sum / d) * (g_v - g_sum * (w_v / w_sum))
+        (w_sum / s_sum) * (g_v - g_sum * (w_v / w_sum))
     }
 
     /// Replaces v by s (v - mean) / temperature; returns false where the mean is not finite.

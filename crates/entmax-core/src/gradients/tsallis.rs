@@ -35,7 +35,7 @@ const PSI: [f64; 9] = [
 pub fn skewed(p: f64, e: f64) -> f64 {
     if e == 1.0 {
         // 1, but NaN of NaN.
-        p - p + 1.0
+        p * 0.0 + 1.0
     } else if e == 0.5 {
         sqrt(p)
     } else if e == 0.0 {
