@@ -1,32 +1,33 @@
 /**
  * A figure counts only for a right answer. Before timing, every engine's output is compared with the float64
- * reference; then it is overwritten with NaN, timed, and must hold the same bits again at the end.
+ * reference; then it is cleared, timed, and must hold the same bits again at the end.
  */
 
-/** Largest error allowed, relative to the largest probability of the row: what float32 arithmetic can promise. */
+/** Largest error allowed, relative to the largest entry of the row: what float32 arithmetic can promise. */
 export const TOLERANCE = 5e-6;
 
 /** An engine that computes something else than it should. */
 export class WrongResult extends Error {}
 
 /**
- * The largest error of any probability, relative to the largest of its row.
+ * The largest error of any entry, relative to the largest of its row.
  *
  * @param {ArrayLike<number>} actual
  * @param {ArrayLike<number>} expected
  * @param {number} n
  */
 export function worstError(actual, expected, n) {
+  if (actual.length !== expected.length) return Infinity;
   let worst = 0;
   for (let start = 0; start < expected.length; start += n) {
     let largest = 0;
     let error = 0;
     for (let i = start; i < start + n; i++) {
-      largest = Math.max(largest, expected[i]);
+      largest = Math.max(largest, Math.abs(expected[i]));
       const difference = Math.abs(actual[i] - expected[i]);
       error = difference <= error ? error : difference; // NaN lands here, and stays
     }
-    const relative = error / largest;
+    const relative = error === 0 ? 0 : error / largest;
     worst = relative <= worst ? worst : relative;
   }
   return worst;
@@ -36,22 +37,30 @@ export function worstError(actual, expected, n) {
  * Checks one engine's output and returns its error and the checksum to find again after timing.
  *
  * @param {string} who named in the message
- * @param {Float32Array} output
- * @param {Float64Array | Float32Array} expected
+ * @param {import('./run-suite.js').Output} output
+ * @param {import('./reference/tasks.js').Expected} expected
  * @param {number} n
+ * @param {number} [tolerance]
  */
-export function verify(who, output, expected, n) {
-  const error = worstError(output, expected, n);
-  if (!(error <= TOLERANCE)) {
-    throw new WrongResult(`${who}: expected an error of at most ${TOLERANCE} of the row's largest, got ${error}`);
+export function verify(who, { values, scalar }, expected, n, tolerance = TOLERANCE) {
+  const error = worstError(values, expected.values, n);
+  if (!(error <= tolerance)) {
+    throw new WrongResult(`${who}: expected an error of at most ${tolerance} of the row's largest, got ${error}`);
   }
-  return { error, checksum: checksum(output) };
+  if (expected.scalar !== undefined) {
+    const relative = Math.abs(scalar - expected.scalar) / Math.abs(expected.scalar);
+    if (!(relative <= tolerance)) throw new WrongResult(`${who}: expected ${expected.scalar}, got ${scalar}`);
+  }
+  return { error, checksum: checksum({ values, scalar }) };
 }
 
-/** FNV-1a over the 32-bit words, as eight hexadecimal digits. */
-export function checksum(output) {
-  const words = new Uint32Array(output.buffer, output.byteOffset, output.length);
+/** FNV-1a over the 32-bit words, as eight hexadecimal digits; a scalar counts as its float64. */
+export function checksum({ values, scalar }) {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
+  const add = (words) => {
+    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
+  };
+  add(new Uint32Array(values.buffer, values.byteOffset, values.length));
+  if (scalar !== undefined) add(new Uint32Array(Float64Array.of(scalar).buffer));
   return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -3,61 +3,62 @@
  * neighbours) changes it for all of them. What is reported is the ratio within a round; its quartiles over the rounds
  * say how far it can be trusted.
  *
- * tinybench keeps the clock and the samples; the order is ours, because its own `run` finishes one task before it
- * starts the next. The order rotates from round to round, so that nobody always follows the same neighbour, and the
- * thread counts go 1, 2, 2, 1, ..., so that the pool changes once per round. Before a task's samples come a few
- * untimed calls: the caches hold the engine's own data again, and the workers are awake.
+ * The order rotates from round to round, so that nobody always follows the same neighbour, and the thread counts go
+ * 1, 2, 2, 1, ..., so that the pool changes once per round. An engine whose call alone is longer than its share of a
+ * round (a package in Python sorts for a tenth of a second) runs one call in every fourth round.
  */
 
-import { Bench } from 'tinybench';
 import { quartiles } from './statistics.js';
 
-const UNTIMED_CALLS = 2;
+/** Rounds from one turn of a slow engine to the next; the order rotates by 1, so all of them meet in the same rounds. */
+const SLOW_TURN = 4;
+/** An engine is slow when a call takes this many times the time of a round. */
+const SLOW = 2;
 
 /**
- * @param {{ id: string, threads: number, call: () => void }[]} entries
- * @param {{ rounds: number, time: number, iterations: number, warmupTime: number, warmupIterations: number }} effort
- * @param {(threads: number) => Promise<unknown>} useThreads
- * @returns {Promise<Map<string, Timing>>}
+ * @typedef {object} Entry
+ * @property {string} id
+ * @property {number} threads
+ * @property {import('./samplers.js').Sampler} sampler
  *
  * @typedef {object} Timing
- * @property {number[]} rounds the median of every round, in milliseconds per call
+ * @property {(number | undefined)[]} rounds the median of every round, in milliseconds per call; undefined in rounds
+ *   that a slow engine sat out
  * @property {ReturnType<typeof quartiles> & { count: number }} samples over all rounds, in milliseconds per call
+ *
+ * @param {Entry[]} entries
+ * @param {import('./suites.js').Effort} effort
+ * @param {(threads: number) => Promise<unknown>} useThreads
+ * @returns {Promise<Map<string, Timing>>}
  */
-export async function measure(entries, { rounds, ...effort }, useThreads) {
-  const bench = new Bench({ ...effort, warmup: false, retainSamples: true, throws: true, timestampProvider: 'auto' });
-  for (const { id, call } of entries) {
-    const beforeAll = () => {
-      for (let i = 0; i < UNTIMED_CALLS; i++) call();
-    };
-    bench.add(id, call, { async: false, beforeAll });
-  }
-  const tasksWith = (threads) =>
-    entries.filter((entry) => entry.threads === threads).map(({ id }) => bench.getTask(id));
+export async function measure(entries, { rounds, time, calls, warmup }, useThreads) {
+  const entriesWith = (threads) => entries.filter((entry) => entry.threads === threads);
   const threadCounts = [...new Set(entries.map(({ threads }) => threads))];
-  const collected = new Map(entries.map(({ id }) => [id, []]));
+  const collected = new Map(entries.map(({ id }) => [id, { rounds: Array(rounds).fill(undefined), samples: [] }]));
+  const slow = new Set();
 
   for (const threads of threadCounts) {
     await useThreads(threads);
-    for (const task of tasksWith(threads)) task.warmupSync();
+    for (const { id, sampler } of entriesWith(threads)) {
+      const [first] = await sampler.sample(0, 1);
+      if (first > SLOW * time) slow.add(id);
+      else await sampler.sample(warmup, 3);
+    }
   }
   for (let round = 0; round < rounds; round++) {
     threadCounts.reverse();
     for (const threads of threadCounts) {
       await useThreads(threads);
-      for (const task of rotated(tasksWith(threads), round)) {
-        task.reset();
-        task.runSync();
-        collected.get(task.name).push(task.result.latency);
+      for (const { id, sampler } of rotated(entriesWith(threads), round)) {
+        if (slow.has(id) && round % SLOW_TURN !== 0) continue;
+        const samples = slow.has(id) ? await sampler.sample(0, 1) : await sampler.sample(time, calls);
+        collected.get(id).rounds[round] = quartiles(samples).median;
+        collected.get(id).samples.push(...samples);
       }
     }
   }
-  return new Map([...collected].map(([id, latencies]) => [id, timing(latencies)]));
-}
-
-function timing(latencies) {
-  const samples = latencies.flatMap((latency) => latency.samples);
-  return { rounds: latencies.map(({ p50 }) => p50), samples: { ...quartiles(samples), count: samples.length } };
+  const summary = ({ rounds, samples }) => ({ rounds, samples: { ...quartiles(samples), count: samples.length } });
+  return new Map([...collected].map(([id, timing]) => [id, summary(timing)]));
 }
 
 function rotated(items, by) {

@@ -11,8 +11,6 @@ import { format, resolveConfig } from 'prettier';
 import { ROOT } from '../scripts/setup/paths.js';
 import { nanosecondsPerElement, ratio } from './run-suite.js';
 
-const PEERS = ['assemblyscript', '@assemblyscript/loader', 'tinybench'];
-
 export function describeMachine() {
   return {
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -26,13 +24,7 @@ export function describeMachine() {
 function versions() {
   const { version, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { node, v8 } = process.versions;
-  return {
-    entmax: version,
-    commit: commit(),
-    node,
-    v8,
-    ...Object.fromEntries(PEERS.map((p) => [p, devDependencies[p]])),
-  };
+  return { entmax: version, commit: commit(), node, v8, tinybench: devDependencies.tinybench };
 }
 
 /** The commit, with a plus when something was changed since; undefined outside a clone. */
@@ -57,22 +49,27 @@ export function makeRecord({ machine, about, effort, results, verdicts }) {
     about,
     effort,
     goals: verdicts,
-    suites: results.map((result) => ({
-      ...result.suite,
-      meanSupport: result.meanSupport,
-      engines: Object.fromEntries(Object.keys(result.engines).map((id) => [id, engineRecord(result, id)])),
+    suites: results.map(({ suite, support, entries, absent }, index) => ({
+      ...facts(suite),
+      support,
+      absent,
+      entries: Object.fromEntries(Object.keys(entries).map((id) => [id, entryRecord(results[index], id)])),
     })),
   };
 }
 
-function engineRecord(result, id) {
-  const { timing, ...facts } = result.engines[id];
+const facts = ({ name, group, map, rows, n, scores }) => ({ name, group, map, rows, n, scores });
+
+/** Rounds that a slow engine sat out are null. */
+function entryRecord(result, id) {
+  const { timing, ...facts } = result.entries[id];
+  const base = result.suite.entries[0].id;
   return {
     ...facts,
     nanosecondsPerElement: nanosecondsPerElement(result, id),
-    timesOurs: result.engines['tensor-1'] && ratio(result, id, 'tensor-1'),
+    timesFirst: result.entries[base] && ratio(result, id, base),
     millisecondsPerCall: timing.samples,
-    medianOfRounds: timing.rounds,
+    medianOfRounds: timing.rounds.map((milliseconds) => milliseconds ?? null),
   };
 }
 

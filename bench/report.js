@@ -1,40 +1,54 @@
 /** What the person at the terminal sees: a table per suite, then the goals. */
 
 import { nanosecondsPerElement, ratio } from './run-suite.js';
+import { SCORES } from './scores.js';
 import { plainTable } from './table.js';
-
-/** Everything is compared with the call that users of large inputs should make. */
-const BASE = 'tensor-1';
-
-const SCORES = { normal: 'scores N(0,1)', llm: 'scores as of a language model' };
 
 /** @param {import('./run-suite.js').SuiteResult} result */
 export function suiteTable(result) {
-  const { suite, meanSupport, engines } = result;
-  const table = plainTable(['', 'threads', 'ns/element', 'GB/s', 'time / ours', 'error'], 1);
-  for (const [id, { label, threads, error }] of Object.entries(engines)) {
+  return result.suite.compact ? line(result) : table(result);
+}
+
+function table(result) {
+  const { suite, support, entries, absent } = result;
+  const base = suite.entries[0].id;
+  const rows = plainTable(['', 'threads', 'ns/element', 'GB/s', `time / ${base}`, 'ms', 'error'], 1);
+  for (const [id, { label, threads, error, timing }] of Object.entries(entries)) {
     const time = nanosecondsPerElement(result, id);
     const gigabytes = BYTES_PER_ELEMENT / time.median;
-    const times = engines[BASE] ? spread(ratio(result, id, BASE)) : '';
-    table.push([label, threads, spread(time), digits(gigabytes), times, error.toExponential(0)]);
+    const times = entries[base] ? spread(ratio(result, id, base)) : '';
+    const milliseconds = digits(timing.samples.median);
+    rows.push([label, threads, spread(time), digits(gigabytes), times, milliseconds, error.toExponential(0)]);
   }
-  const { map, rows, n, scores } = suite;
-  const rounds = Object.values(engines)[0].timing.rounds.length;
-  const heading = `${map}, ${rows} x ${n}, ${SCORES[scores]}, mean support ${digits(meanSupport)}, ${rounds} rounds`;
-  return `${heading}\n${table}\n`;
+  const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
+  const about = support === undefined ? '' : `, mean support ${digits(support)}`;
+  const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
+  return `${suite.name}: ${SCORES[suite.scores]}${about}, ${rounds} rounds\n${rows}\n${missing}`;
 }
 
 /** Every element is read once and written once; what stays in the caches in between is not counted. */
 const BYTES_PER_ELEMENT = 8;
 
-/** @param {ReturnType<typeof import('./goals.js').judge>} verdicts */
+/** Nanoseconds per element of each entry, and the ratio to the first, on one line. */
+function line(result) {
+  const { suite, entries } = result;
+  const base = suite.entries[0].id;
+  const figures = Object.keys(entries).map((id) => {
+    const times = id === base ? '' : ` (${digits(ratio(result, id, base).median)})`;
+    return `${id} ${digits(nanosecondsPerElement(result, id).median)}${times}`;
+  });
+  return `${suite.name}: ${figures.join(', ')}`;
+}
+
+/** @param {import('./goals.js').Verdict[]} verdicts */
 export function goalsTable(verdicts) {
-  const table = plainTable(['', 'ratio', 'goal', 'measured', ''], 2);
+  const rows = plainTable(['', 'ratio', 'goal', 'measured', ''], 2);
   for (const { suite, says, goal, figure, met } of verdicts) {
-    table.push([suite, says, goal, spread(figure), met ? 'met' : 'missed']);
+    rows.push([suite, says, goal, figure ? spread(figure) : '', figure ? (met ? 'met' : 'missed') : 'not measured']);
   }
-  const met = verdicts.filter((verdict) => verdict.met).length;
-  return `goals (Tensors, Node 20; this is Node ${process.versions.node}): ${met} of ${verdicts.length} met\n${table}\n`;
+  const measured = verdicts.filter(({ figure }) => figure);
+  const met = measured.filter((verdict) => verdict.met).length;
+  return `goals, Node ${process.versions.node}: ${met} of ${measured.length} met\n${rows}\n`;
 }
 
 /** @param {ReturnType<typeof import('./record.js').describeMachine>} machine */

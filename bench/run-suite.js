@@ -2,96 +2,123 @@
 
 import { verify, checksum, WrongResult } from './check.js';
 import { measure } from './measure.js';
-import { reference } from './reference.js';
-import { makeScores } from './scores.js';
+import { expected, Matrix, meanSupport } from './reference/tasks.js';
 import { quartiles } from './statistics.js';
 
 /**
  * What a peer is: one module in peers/ exports `open`, called once per run; everything else here is what that gives.
  *
- * @typedef {() => Promise<Peer>} Open
+ * @typedef {() => Promise<Peer | undefined>} Open undefined where the peer cannot be had on this machine
  *
  * @typedef {object} Peer
- * @property {Engine[]} engines
+ * @property {Record<string, Engine>} engines by id
  * @property {(threads: number) => Promise<number>} [useThreads] prepares for calls with so many threads, where there can
  *   be more than one; resolves to how many there are
- * @property {() => object} [about] facts for the record: how it was built, which path runs
+ * @property {() => object | Promise<object>} [about] facts for the record: how it was built, which path runs
  * @property {() => Promise<void>} [close]
  *
- * @typedef {object} Engine one way of computing: a row of the tables
- * @property {string} id
+ * @typedef {object} Engine one way of computing
  * @property {string} label
  * @property {number} [threads] 1 where absent
- * @property {string} [sameBits] id of the engine whose output this one promises to repeat bit for bit
- * @property {(map: string, x: Float32Array, n: number) => Prepared | undefined} prepare x is [rows, n] and is not written;
- *   undefined where the engine does not have the map ('copy' is memcpy's)
+ * @property {(task: import('./reference/tasks.js').Task, data: Matrix, how: { pause?: number }) =>
+ *   Prepared | undefined | Promise<Prepared | undefined>} prepare undefined where the engine does not have the operation
  *
  * @typedef {object} Prepared
- * @property {() => void} call what is timed: reads all of x, writes all of the output, allocates no result
- * @property {() => Float32Array} output as it lies in the engine's memory: writing to it changes it there
- * @property {() => void} dispose
+ * @property {() => unknown} call once, untimed
+ * @property {import('./samplers.js').Sampler} sampler times the same call
+ * @property {() => Output | Promise<Output>} output of the last call
+ * @property {() => void | Promise<void>} clear overwrites the output with NaN, or forgets it
+ * @property {() => void | Promise<void>} dispose
+ *
+ * @typedef {object} Output
+ * @property {Float32Array} values
+ * @property {number} [scalar]
  */
 
 /**
  * @typedef {object} SuiteResult
- * @property {import('./suites.js').SUITES[number]} suite
- * @property {number} meanSupport entries with p > 0 per row, in the reference
- * @property {Record<string, EngineResult>} engines by id
+ * @property {import('./suites.js').Suite} suite
+ * @property {number | undefined} support mean number of entries with p > 0 per row, in the reference of the first task
+ * @property {Record<string, EntryResult>} entries by id
+ * @property {string[]} absent entries that no engine here can run
  *
- * @typedef {object} EngineResult
+ * @typedef {object} EntryResult
  * @property {string} label
  * @property {number} threads
- * @property {number} error largest error, relative to the row's largest probability
+ * @property {number} error largest error, relative to the row's largest entry
  * @property {string} checksum of the output, the same before and after timing
  * @property {import('./measure.js').Timing} timing
  */
 
 /**
- * @param {import('./suites.js').SUITES[number]} suite
- * @param {Engine[]} engines
- * @param {import('./suites.js').EFFORT.full} effort
+ * @param {import('./suites.js').Suite} suite
+ * @param {Record<string, Engine>} engines
+ * @param {import('./suites.js').Effort} effort
  * @param {(threads: number) => Promise<unknown>} useThreads
  * @returns {Promise<SuiteResult>}
  */
 export async function runSuite(suite, engines, effort, useThreads) {
-  const { map, rows, n, scores } = suite;
-  const x = makeScores(scores, rows, n);
-  const { p, meanSupport } = reference(map, x, n);
-  const entries = engines.flatMap(({ id, label, threads = 1, sameBits, prepare }) => {
-    const copies = id === 'memcpy';
-    const prepared = prepare(copies ? 'copy' : map, x, n);
-    return prepared ? [{ id, label, threads, sameBits, expected: copies ? x : p, ...prepared }] : [];
-  });
-
-  const checks = new Map();
-  for (const { id, label, threads, expected, call, output } of entries) {
-    await useThreads(threads);
-    call();
-    checks.set(id, verify(`${suite.name}, ${label}, threads ${threads}`, output(), expected, n));
-    output().fill(NaN);
+  const data = new Matrix(suite);
+  const entries = await prepareEntries(suite, engines, data);
+  try {
+    const checks = new Map();
+    for (const entry of entries) {
+      await useThreads(entry.threads);
+      await entry.call();
+      const { task, who, tolerance } = entry;
+      checks.set(entry.id, verify(who, await entry.output(), expected(task, data), suite.n, tolerance));
+      await entry.clear();
+    }
+    const timings = await measure(entries, effort, useThreads);
+    for (const { id, who, sameBits = id, output } of entries) {
+      const found = checksum(await output());
+      const before = checks.get(sameBits).checksum;
+      if (found === before) continue;
+      throw new WrongResult(`${who}: expected the checksum of ${sameBits}, ${before}, after timing, got ${found}`);
+    }
+    const result = ({ id, label, threads }) => [id, { label, threads, ...checks.get(id), timing: timings.get(id) }];
+    const present = new Set(entries.map(({ id }) => id));
+    return {
+      suite,
+      support: meanSupport(suite.entries[0].task, data),
+      entries: Object.fromEntries(entries.map(result)),
+      absent: suite.entries.filter(({ id }) => !present.has(id)).map(({ id }) => id),
+    };
+  } finally {
+    for (const { dispose } of entries) await dispose();
   }
-  const timings = await measure(entries, effort, useThreads);
-  for (const { id, label, threads, sameBits = id, output } of entries) {
-    const found = checksum(output());
-    const expected = checks.get(sameBits).checksum;
-    if (found === expected) continue;
-    const who = `${suite.name}, ${label}, threads ${threads}`;
-    throw new WrongResult(`${who}: expected the checksum of ${sameBits}, ${expected}, after timing, got ${found}`);
-  }
-  for (const { dispose } of entries) dispose();
-
-  const result = ({ id, label, threads }) => [id, { label, threads, ...checks.get(id), timing: timings.get(id) }];
-  return { suite, meanSupport, engines: Object.fromEntries(entries.map(result)) };
 }
 
-/** How many times longer `slow` takes than `fast`: quartiles over the rounds of the ratio within a round. */
-export function ratio({ engines }, slow, fast) {
-  return quartiles(engines[slow].timing.rounds.map((time, round) => time / engines[fast].timing.rounds[round]));
+/** The entries that an engine of this run can do. */
+async function prepareEntries(suite, engines, data) {
+  const prepared = [];
+  for (const { id, engine: name, label, task, pause, sameBits } of suite.entries) {
+    const engine = engines[name];
+    const ready = await engine?.prepare(task, data, { pause });
+    if (!ready) continue;
+    const threads = engine.threads ?? 1;
+    const who = `${id} (${engine.label}, threads ${threads})`;
+    prepared.push({ id, who, threads, task, sameBits, label: label ?? engine.label, ...ready });
+  }
+  return prepared.filter(({ sameBits }) => !sameBits || prepared.some(({ id }) => id === sameBits));
+}
+
+/**
+ * How many times longer `slow` takes than `fast`: quartiles over the rounds of the ratio within a round, where both ran.
+ *
+ * @param {SuiteResult} result
+ * @param {string} slow
+ * @param {string} fast
+ */
+export function ratio({ entries }, slow, fast) {
+  const { rounds } = entries[fast].timing;
+  const ratios = entries[slow].timing.rounds.map((time, round) => time / rounds[round]);
+  return quartiles(ratios.filter((value) => !Number.isNaN(value)));
 }
 
 /** Nanoseconds per element of the scores: quartiles over all samples. */
-export function nanosecondsPerElement({ suite, engines }, id) {
+export function nanosecondsPerElement({ suite, entries }, id) {
   const perElement = 1e6 / (suite.rows * suite.n);
-  const { median, q1, q3 } = engines[id].timing.samples;
+  const { median, q1, q3 } = entries[id].timing.samples;
   return { median: median * perElement, q1: q1 * perElement, q3: q3 * perElement };
 }

@@ -1,15 +1,13 @@
 /**
- * The benchmark: ours, plain JavaScript, AssemblyScript and memcpy on the same matrices, interleaved in one process.
- * bench/README.md says what is measured and how to read it.
+ * The benchmark: ours and its peers on the same matrices, interleaved. bench/README.md says what is measured and how
+ * to read it.
  */
 
 import { relative } from 'node:path';
 import { program } from 'commander';
 import { WrongResult } from './check.js';
 import { judge } from './goals.js';
-import { open as openAssemblyScript } from './peers/assemblyscript.js';
-import { open as openOurs } from './peers/ours.js';
-import { open as openPlain } from './peers/plain.js';
+import { closePeers, openPeers } from './peers/all.js';
 import { describeMachine, makeRecord, recordFile, writeRecord } from './record.js';
 import { goalsTable, machineLine, suiteTable } from './report.js';
 import { runSuite } from './run-suite.js';
@@ -17,59 +15,69 @@ import { EFFORT, SUITES } from './suites.js';
 
 program
   .name('bench')
-  .description('Measures the maps beside plain JavaScript, AssemblyScript and memcpy, and checks every result.')
+  .description('Measures the package beside its peers, checks every result, and judges the goals.')
   .option('--quick', 'fewer and shorter rounds, nothing recorded: shows that it works, not how fast it is')
-  .option('--only <name>', 'only the suites whose name contains this, such as softmax/512x4096/normal')
+  .option('--only <names...>', 'only the suites whose name contains one of these, such as maps/sparsemax/512x4096')
+  .option('--python', 'with the PyTorch packages, in an environment of their own (installed once: gigabytes)')
   .option('--json <file>', 'record here, and not in bench/results')
   .addHelpText('after', `\nSuites:\n${SUITES.map(({ name }) => `  ${name}`).join('\n')}`)
   .parse();
-const { quick = false, only = '', json } = program.opts();
+const { quick = false, only = [''], python = false, json } = program.opts();
 
-const suites = SUITES.filter(({ name }) => name.includes(only));
+const suites = SUITES.filter(({ name }) => only.some((part) => name.includes(part)));
 if (suites.length === 0)
   program.error(`bench: expected --only to name a suite (see --help), got '${only}'`, { exitCode: 2 });
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof WrongResult)) throw error;
-  console.error(`bench: wrong result: ${error.message}`);
-  process.exitCode = 1;
-}
+await main();
 
 async function main() {
   const machine = describeMachine();
   const effort = quick ? EFFORT.quick : EFFORT.full;
   console.log(`${machineLine(machine)}\n`);
 
-  const ours = await openOurs();
-  const peers = { entmax: ours, plain: await openPlain(), assemblyscript: await openAssemblyScript() };
+  const peers = await openPeers({ python });
   try {
-    const threads = await ours.useThreads(2);
+    const { useThreads } = peers.entmax;
+    const threads = await useThreads(2);
     if (threads < 2) console.log('This machine gives us one thread: nothing is measured on two.\n');
-    const engines = Object.values(peers)
-      .flatMap((peer) => peer.engines)
-      .filter((engine) => (engine.threads ?? 1) <= threads);
+    const all = Object.values(peers).flatMap((peer) => Object.entries(peer.engines));
+    const engines = Object.fromEntries(all.filter(([, engine]) => (engine.threads ?? 1) <= threads));
 
-    const results = [];
-    for (const suite of suites) {
-      const result = await runSuite(suite, engines, effort, ours.useThreads);
-      results.push(result);
-      console.log(suiteTable(result));
-    }
+    const results = await runSuites(engines, effort, useThreads);
     const verdicts = judge(results);
-    if (verdicts.length > 0) console.log(goalsTable(verdicts));
+    if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
 
-    const about = Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, peer.about?.()]));
+    const about = {};
+    for (const [name, peer] of Object.entries(peers)) about[name] = await peer.about?.();
     await record({ machine, about, effort, results, verdicts });
   } finally {
-    await ours.close();
+    await closePeers(peers);
   }
 }
 
-/** Whole, unhurried runs are kept; others only where the caller asks for a file. */
+/** A wrong result or a broken engine is told at once and makes the run fail; the suites after it still run. */
+async function runSuites(engines, effort, useThreads) {
+  const results = [];
+  for (const suite of suites) {
+    try {
+      const own = { ...effort, ...suite.effort };
+      for (const key of Object.keys(own)) own[key] = Math.min(own[key], effort[key]);
+      const result = await runSuite(suite, engines, own, useThreads);
+      results.push(result);
+      console.log(suiteTable(result));
+    } catch (error) {
+      const what = error instanceof WrongResult ? 'wrong result' : 'failed';
+      console.error(`bench: ${what}: ${suite.name}: ${error.message}\n`);
+      process.exitCode = 1;
+    }
+  }
+  return results;
+}
+
+/** Whole, unhurried and right runs are kept; others only where the caller asks for a file. */
 async function record(run) {
-  if (json === undefined && (quick || only !== '')) return;
+  const whole = !quick && suites.length === SUITES.length && process.exitCode === undefined;
+  if (json === undefined && !whole) return;
   const contents = makeRecord(run);
   const file = json ?? recordFile(contents);
   await writeRecord(contents, file);

@@ -1,29 +1,61 @@
 /**
- * What is measured, as data: every combination of a map, a shape and a kind of scores is one suite, named
- * `map/rows x n/scores`. The first shape is the one that the goals speak about.
+ * What is measured, as data. A suite is one matrix of scores and the entries that work on it: who (an engine of
+ * bench/peers) does what (a task of reference/tasks.js). Entries of one suite take turns, so their ratios can be quoted.
+ * Every group of suites has its file.
  */
 
-export const MAPS = ['softmax', 'sparsemax', 'entmax15'];
-
-export const SHAPES = [
-  { rows: 512, n: 4096 },
-  { rows: 4096, n: 64 },
-  { rows: 64, n: 32768 },
-];
-
-export const SCORES = ['normal', 'llm'];
-
-export const SUITES = SHAPES.flatMap(({ rows, n }, shape) =>
-  MAPS.flatMap((map) =>
-    SCORES.map((scores) => ({ name: `${map}/${rows}x${n}/${scores}`, map, rows, n, scores, primary: shape === 0 })),
-  ),
-);
+import { BACKWARD } from './suites/backward.js';
+import { CAPPED } from './suites/capped.js';
+import { CSR } from './suites/csr.js';
+import { HEADS } from './suites/heads.js';
+import { LOSSES } from './suites/losses.js';
+import { MAPS } from './suites/maps.js';
+import { SWEEP } from './suites/sweep.js';
+import { THREADS } from './suites/threads.js';
+import { TYPED_ARRAYS } from './suites/typed-arrays.js';
 
 /**
- * How long to look. `rounds` is what the spread is taken over; within a round every engine runs for at least `time`
- * milliseconds and `iterations` calls.
+ * @typedef {object} Suite
+ * @property {string} name group/map/rows x n/scores
+ * @property {string} group
+ * @property {string} map as suites/suite.js names it
+ * @property {number} rows
+ * @property {number} n
+ * @property {keyof typeof import('./scores.js').SCORES} scores
+ * @property {Entry[]} entries the first is what the others are compared with
+ * @property {Partial<Effort>} [effort] where it differs from the run's
+ * @property {boolean} [compact] one line in the report
+ *
+ * @typedef {object} Entry
+ * @property {string} id
+ * @property {string} engine
+ * @property {import('./reference/tasks.js').Task} task
+ * @property {string} [label] the engine's where absent
+ * @property {number} [pause] milliseconds of sleep before every call
+ * @property {string} [sameBits] id of the entry whose output this one promises to repeat bit for bit
+ *
+ * @typedef {object} Effort how long to look
+ * @property {number} rounds what the spread is taken over
+ * @property {number} time milliseconds that an engine runs for in a round, at least
+ * @property {number} calls how many calls it makes in a round, at least
+ * @property {number} warmup milliseconds before the first round
  */
+
+/** @type {Suite[]} */
+export const SUITES = [
+  ...MAPS,
+  ...SWEEP,
+  ...BACKWARD,
+  ...CSR,
+  ...HEADS,
+  ...LOSSES,
+  ...CAPPED,
+  ...TYPED_ARRAYS,
+  ...THREADS,
+];
+
+/** @type {Record<'full' | 'quick', Effort>} */
 export const EFFORT = {
-  full: { rounds: 24, time: 20, iterations: 3, warmupTime: 250, warmupIterations: 8 },
-  quick: { rounds: 5, time: 6, iterations: 3, warmupTime: 60, warmupIterations: 4 },
+  full: { rounds: 16, time: 15, calls: 3, warmup: 60 },
+  quick: { rounds: 5, time: 4, calls: 2, warmup: 10 },
 };

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { instantiate } from '@assemblyscript/loader';
 import { BUILD, ROOT } from '../../scripts/setup/paths.js';
 import { run } from '../../scripts/setup/process.js';
+import { local } from '../samplers.js';
+import { versionOf } from './versions.js';
 
 const SOURCE = 'bench/peers/assembly/index.ts';
 const OPTIONS = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert', '--enable', 'simd', '--exportRuntime'];
@@ -27,17 +29,19 @@ export async function open() {
   /** A managed Float32Array that the collector leaves alone until it is unpinned. */
   const array = (contents) => exports.__pin(exports.__newArray(exports.FLOAT32_ARRAY, contents));
 
-  const engine = (id, label, calls) => ({
-    id,
+  const engine = (label, calls) => ({
     label,
-    prepare: (map, values, n) => {
-      if (!calls[map]) return undefined;
+    prepare: ({ operation, map = operation }, { x: values, n, rows }) => {
+      const run = (operation === 'forward' || operation === 'copy') && calls[map];
+      if (!run) return undefined;
       const arrays = [array(values), array(values.length), array(2 * n)];
       const [x, out, workspace] = arrays;
-      const rows = values.length / n;
+      const call = () => run(x, out, workspace, rows, n);
       return {
-        call: () => calls[map](x, out, workspace, rows, n),
-        output: () => exports.__getFloat32ArrayView(out),
+        call,
+        sampler: local(call),
+        output: () => ({ values: exports.__getFloat32ArrayView(out) }),
+        clear: () => void exports.__getFloat32ArrayView(out).fill(NaN),
         dispose: () => {
           for (const pointer of arrays) exports.__unpin(pointer);
           exports.__collect();
@@ -47,13 +51,13 @@ export async function open() {
   });
 
   return {
-    about: () => ({ options: OPTIONS.join(' ') }),
-    engines: [
-      engine('assemblyscript', 'AssemblyScript', {
+    about: () => ({ version: versionOf('assemblyscript'), options: OPTIONS.join(' ') }),
+    engines: {
+      assemblyscript: engine('AssemblyScript', {
         softmax: (x, out, _, rows, n) => exports.softmax(x, out, rows, n),
         sparsemax: (x, out, workspace, rows, n) => exports.sparsemax(x, out, workspace, rows, n),
       }),
-      engine('memcpy', 'memcpy', { copy: (x, out) => exports.copy(x, out) }),
-    ],
+      memcpy: engine('memcpy', { copy: (x, out) => exports.copy(x, out) }),
+    },
   };
 }

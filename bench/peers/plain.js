@@ -5,6 +5,8 @@
  * What was tried and was slower is in bench/README.md.
  */
 
+import { local } from '../samplers.js';
+
 /** Three loops: the maximum, the exponentials and their sum, the scaling. */
 export function softmax(x, out, n) {
   for (let start = 0; start < x.length; start += n) {
@@ -121,18 +123,22 @@ const MAPS = { softmax, sparsemax, entmax15 };
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  return {
-    engines: [
-      {
-        id: 'plain',
-        label: 'plain JavaScript',
-        prepare: (map, x, n) => {
-          const out = new Float32Array(x.length);
-          const candidates = { values: new Float64Array(n), columns: new Int32Array(n) };
-          const run = MAPS[map];
-          return { call: () => run(x, out, n, candidates), output: () => out, dispose: () => {} };
-        },
-      },
-    ],
+  const plain = {
+    label: 'plain JavaScript',
+    prepare: ({ operation, map }, { x, n }) => {
+      const run = operation === 'forward' && MAPS[map];
+      if (!run) return undefined;
+      const out = new Float32Array(x.length);
+      const candidates = { values: new Float64Array(n), columns: new Int32Array(n) };
+      const call = () => run(x, out, n, candidates);
+      return {
+        call,
+        sampler: local(call),
+        output: () => ({ values: out }),
+        clear: () => void out.fill(NaN),
+        dispose: () => {},
+      };
+    },
   };
+  return { engines: { plain } };
 }

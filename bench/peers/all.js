@@ -1,0 +1,34 @@
+/** Everybody who takes part, in the order of the tables. A peer that cannot be had here is left out, with a line. */
+
+import { open as openAssemblyScript } from './assemblyscript.js';
+import { open as openNative } from './native.js';
+import { open as openOnnxRuntime } from './onnxruntime.js';
+import { open as openOurs } from './ours.js';
+import { open as openPlain } from './plain.js';
+import { open as openPython } from './python.js';
+import { open as openTensorFlow } from './tfjs.js';
+
+/**
+ * @param {{ python: boolean }} options
+ * @returns {Promise<Record<string, import('../run-suite.js').Peer>>} `entmax` is always among them
+ */
+export async function openPeers({ python }) {
+  const peers = { entmax: await openOurs(), plain: await openPlain(), assemblyscript: await openAssemblyScript() };
+  const large = { tfjs: openTensorFlow, onnxruntime: openOnnxRuntime, native: openNative };
+  if (python) large.python = openPython;
+  for (const [name, open] of Object.entries(large)) {
+    try {
+      const peer = await open();
+      if (peer) peers[name] = peer;
+      else console.log(`${name} is left out: not on this processor`);
+    } catch (error) {
+      console.log(`${name} is left out: ${error.message}`);
+    }
+  }
+  return peers;
+}
+
+/** @param {Record<string, import('../run-suite.js').Peer>} peers */
+export async function closePeers(peers) {
+  for (const peer of Object.values(peers)) await peer.close?.();
+}

@@ -1,0 +1,143 @@
+/**
+ * Peers that are no JavaScript run in a process of their own, with a clock of their own, and wait on their standard
+ * input between their turns: so they take part in the rounds like everybody else. A request is a line, an answer is a
+ * line; arrays follow theirs as bytes.
+ *
+ *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp; int32 targets
+ *     prepare ID OPERATION MAP ROWS N [KEY=VALUE ...]     ok | missing     alphas=0.25,0.5: one for each block of rows
+ *     time ID MILLISECONDS CALLS                  nanoseconds of each call, with spaces between
+ *     output ID                                   LENGTH, then bytes of float32; then a scalar or `none`
+ *     clear ID                                    ok                 overwrites or forgets the output
+ *     forget                                      ok                 everything that was prepared, and the arrays
+ *     about                                       JSON
+ *
+ * An answer that begins with `error` is one.
+ */
+
+import { spawn } from 'node:child_process';
+
+export class Server {
+  #child;
+  #received = [];
+  #size = 0;
+  /** @type {{ ready: () => unknown, resolve: (value: any) => void, reject: (error: Error) => void } | undefined} */
+  #waiting;
+  #ended;
+  #next = 0;
+
+  /**
+   * @param {string} command
+   * @param {string[]} args
+   * @param {import('node:child_process').SpawnOptions} [options]
+   */
+  constructor(command, args, options = {}) {
+    this.#child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child.stdout.on('data', (chunk) => {
+      this.#received.push(chunk);
+      this.#size += chunk.length;
+      this.#deliver();
+    });
+    const end = (why) => {
+      this.#ended = new Error(`bench: ${command} ${why}`);
+      this.#waiting?.reject(this.#ended);
+    };
+    this.#child.on('error', (error) => end(error.message));
+    this.#child.on('exit', (code, signal) => end(`ended with ${signal ?? code}`));
+    this.#child.stdin.on('error', () => {}); // the exit tells more
+  }
+
+  #deliver() {
+    const value = this.#waiting?.ready();
+    if (value === undefined) return;
+    const { resolve } = this.#waiting;
+    this.#waiting = undefined;
+    resolve(value);
+  }
+
+  #wait(ready) {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { ready, resolve, reject };
+      this.#deliver();
+    });
+  }
+
+  #take(length) {
+    const all = this.#received.length === 1 ? this.#received[0] : Buffer.concat(this.#received);
+    this.#received = length < all.length ? [all.subarray(length)] : [];
+    this.#size -= length;
+    return all.subarray(0, length);
+  }
+
+  async #line() {
+    const line = await this.#wait(() => {
+      let before = 0;
+      for (const chunk of this.#received) {
+        const end = chunk.indexOf(10);
+        if (end >= 0) return this.#take(before + end + 1).toString('utf8', 0, before + end);
+        before += chunk.length;
+      }
+      return undefined;
+    });
+    if (line.startsWith('error')) throw new Error(`bench: ${this.#child.spawnfile}: ${line}`);
+    return line;
+  }
+
+  #bytes(length) {
+    return this.#wait(() => (this.#size >= length ? this.#take(length) : undefined));
+  }
+
+  /** Sends a line and resolves with the answer's. */
+  ask(line, payload) {
+    this.#child.stdin.write(`${line}\n`);
+    if (payload) this.#child.stdin.write(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength));
+    return this.#line();
+  }
+
+  /**
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {Record<string, Float32Array | Int32Array>} arrays that the operation reads
+   * @param {[rows: number, n: number]} shape
+   * @returns {Promise<import('../run-suite.js').Prepared | undefined>}
+   */
+  async prepare({ operation, map = '-', options = {}, alphas }, arrays, shape) {
+    const id = `task${this.#next++}`;
+    for (const [name, array] of Object.entries(arrays)) {
+      const type = array instanceof Int32Array ? 'int32' : 'float32';
+      await this.ask(`array ${name} ${type} ${array.length}`, array);
+    }
+    const settings = Object.entries({ ...options, ...(alphas && { alphas }) }).map(([key, value]) => `${key}=${value}`);
+    const answer = await this.ask(['prepare', id, operation, map, ...shape, ...settings].join(' '));
+    if (answer === 'missing') return undefined;
+    const sample = async (milliseconds, calls) => {
+      const nanoseconds = await this.ask(`time ${id} ${milliseconds} ${calls}`);
+      return nanoseconds.split(' ').map((each) => Number(each) / 1e6);
+    };
+    return {
+      call: () => sample(0, 1),
+      sampler: { sample },
+      output: () => this.#output(id),
+      clear: () => this.ask(`clear ${id}`),
+      dispose: () => this.ask('forget'),
+    };
+  }
+
+  async #output(id) {
+    const length = Number(await this.ask(`output ${id}`));
+    // A copy, so that it begins where a float may begin.
+    const values = new Float32Array(Uint8Array.from(await this.#bytes(4 * length)).buffer);
+    const scalar = await this.#line();
+    return scalar === 'none' ? { values } : { values, scalar: Number(scalar) };
+  }
+
+  async about() {
+    return JSON.parse(await this.ask('about'));
+  }
+
+  async close() {
+    this.#child.removeAllListeners('exit');
+    const ended = new Promise((resolve) => this.#child.on('exit', resolve));
+    this.#child.stdin.end();
+    await ended;
+  }
+}
