@@ -61,6 +61,8 @@ export async function runSuite(suite, engines, effort, useThreads) {
   const data = new Matrix(suite);
   const entries = await prepareEntries(suite, engines, data);
   try {
+    if (entries[0]?.id !== suite.entries[0].id)
+      throw new Error(`nobody here can do ${suite.entries[0].task.operation}`);
     const checks = new Map();
     for (const entry of entries) {
       await useThreads(entry.threads);

@@ -1,6 +1,6 @@
 //! One prepared computation: its data, its output, and how often it was timed.
 
-use entmax_core::maps::{entmax_f32_with, entmax_workspace_f32, RowBatch};
+use entmax_core::maps::{map, row_map_f32_with, row_map_workspace_f32, Results, RowBatch};
 use entmax_core::simd::avx2::Avx2;
 use std::hint::black_box;
 use std::time::Instant;
@@ -18,9 +18,10 @@ pub struct Task {
 
 enum Work {
     Copy,
-    /// alpha - 1 of each row, or one for all.
     Map {
-        alpha_minus_one: Vec<f64>,
+        map: u32,
+        parameter: Vec<f64>,
+        k: usize,
         workspace: Vec<Line>,
     },
 }
@@ -34,17 +35,23 @@ impl Task {
     /// None where this program does not have the operation.
     pub fn new(
         operation: &str,
-        map: &str,
+        name: &str,
         settings: &[&str],
         x: Vec<f32>,
         (rows, n): (usize, usize),
     ) -> Option<Task> {
-        let work = match (operation, map) {
+        let work = match (operation, name) {
             ("copy", _) => Work::Copy,
-            ("forward", map) => Work::Map {
-                alpha_minus_one: exponents(map, settings, rows)?,
-                workspace: vec![Line([0; 64]); entmax_workspace_f32(n, 1) / 64],
-            },
+            ("forward", name) => {
+                let (map, parameter, k) = find(name, settings, rows)?;
+                let workspace = vec![Line([0; 64]); row_map_workspace_f32(n, 1) / 64];
+                Work::Map {
+                    map,
+                    parameter,
+                    k,
+                    workspace,
+                }
+            }
             _ => return None,
         };
         let out = vec![f32::NAN; x.len()];
@@ -78,7 +85,9 @@ impl Task {
         match &mut self.work {
             Work::Copy => self.out.copy_from_slice(black_box(&self.x)),
             Work::Map {
-                alpha_minus_one,
+                map,
+                parameter,
+                k,
                 workspace,
             } => {
                 let batch = RowBatch {
@@ -86,40 +95,52 @@ impl Task {
                     mask: std::ptr::null(),
                     n: self.n,
                     inner: 1,
-                    alpha_minus_one: alpha_minus_one.as_ptr(),
-                    alpha_stride: usize::from(alpha_minus_one.len() > 1),
+                    map: *map,
+                    parameter: parameter.as_ptr(),
+                    parameter_stride: usize::from(parameter.len() > 1),
+                    upper: std::ptr::null(),
+                    k: *k,
                     temperature: 1.0,
                     empty_row_is_nan: false,
+                };
+                let results = Results {
+                    out: self.out.as_mut_ptr(),
+                    ..Results::NOTHING
                 };
                 let workspace = workspace.as_mut_ptr().cast();
                 // SAFETY: x and out hold rows x n floats, the workspace is as large and as aligned as the kernel asks;
                 // the caller has looked for avx2.
-                unsafe {
-                    entmax_f32_with::<Avx2>(&batch, 0..self.rows, self.out.as_mut_ptr(), workspace);
-                }
+                unsafe { row_map_f32_with::<Avx2>(&batch, 0..self.rows, &results, workspace) };
             }
         }
         black_box(&self.out);
     }
 }
 
-/// alpha - 1, from the map's name or from `alpha=` or `alphas=`.
-fn exponents(map: &str, settings: &[&str], rows: usize) -> Option<Vec<f64>> {
+/// The kernel's map, its parameter (alpha - 1 or the budget: of each row, or one for all) and k of a top-k map.
+fn find(name: &str, settings: &[&str], rows: usize) -> Option<(u32, Vec<f64>, usize)> {
     let setting = |key: &str| settings.iter().find_map(|word| word.strip_prefix(key));
-    let alpha = |word: &str| word.parse::<f64>().expect("an alpha") - 1.0;
-    match map {
-        "softmax" => Some(vec![0.0]),
-        "sparsemax" => Some(vec![1.0]),
-        "entmax15" => Some(vec![0.5]),
-        "entmax" => Some(match setting("alphas=") {
-            Some(list) => {
-                let heads: Vec<f64> = list.split(',').map(alpha).collect();
+    let number = |word: &str| word.parse::<f64>().expect("a number");
+    let alpha = || setting("alpha=").map_or(1.5, number) - 1.0;
+    let k = || setting("k=").map_or(0, |word| word.parse().expect("a whole number"));
+    Some(match name {
+        "softmax" => (map::ENTMAX, vec![0.0], 0),
+        "sparsemax" => (map::ENTMAX, vec![1.0], 0),
+        "entmax15" => (map::ENTMAX, vec![0.5], 0),
+        "entmax" => {
+            let one = || vec![alpha()];
+            let heads =
+                setting("alphas=").map(|list| list.split(',').map(number).collect::<Vec<_>>());
+            let each = |heads: Vec<f64>| {
                 (0..rows)
-                    .map(|row| heads[row * heads.len() / rows])
+                    .map(|row| heads[row * heads.len() / rows] - 1.0)
                     .collect()
-            }
-            None => vec![setting("alpha=").map_or(0.5, alpha)],
-        }),
-        _ => None,
-    }
+            };
+            (map::ENTMAX, heads.map_or_else(one, each), 0)
+        }
+        "budget" => (map::BUDGET, vec![number(setting("budget=")?)], 0),
+        "topkSparsemax" => (map::ENTMAX, vec![1.0], k()),
+        "topkEntmax" => (map::ENTMAX, vec![alpha()], k()),
+        _ => return None,
+    })
 }
