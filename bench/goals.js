@@ -150,16 +150,18 @@ function twoThreads(one) {
  * Every goal against every suite that it speaks about.
  *
  * @param {import('./run-suite.js').SuiteResult[]} results
- * @param {string} only the part of the names to which the run was limited
+ * @param {import('./suites.js').Suite[]} suites that the run was to measure
  * @returns {Verdict[]}
  */
-export function judge(results) {
+export function judge(results, suites) {
   return GOALS.flatMap((goal) => {
-    const about = results.filter(({ suite }) => concerns(goal, suite));
-    const verdicts = about
+    const asked = suites.filter((suite) => concerns(goal, suite));
+    if (asked.length === 0) return [];
+    const verdicts = results
+      .filter(({ suite }) => concerns(goal, suite))
       .filter(({ entries }) => entries[goal.slow] && entries[goal.fast])
       .map((result) => verdict(goal, result.suite.name, ratio(result, goal.slow, goal.fast)));
-    if (about.length > 0 && verdicts.length === 0) return [verdict(goal, `${goal.group}: ${missing(goal, about)}`)];
+    if (verdicts.length === 0) return [verdict(goal, asked.length === 1 ? asked[0].name : `${goal.group}/...`)];
     return goal.worst ? worst(verdicts, goal) : verdicts;
   });
 }
@@ -181,10 +183,6 @@ function verdict({ says, atLeast, atMost }, suite, figure) {
   const met = atLeast === undefined ? figure.median <= atMost : figure.median >= atLeast;
   return { suite, says, goal, figure, met };
 }
-
-/** Which of the two entries nobody ran. */
-const missing = ({ slow, fast }, about) =>
-  `no ${[slow, fast].filter((id) => about.every(({ entries }) => !entries[id])).join(' and no ')}`;
 
 /** Of several suites the one that is furthest from the goal, with the count of the others. */
 function worst(verdicts, { atLeast }) {

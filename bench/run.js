@@ -44,7 +44,7 @@ async function main() {
     const engines = Object.fromEntries(all.filter(([, engine]) => (engine.threads ?? 1) <= threads));
 
     const results = await runSuites(engines, effort, useThreads);
-    const verdicts = judge(results);
+    const verdicts = judge(results, suites);
     if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
 
     const about = {};
