@@ -79,7 +79,7 @@ fn what_lies_outside_the_support_does_not_matter<T: GradientNumber>() {
             let got = Backward::row(&p, &v, e).call();
             assert!(got.x.iter().all(|d| d.wide().is_nan()));
         }
-        let empty = Backward::row(&vec![T::round(0.0); 67], &v, e).call();
+        let empty = Backward::row(&[T::round(0.0); 67], &v, e).call();
         assert!(empty.x.iter().all(|d| d.bits() == 0) && empty.parameter[0] == 0.0);
     }
 }

@@ -7,7 +7,7 @@ use super::rows::{fill, Row};
 use super::support;
 use crate::simd::{
     copy_short,
-    exp_log::{exp_nonpositive, log_of_ratio},
+    exp_log::{exp2_nonpositive, log2_of_ratio},
     F32Block, LANES,
 };
 
@@ -60,9 +60,8 @@ impl Skew for Power {
     fn of<V: F32Block>(self, p: V) -> V {
         // The logarithm wants normal numbers; s of smaller ones is off by what they differ, and they are not made by the map.
         let p = p.pmax(V::splat(f32::MIN_POSITIVE));
-        let log = log_of_ratio(p, p.sub(V::splat(1.0)));
-        // A NaN gets lost in the integers of log and exp.
-        exp_nonpositive(log.mul(V::splat(self.0))).add(p.sub(p))
+        let log = log2_of_ratio(p, p.sub(V::splat(1.0)));
+        exp2_nonpositive(log.mul(V::splat(self.0)))
     }
 }
 
