@@ -44,11 +44,16 @@ function line(result) {
 export function goalsTable(verdicts) {
   const rows = plainTable(['', 'ratio', 'goal', 'measured', ''], 2);
   for (const { suite, says, goal, figure, met } of verdicts) {
-    rows.push([suite, says, goal, figure ? spread(figure) : '', figure ? (met ? 'met' : 'missed') : 'not measured']);
+    rows.push([suite, says, goal, figure ? spread(figure) : '', answer(figure, met)]);
   }
-  const measured = verdicts.filter(({ figure }) => figure);
-  const met = measured.filter((verdict) => verdict.met).length;
-  return `goals, Node ${process.versions.node}: ${met} of ${measured.length} met\n${rows}\n`;
+  const judged = verdicts.filter(({ met }) => met !== undefined);
+  const met = judged.filter((verdict) => verdict.met).length;
+  return `goals, Node ${process.versions.node}: ${met} of ${judged.length} met\n${rows}\n`;
+}
+
+function answer(figure, met) {
+  if (!figure) return 'not measured';
+  return met === undefined ? '' : met ? 'met' : 'missed';
 }
 
 /** @param {ReturnType<typeof import('./record.js').describeMachine>} machine */
