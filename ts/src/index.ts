@@ -4,9 +4,10 @@
  * @packageDocumentation
  */
 
-export { entmax, entmax15, softmax, sparsemax } from './maps/maps.ts';
-export type { RowMap, RowMapOptions } from './maps/maps.ts';
+export { budget, entmax, entmax15, softmax, sparsemax, topkEntmax, topkSparsemax } from './maps/maps.ts';
+export type { AsyncRowMap, Grads, RowMap, RowMapOptions } from './maps/types.ts';
 export type { Support } from './maps/support.ts';
+export type { Csr, Row } from './csr.ts';
 export { scope, Tensor, tensor, zeros } from './tensor.ts';
 export type { DTypeOf } from './tensor.ts';
 export { init, runtimeInfo, shutdown } from './runtime/runtime.ts';
@@ -16,7 +17,9 @@ export { EntmaxError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type {
   Arrays,
+  AsyncPullback,
   Block,
+  Cotangent,
   Dims,
   DType,
   F32,
@@ -27,6 +30,7 @@ export type {
   Mask,
   Nd,
   Nested,
+  Pullback,
   RowOptions,
   Scores,
   Shape,

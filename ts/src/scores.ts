@@ -7,10 +7,11 @@
  *     numbers, nested to any depth           -> the same, computed in float64
  */
 
+import { viewOf } from './elements.ts';
 import { EntmaxError, show, showShape } from './errors.ts';
 import { flatten, nest } from './nested.ts';
 import { checkShape, sameShape, sizeOf } from './shape.ts';
-import { addressOf, isDetached, Tensor } from './tensor.ts';
+import { addressOf, isDetached, refuseHalfWritten, Tensor } from './tensor.ts';
 import type { F32, F64, Float } from './types.ts';
 
 export type FloatType = 'float32' | 'float64';
@@ -73,6 +74,13 @@ export function readScores(op: string, x: unknown, shape: unknown, what = 'score
   }
   const expected = `${what} as Float32Array, Float64Array, Tensor, { data, shape } or numbers`;
   throw new EntmaxError(typeof x === 'number' ? 'ENTMAX_SHAPE' : 'ENTMAX_DTYPE', op, expected, show(x));
+}
+
+/** The scores as a view, for immediate use. */
+export function scoresView(scores: ReadScores, op: string): Float {
+  if (scores.form !== 'tensor') return scores.data;
+  refuseHalfWritten(scores.tensor, op);
+  return viewOf(scores.dtype, addressOf(scores.tensor, op), sizeOf(scores.shape));
 }
 
 /** A result of the scores' size in the scores' form. */

@@ -220,9 +220,18 @@ export function scope<R>(fn: () => R extends PromiseLike<unknown> ? never : R): 
   return result;
 }
 
+/** Tensors inside something that is no tensor: a `scope` that returns it keeps them. */
+const belongings = /*#__PURE__*/ new WeakMap<object, Tensor>();
+
+/** Says that a tensor lives and dies with its owner. */
+export function belongsTo(owner: object, held: Tensor): void {
+  belongings.set(owner, held);
+}
+
 /** Takes the tensors in a result out of the set, into the scope around, if there is one. */
 function keep(value: unknown, made: Set<Tensor>): void {
-  if (value instanceof Tensor) {
+  if (typeof value === 'function') keep(belongings.get(value), made);
+  else if (value instanceof Tensor) {
     if (made.delete(value)) scopes.at(-1)?.add(value);
   } else if (Array.isArray(value)) {
     for (const each of value) keep(each, made);

@@ -1,5 +1,6 @@
 /** The types that the public functions share: what may come in, and what goes out for it. */
 
+import type { Run } from './runtime/execute.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Lengths of the axes, outermost first. */
@@ -81,4 +82,32 @@ export interface RowOptions {
   temperature?: number | undefined;
   /** What a row becomes in which nothing is left. Default: 'zero'. */
   emptyRow?: 'zero' | 'nan' | 'throw' | undefined;
+}
+
+/** What a pullback takes for a value of type Y: arrays of any buffer. */
+export type Cotangent<Y> = Y extends F32
+  ? Float32Array
+  : Y extends F64
+    ? Float64Array
+    : Y extends { readonly data: infer A; readonly shape: Shape }
+      ? Nd<A extends F32 ? Float32Array : A extends F64 ? Float64Array : A> | Cotangent<A>
+      : Y;
+
+/**
+ * The transposed derivative at a point: takes a cotangent dy of the value and gives the gradients by name, all of K0 or
+ * those of `wrt`. May be called many times. It owns what it needs: made from arrays it lies in JavaScript's memory,
+ * made from Tensors some of it may lie beside them until it is disposed or collected.
+ * Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_DISPOSED after `dispose()`.
+ */
+export interface Pullback<Y, G, K0 extends keyof G = keyof G> extends Disposable {
+  (dy: Cotangent<Y>): Pick<G, K0>;
+  <K extends keyof G>(dy: Cotangent<Y>, wrt: readonly K[] | undefined): Pick<G, K>;
+  dispose(): void;
+}
+
+/** A pullback that works as the asynchronous forms do; `run` may hold a signal and a callback for progress. */
+export interface AsyncPullback<Y, G, K0 extends keyof G = keyof G> extends Disposable {
+  (dy: Cotangent<Y>): Promise<Pick<G, K0>>;
+  <K extends keyof G = K0>(dy: Cotangent<Y>, wrt: readonly K[] | undefined, run?: Run): Promise<Pick<G, K>>;
+  dispose(): void;
 }

@@ -4,6 +4,7 @@
  * says where rows begin.
  */
 
+import { elementBytes, viewOf } from '../elements.ts';
 import { makeCsr } from '../csr.ts';
 import type { Csr, Entries } from '../csr.ts';
 import { EntmaxError, show } from '../errors.ts';
@@ -17,7 +18,7 @@ import type { PerRow, Room } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
 import { batchArguments, kernelOf, runKernel } from './row-job.ts';
-import { elementBytes, stagedRows, viewOf } from './staging.ts';
+import { stagedRows } from './staging.ts';
 import type { StagedRows } from './staging.ts';
 
 /** Sparse rows with what is known of each. */

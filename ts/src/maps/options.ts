@@ -51,14 +51,14 @@ export function readEmptyRow(op: string, value: unknown): EmptyRow {
   throw new EntmaxError('ENTMAX_OPTION', op, "emptyRow to be 'zero', 'nan' or 'throw'", show(value));
 }
 
-interface Integers {
+export interface ReadIntegers {
   readonly values: ArrayLike<unknown>;
   /** Undefined for a bare array, whose shape follows from its use. */
   readonly shape: Shape | undefined;
 }
 
 /** Integers or booleans in any accepted form. */
-function readIntegers(op: string, name: string, source: unknown): Integers {
+export function readIntegers(op: string, name: string, source: unknown): ReadIntegers {
   if (source instanceof Tensor && (source.dtype === 'int32' || source.dtype === 'uint8')) {
     return { values: elementsOf(source, op), shape: source.shape };
   }

@@ -31,7 +31,7 @@ export interface Parameter {
   /** One kernel value for all rows, or one for each. */
   readonly values: Float64Array;
   /** Its gradient from one value for each row. */
-  gradient(perRow: Float64Array): unknown;
+  readonly gradient: (perRow: Float64Array) => unknown;
 }
 
 /** Bounds that have been read. */
@@ -39,7 +39,7 @@ export interface Bounds {
   /** One for each score, in x's layout and element type; undefined when all are 1. */
   readonly data: Float | undefined;
   /** Their gradient from one value for each score. */
-  gradient(perScore: Float): unknown;
+  readonly gradient: (perScore: Float) => unknown;
 }
 
 /** Reads and checks the parameter; the map's default stands for one that was not given, and counts as a number. */

@@ -1,19 +1,9 @@
 /** Rows that have no result are refused before anything is written. Each row is read only as far as needed. */
 
 import { EntmaxError, show } from '../errors.ts';
-import type { ReadScores } from '../scores.ts';
-import { sizeOf } from '../shape.ts';
-import { addressOf, refuseHalfWritten } from '../tensor.ts';
+import { scoresView } from '../scores.ts';
 import type { Float } from '../types.ts';
 import type { RowCall } from './row-call.ts';
-import { viewOf } from './staging.ts';
-
-/** The scores as a view, for immediate use. */
-export function scoresView(scores: ReadScores, op: string): Float {
-  if (scores.form !== 'tensor') return scores.data;
-  refuseHalfWritten(scores.tensor, op);
-  return viewOf(scores.dtype, addressOf(scores.tensor, op), sizeOf(scores.shape));
-}
 
 /** Bounds (1 for each when there are none) of the scores of a row that count, summed until there is enough. */
 export function countedMass(

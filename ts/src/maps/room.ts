@@ -3,6 +3,8 @@
  * go to the caller if it ends well. Everything is released here, whichever way the call ends.
  */
 
+import { elementBytes, viewOf } from '../elements.ts';
+import type { ElementType } from '../elements.ts';
 import { inFormOf, newArray } from '../scores.ts';
 import type { Destination, ReadScores, Template } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
@@ -11,8 +13,7 @@ import type { Tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { Scratch } from '../runtime/scratch.ts';
-import { elementBytes, viewOf } from './staging.ts';
-import type { ElementType, Operand, StagedRows } from './staging.ts';
+import type { Operand, StagedRows } from './staging.ts';
 
 /** A dense result: the caller's `out`, or something new in the form of the scores. */
 export interface Result {

@@ -22,8 +22,10 @@ export interface RowMapDescriptor {
   readonly family: KernelFamily;
   /** The parameter of each row: alpha, or the budget. */
   readonly parameter: ParameterRule;
-  /** True when the rows sum to a budget under bounds: takes the options `atMost` and `upper`. */
+  /** True when the rows sum to a budget under bounds: takes the option `atMost`. */
   readonly capped?: boolean;
+  /** True when the bounds are an option, `upper`. */
+  readonly bounded?: boolean;
   /** True when only the k largest scores count: takes the option `k`. */
   readonly topk?: boolean;
 }
@@ -65,11 +67,14 @@ const ROW_OPTIONS = ['shape', 'axis', 'mask', 'lengths', 'temperature', 'emptyRo
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
 /** Names of the options that may have a gradient. */
-export function parametersOf({ parameter, capped }: RowMapDescriptor): string[] {
-  return [...(parameter.name === undefined ? [] : [parameter.name]), ...(capped ? ['upper'] : [])];
+export function parametersOf({ parameter, bounded }: RowMapDescriptor): string[] {
+  return [...(parameter.name === undefined ? [] : [parameter.name]), ...(bounded ? ['upper'] : [])];
 }
 
-/** Reads the scores `x` and the options; `more` are the form's own. `what` names the scores in errors. */
+/**
+ * Reads the scores `x` and the options; `more` are the form's own. For the forms that are given the output in place of
+ * the scores, `fromOutput`, nothing is required that the output tells.
+ */
 export function readRowCall(
   op: string,
   descriptor: RowMapDescriptor,
@@ -77,14 +82,16 @@ export function readRowCall(
   options: unknown,
   more: readonly string[],
   isAsync: boolean,
-  what?: string,
+  fromOutput = false,
 ): RowCall {
-  const { parameter, capped, topk } = descriptor;
+  const { parameter, capped, bounded, topk } = descriptor;
   const own = [...parametersOf(descriptor), ...(capped ? ['atMost'] : []), ...(topk ? ['k'] : [])];
   const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
-  const scores = readScores(op, x, given['shape'], what);
+  const scores = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
   const { form, dtype, shape } = scores;
   const layout = rowLayout(op, shape, given['axis'] ?? -1);
+  const atMost = capped && readBoolean(op, 'atMost', given['atMost']);
+  const rule = fromOutput && !atMost ? { ...parameter, value: parameter.value ?? 0 } : parameter;
   return {
     op,
     descriptor,
@@ -92,10 +99,10 @@ export function readRowCall(
     template: { form, dtype, shape },
     layout,
     mask: readMask(op, given['mask'], given['lengths'], shape, layout),
-    map: !capped ? ENTMAX : readBoolean(op, 'atMost', given['atMost']) ? BUDGET_AT_MOST : BUDGET,
-    parameter: readParameter(op, parameter, parameter.name && given[parameter.name], shape, layout),
-    upper: capped ? readBounds(op, given['upper'], dtype, shape) : undefined,
-    k: topk ? readK(op, given['k']) : 0,
+    map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : ENTMAX,
+    parameter: readParameter(op, rule, parameter.name && given[parameter.name], shape, layout),
+    upper: bounded ? readBounds(op, given['upper'], dtype, shape) : undefined,
+    k: topk && !(fromOutput && given['k'] === undefined) ? readK(op, given['k']) : 0,
     temperature: readTemperature(op, given['temperature']),
     emptyRow: readEmptyRow(op, given['emptyRow']),
     large: isAsync || runtimeInfo().threads > 1,

@@ -3,19 +3,22 @@
  * (row-call.ts) and hands back a plan; forms.ts runs it, at once or asynchronously.
  */
 
+import { gradientNames, prepareBackward } from './backward.ts';
 import { prepareCsr } from './csr.ts';
 import { prepareDense } from './dense.ts';
 import { asynchronous, synchronous } from './forms.ts';
 import type { Prepare } from './forms.ts';
-import { parametersOf } from './row-call.ts';
 import type { RowMapDescriptor } from './row-call.ts';
 import { prepareSupport } from './support.ts';
+import { prepareVjp } from './vjp.ts';
 
 const FORMS: Readonly<
   Record<string, (descriptor: RowMapDescriptor, ...rest: Parameters<Prepare<unknown>>) => ReturnType<Prepare<unknown>>>
 > = {
   csr: prepareCsr,
   support: prepareSupport,
+  vjp: prepareVjp,
+  backward: prepareBackward,
 };
 
 /** Derives all forms of a row map. The result is typed where it is exported (ts/src/maps/maps.ts). */
@@ -23,7 +26,7 @@ export function defineRowMap(descriptor: RowMapDescriptor): unknown {
   const { name } = descriptor;
   const dense: Prepare<unknown> = (...args) => prepareDense(descriptor, ...args);
   const map = Object.assign(synchronous(name, dense), {
-    wrt: ['x', ...parametersOf(descriptor)],
+    wrt: gradientNames(descriptor),
     async: asynchronous(`${name}.async`, dense),
   });
   for (const [form, prepare] of Object.entries(FORMS)) {

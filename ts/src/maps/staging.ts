@@ -9,25 +9,17 @@
  * arrays are copied whole.
  */
 
+import { elementBytes, viewOf } from '../elements.ts';
 import { abandoning, addressOf } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import type { RowLayout } from '../shape.ts';
 import type { Float } from '../types.ts';
-import { memory } from '../runtime/runtime.ts';
 import type { Scratch } from '../runtime/scratch.ts';
 
 /** Bytes of float scores on the stage: with the results beside them they fit a core's second-level cache. */
 const STAGE_BYTES = 128 << 10;
 /** With threads a chunk must be worth sharing, in asynchronous calls worth waiting for, and in place it costs nothing. */
 const LARGE_STAGE_BYTES = 2 << 20;
-
-export type ElementType = 'float32' | 'float64' | 'int32' | 'uint8';
-const BYTES: Readonly<Record<ElementType, number>> = { float32: 4, float64: 8, int32: 4, uint8: 1 };
-
-/** Bytes of one element. */
-export function elementBytes(dtype: ElementType): number {
-  return BYTES[dtype];
-}
 
 /** An array in the rows' layout that a kernel reads, writes, or both. One without any place is room on the stage only. */
 export interface Operand {
@@ -109,7 +101,7 @@ function* inPlace(
   const bases = operands.map((operand) => {
     if (!operand) return 0;
     if (operand.tensor) return addressOf(operand.tensor, op);
-    const address = scratch.allocate(size * BYTES[operand.dtype]);
+    const address = scratch.allocate(size * elementBytes(operand.dtype));
     if (operand.source) viewOf(operand.dtype, address, size).set(operand.source);
     return address;
   });
@@ -125,7 +117,7 @@ function* inPlace(
       firstRow,
       rows: outers * width,
       inner,
-      at: operands.map((operand, i) => (operand ? bases[i]! + offset * BYTES[operand.dtype] : 0)),
+      at: operands.map((operand, i) => (operand ? bases[i]! + offset * elementBytes(operand.dtype) : 0)),
       repeatable,
       setAside: () => tensors.forEach((setAside) => setAside()),
       finish: () => {
@@ -148,7 +140,7 @@ function* copied(
   for (const { outer, outers, first, width } of chunks(layout, budget)) {
     const rows = outers * width;
     // The first chunk is the largest.
-    at ??= operands.map((operand) => (operand ? scratch.allocate(rows * n * BYTES[operand.dtype]) : 0));
+    at ??= operands.map((operand) => (operand ? scratch.allocate(rows * n * elementBytes(operand.dtype)) : 0));
     const addresses = at;
     const start = outer * n * inner + first;
     operands.forEach((operand, i) => {
@@ -182,18 +174,3 @@ function copyRun(from: Elements, at: number, to: Elements, start: number, length
   if (length >= 64) to.set(from.subarray(at, at + length), start);
   else for (let i = 0; i < length; i++) to[start + i] = from[at + i]!;
 }
-
-/** A view of elements in linear memory, for immediate use. */
-export function viewOf<D extends ElementType>(dtype: D, address: number, length: number): ViewOf<D>;
-export function viewOf(dtype: ElementType, address: number, length: number): ViewOf<ElementType> {
-  if (dtype === 'float32') return memory().f32(address, length);
-  if (dtype === 'float64') return memory().f64(address, length);
-  return dtype === 'int32' ? memory().i32(address, length) : memory().u8(address, length);
-}
-
-type ViewOf<D extends ElementType> = {
-  float32: Float32Array;
-  float64: Float64Array;
-  int32: Int32Array;
-  uint8: Uint8Array;
-}[D];
