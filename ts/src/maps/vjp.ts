@@ -99,16 +99,22 @@ function keepDense(call: RowCall, operand: Operand): Operand {
   for (let row = 0; row < rows; row++) {
     const start = Math.floor(row / inner) * n * inner + (row % inner);
     const end = start + n * inner;
-    let first = start;
-    while (first < end && p[first] === 0) first += inner;
-    if (first < end && isConstant(call, x, row, first, p[first]!))
-      for (let at = start; at < end; at += inner) p[at] = 0;
+    let isConstant = false;
+    for (let at = start; at < end; at += inner) {
+      if (p[at] === 0) continue;
+      isConstant = fixesRow(call, x, row, at, p[at]!);
+      if (isConstant || call.map === ENTMAX) break;
+    }
+    if (isConstant) for (let at = start; at < end; at += inner) p[at] = 0;
   }
   return { dtype, tensor, source: array };
 }
 
-/** True for a row that no small change of its scores changes, from the first entry of its support. */
-function isConstant(call: RowCall, x: Float, row: number, at: number, p: number): boolean {
+/**
+ * True where no small change of the scores changes the row, as one entry of its support tells. Of the maps onto the
+ * simplex any entry does, because only equal ones stand beside +Infinity.
+ */
+function fixesRow(call: RowCall, x: Float, row: number, at: number, p: number): boolean {
   if (!Number.isNaN(p)) return x[at] === Infinity;
   return call.emptyRow === 'nan' && countedMass(call, x, undefined, row, 1) === 0;
 }
@@ -119,20 +125,19 @@ function varying(call: RowCall, { indptr, indices, values }: Entries): Entries {
   const x = scoresView(call.scores, call.op);
   const kept = new Int32Array(rows + 1);
   for (let row = 0; row < rows; row++) {
+    const start = Math.floor(row / inner) * n * inner + (row % inner);
     const [first, end] = [indptr[row]!, indptr[row + 1]!];
-    const at = Math.floor(row / inner) * n * inner + (row % inner) + (indices[first] ?? 0) * inner;
-    const drop = first < end && isConstant(call, x, row, at, values[first]!);
-    kept[row + 1] = kept[row]! + (drop ? 0 : end - first);
+    let isConstant = false;
+    for (let k = first; k < end && !isConstant && (k === first || call.map !== ENTMAX); k++) {
+      isConstant = fixesRow(call, x, row, start + indices[k]! * inner, values[k]!);
+    }
+    kept[row + 1] = kept[row]! + (isConstant ? 0 : end - first);
   }
-  if (kept[rows] === indptr[rows]) return { indptr, indices, values };
-  const isKept = (row: number): boolean => kept[row + 1]! > kept[row]!;
-  const entries = {
-    indptr: kept,
-    indices: new Int32Array(kept[rows]!),
-    values: newArray(call.template.dtype, kept[rows]!),
-  };
+  const size = kept[rows]!;
+  if (size === indptr[rows]) return { indptr, indices, values };
+  const entries = { indptr: kept, indices: new Int32Array(size), values: newArray(call.template.dtype, size) };
   for (let row = 0; row < rows; row++) {
-    if (!isKept(row)) continue;
+    if (kept[row + 1] === kept[row]) continue;
     entries.indices.set(indices.subarray(indptr[row], indptr[row + 1]), kept[row]);
     entries.values.set(values.subarray(indptr[row], indptr[row + 1]), kept[row]);
   }
