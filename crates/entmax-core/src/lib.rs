@@ -7,11 +7,14 @@
 //! - [`simd`]: the narrow block of sixteen floats that the kernels are written against;
 //! - [`maps`]: softmax, sparsemax and entmax for any alpha >= 1, dense and as support;
 //! - [`gradients`]: the pullbacks of the maps, from their output alone;
+//! - [`losses`]: the Fenchel-Young losses of the maps, with their gradients;
 //! - [`status`]: what a kernel answers.
 #![no_std]
 
 #[cfg(feature = "maps")]
 pub mod gradients;
+#[cfg(feature = "maps")]
+pub mod losses;
 #[cfg(feature = "maps")]
 pub mod maps;
 pub mod simd;

@@ -15,6 +15,8 @@ mod no_allocator;
 #[cfg(feature = "maps")]
 mod gradients;
 #[cfg(feature = "maps")]
+mod losses;
+#[cfg(feature = "maps")]
 mod maps;
 
 #[cfg(target_arch = "wasm32")]

@@ -72,7 +72,7 @@ function runMaps({ kernels, memory, heap }: Ground): number {
       }
     }
   }
-  return calls + runGradients({ kernels, memory, heap });
+  return calls + runGradients({ kernels, memory, heap }) + runLosses({ kernels, memory, heap });
 }
 
 /** The pullbacks of all maps, and sparse rows made dense. */
@@ -115,6 +115,60 @@ function runGradients({ kernels, memory, heap }: Ground): number {
       }
       if (statuses.some((status) => status !== 0))
         throw new Error(`row_map_backward_${type} of n = ${n}: status ${statuses.join(', ')}`);
+      calls += statuses.length;
+    }
+  }
+  return calls;
+}
+
+/** The losses of all maps, for classes and for distributions, dense and sparse. */
+function runLosses({ kernels, memory, heap }: Ground): number {
+  let calls = 0;
+  for (const type of ['f32', 'f64']) {
+    for (const [rows, n, inner] of SHAPES) {
+      const Scores = type === 'f32' ? Float32Array : Float64Array;
+      const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
+      const take = allocator(heap, memory);
+      const [z, mask, soft, gradient, targets, scale, alphas, loss, dparameter, sizes, thresholds, indices] = [
+        take(bytes),
+        take(rows * n),
+        take(bytes),
+        take(bytes),
+        take(4 * rows),
+        take(8 * rows),
+        take(8 * rows),
+        take(8 * rows),
+        take(8 * rows),
+        take(4 * rows),
+        take(8 * rows),
+        take(4 * rows * n),
+      ];
+      const workspace = take(call(kernels, `row_loss_workspace_${type}`)(n, inner));
+      new Int32Array(memory.buffer, targets, rows).forEach((_, r, all) => (all[r] = (r % (n + 1)) - 1));
+      new Float64Array(memory.buffer, scale, rows).fill(0.3);
+      new Uint8Array(memory.buffer, mask, rows * n).forEach((_, i, all) => (all[i] = i % 7 === 3 ? 0 : 1));
+      new Scores(memory.buffer, soft, rows * n).forEach((_, i, all) => (all[i] = i % 3 === 1 ? 0 : 1.5 / n));
+      const statuses = [];
+      for (const fill of FILLS) {
+        new Scores(memory.buffer, z, rows * n).forEach((_, i, all) => (all[i] = fill(i)));
+        for (const alpha of ALPHAS_MINUS_ONE) {
+          new Float64Array(memory.buffer, alphas, rows).fill(alpha);
+          for (const [masked, classes, q] of [
+            [0, targets, 0],
+            [mask, 0, soft],
+          ] as const) {
+            const range = [0, rows, workspace, z, masked, classes, q, scale, loss] as const;
+            const rest = [dparameter, n, inner, 0, alphas, 1, 0.7] as const;
+            const sparse = [sizes, thresholds, indices, gradient] as const;
+            statuses.push(
+              call(kernels, `row_loss_${type}`)(...range, gradient, ...rest),
+              call(kernels, `row_loss_csr_${type}`)(...range, ...sparse, ...rest),
+            );
+          }
+        }
+      }
+      if (statuses.some((status) => status !== 0))
+        throw new Error(`row_loss_${type} of n = ${n}: status ${statuses.join(', ')}`);
       calls += statuses.length;
     }
   }

@@ -34,6 +34,15 @@ pub use csr::compact as csr_compact;
 pub use rows::{Results, RowBatch};
 pub use score::Score;
 
+/// What the losses take from the maps.
+pub(crate) mod kernels {
+    pub(crate) use super::csr::finish_support;
+    pub(crate) use super::entmax_f32::EntmaxF32;
+    pub(crate) use super::entmax_f64::EntmaxF64;
+    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
+    pub(crate) use super::solve::solve_row;
+}
+
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
 use core::ops::Range;

@@ -5,5 +5,7 @@ pub mod call;
 pub mod derivatives;
 pub mod double_double;
 pub mod gradient_call;
+pub mod loss_call;
+pub mod losses;
 pub mod oracle;
 pub mod rows;
