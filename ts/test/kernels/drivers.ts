@@ -12,7 +12,24 @@ export interface Ground {
   readonly heap: number;
 }
 
-const ALPHAS_MINUS_ONE = [0, 0.3, 0.5, 1, 1.7, 4, Infinity];
+/** The maps, as the kernels number them. */
+const [ENTMAX, BUDGET, BUDGET_AT_MOST] = [0, 1, 2];
+
+/** What a row is solved with: alpha - 1 or the budget, whether there are upper bounds, and k (0 for no restriction). */
+interface Settings {
+  readonly map: number;
+  readonly parameter: number;
+  readonly bounded?: boolean;
+  readonly k?: number;
+}
+
+const SETTINGS: readonly Settings[] = [
+  ...[0, 0.3, 0.5, 1, 1.7, 4, Infinity].map((parameter) => ({ map: ENTMAX, parameter })),
+  ...[0, 0.5, 1, 2].flatMap((parameter) => [1, 5, 700].map((k) => ({ map: ENTMAX, parameter, k }))),
+  ...[BUDGET, BUDGET_AT_MOST].flatMap((map) =>
+    [0, 0.4, 12, 900.5, Infinity].flatMap((parameter) => [false, true].map((bounded) => ({ map, parameter, bounded }))),
+  ),
+];
 
 /** Lengths and layouts: one entry, around a vector, a page, several rows side by side, and long rows. */
 const SHAPES: readonly (readonly [rows: number, n: number, inner: number])[] = [
@@ -33,7 +50,7 @@ function runMaps({ kernels, memory, heap }: Ground): number {
       const Scores = type === 'f32' ? Float32Array : Float64Array;
       const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
       const take = allocator(heap, memory);
-      const [x, mask, out, alphas, sizes, thresholds, exact, indices] = [
+      const [x, mask, out, parameters, sizes, thresholds, exact, indices, upper] = [
         take(bytes),
         take(rows * n),
         take(bytes),
@@ -42,11 +59,13 @@ function runMaps({ kernels, memory, heap }: Ground): number {
         take(8 * rows),
         take(rows),
         take(4 * rows * n),
+        take(bytes),
       ];
       const workspace = take(call(kernels, `row_map_workspace_${type}`)(n, inner));
       const scores = new Scores(memory.buffer, x, rows * n);
-      for (const alpha of ALPHAS_MINUS_ONE) {
-        new Float64Array(memory.buffer, alphas, rows).fill(alpha);
+      new Scores(memory.buffer, upper, rows * n).forEach((_, i, all) => (all[i] = (i % 7) / 5));
+      for (const { map, parameter, bounded = false, k = 0 } of SETTINGS) {
+        new Float64Array(memory.buffer, parameters, rows).fill(parameter);
         for (const [row, fill] of FILLS.entries()) {
           for (let i = 0; i < scores.length; i++) scores[i] = fill(i);
           new Uint8Array(memory.buffer, mask, rows * n).forEach((_, i, all) => (all[i] = i % 5 === row ? 0 : 1));
@@ -54,7 +73,7 @@ function runMaps({ kernels, memory, heap }: Ground): number {
             [0, 1],
             [mask, 0.5],
           ] as const) {
-            const rest = [n, inner, 0, alphas, 1, 0, 0, temperature, 0] as const;
+            const rest = [n, inner, map, parameters, 1, bounded ? upper : 0, k, temperature, 0] as const;
             const range = [0, rows, workspace, x, masked] as const;
             const support = [sizes, thresholds, exact] as const;
             const byValue = masked === 0 ? 0 : 1;
@@ -65,7 +84,9 @@ function runMaps({ kernels, memory, heap }: Ground): number {
             ];
             call(kernels, `csr_compact_${type}`)(rows, n, sizes, indices, out);
             if (statuses.some((status) => status !== 0))
-              throw new Error(`row_map_${type} of n = ${n}, alpha - 1 = ${alpha}: status ${statuses.join(', ')}`);
+              throw new Error(
+                `row_map_${type} ${map} of n = ${n}, ${parameter}, k = ${k}: status ${statuses.join(', ')}`,
+              );
             calls += 4;
           }
         }

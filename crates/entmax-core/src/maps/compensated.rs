@@ -66,6 +66,12 @@ impl Sum {
         self.high + self.error
     }
 
+    /// `total - other.total` likewise.
+    #[inline(always)]
+    pub fn less(&self, other: &Sum) -> f64 {
+        (self.high - other.high) + (self.error - other.error)
+    }
+
     /// `total - value` with a single rounding where the two are close.
     #[inline(always)]
     pub fn minus(&self, value: f64) -> f64 {

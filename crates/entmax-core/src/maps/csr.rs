@@ -11,7 +11,7 @@ use super::support::Seen;
 /// Writes the threshold of a row whose result is `p` or the list, and returns its support size.
 ///
 /// # Safety
-/// `x` are the row's scores, -inf where masked; `p` is its result unless it is in the list.
+/// `x` are the row's scores, -inf where masked; `p` is its result unless it is in the list; `upper` is null or its bounds.
 #[inline(always)]
 pub unsafe fn finish_support<T: Score>(
     batch: &RowBatch<T>,
@@ -19,13 +19,14 @@ pub unsafe fn finish_support<T: Score>(
     x: *const T,
     p: *const T,
     list: &List<T>,
+    upper: *const T,
     threshold: *mut T,
 ) -> usize {
     let (size, value) = match outcome {
         Outcome::Solved(solved) => {
             // SAFETY: by the caller.
-            let seen = unsafe { Seen::row(x, p, batch.n, list) };
-            (seen.size, seen.threshold(batch.temperature, solved.cutoff))
+            let seen = unsafe { Seen::row(x, p, batch.n, list, upper) };
+            (seen.size, seen.threshold(batch.temperature, &solved))
         }
         Outcome::NotANumber => (batch.n, T::NAN),
         _ if batch.empty_row_is_nan => (batch.n, T::INFINITY),
@@ -46,15 +47,15 @@ pub unsafe fn finish_csr<T: Score>(
     outcome: Outcome,
     x: *const T,
     list: &List<T>,
-    results: &Results<T>,
-    r: usize,
+    upper: *const T,
+    (results, r): (&Results<T>, usize),
 ) -> usize {
     let n = batch.n;
     // SAFETY: the slots belong to row r alone.
     unsafe {
         let (indices, values) = (results.indices.add(r * n), results.values.add(r * n));
         let threshold = results.thresholds.add(r);
-        let size = finish_support(batch, outcome, x, values, list, threshold);
+        let size = finish_support(batch, outcome, x, values, list, upper, threshold);
         match outcome {
             Outcome::Solved(_) => {
                 if list.indices.is_null() {

@@ -1,12 +1,13 @@
 //! One row of f32: which kernel, for which alpha. The only place where that is decided.
 
 use super::above_two::AboveTwo;
+use super::budget::Problem;
 use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::scan_f32::{count_above, maxima_len, Scores};
 use super::threshold_f32::{self, behind_lists, lists, spread, SHORT_ROW};
-use super::{above_two, softmax_f32};
+use super::{above_two, budget_f32, softmax_f32};
 use crate::simd::F32Block;
 use core::marker::PhantomData;
 
@@ -91,6 +92,20 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
                 seen.solve_above_two::<V>(exponent, temperature)
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn budget(
+        problem: &Problem,
+        rows: (*const f32, *const f32),
+        max: f32,
+        at_most: bool,
+        out: *mut f32,
+        scratch: *mut u8,
+        list: &mut List<f32>,
+    ) -> Option<f64> {
+        // SAFETY: passed on.
+        unsafe { budget_f32::solve::<V>(problem, rows, max, at_most, out, scratch, list) }
     }
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! What the driver asks of the kernels of one type.
 
+use super::budget::Problem;
 use super::score::Score;
 
 /// What a kernel has done with a row, beyond the probabilities.
@@ -12,8 +13,6 @@ pub enum Outcome {
     NotANumber,
     /// No score is NaN, some is +inf; nothing was written.
     Infinite,
-    /// The row's settings are none that a kernel knows; nothing was written.
-    Refused,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -24,6 +23,8 @@ pub struct Solved {
     pub converged: bool,
     /// Whether the result equals the unrestricted one (top-k may differ from it).
     pub exact: bool,
+    /// Whether the cutoff is a score, not a distance from one (budget).
+    pub absolute: bool,
 }
 
 impl Solved {
@@ -32,6 +33,17 @@ impl Solved {
             cutoff,
             converged,
             exact: true,
+            absolute: false,
+        })
+    }
+
+    /// With the cutoff `threshold`, in units of x.
+    pub fn at(threshold: f64) -> Outcome {
+        Outcome::Solved(Solved {
+            cutoff: threshold,
+            converged: true,
+            exact: true,
+            absolute: true,
         })
     }
 }
@@ -95,6 +107,24 @@ pub trait RowKernel<T: Score> {
         scratch: *mut u8,
         list: &mut List<T>,
     ) -> Outcome;
+
+    /// A row of the capped simplex without NaN, +inf or an empty support, and its threshold; None where the type has no
+    /// kernel of its own for it, and nothing was written.
+    ///
+    /// # Safety
+    /// As [`super::budget::solve`].
+    #[inline(always)]
+    unsafe fn budget(
+        _problem: &Problem,
+        _x_and_upper: (*const T, *const T),
+        _max: T,
+        _at_most: bool,
+        _out: *mut T,
+        _scratch: *mut u8,
+        _list: &mut List<T>,
+    ) -> Option<f64> {
+        None
+    }
 
     /// The list as a dense row.
     ///

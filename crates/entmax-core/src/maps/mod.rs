@@ -15,6 +15,8 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod budget;
+mod budget_f32;
 mod compensated;
 mod csr;
 mod entmax_f32;
@@ -29,6 +31,7 @@ mod solve;
 pub(crate) mod staging;
 mod support;
 mod threshold_f32;
+mod topk;
 
 pub use csr::compact as csr_compact;
 pub use rows::{Results, RowBatch};

@@ -9,7 +9,7 @@ use super::csr::{finish_csr, finish_support};
 use super::kernel::{List, Outcome, RowKernel, Settings};
 use super::map;
 use super::score::Score;
-use super::solve::solve_row;
+use super::solve::{scratch, solve_row};
 use super::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
 use crate::status::Status;
 use core::ops::Range;
@@ -72,7 +72,7 @@ impl<T> Results<T> {
 /// these are strided, the kernel's scratch.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
     let inner = inner.max(1);
-    scratch_at::<T>(n, inner) + K::scratch(n).next_multiple_of(ALIGNMENT)
+    scratch_at::<T>(n, inner) + scratch::<T, K>(n)
 }
 
 #[inline(always)]
@@ -210,13 +210,14 @@ pub unsafe fn row_map<T: Score, K: RowKernel<T>>(
                 };
                 let mut list = List::NONE;
                 let mut outcome = Outcome::Empty;
+                let mut upper = core::ptr::null();
                 if n > 0 {
                     let settings = batch.settings(r, bounds);
+                    upper = settings.upper;
                     outcome = solve_row::<T, K>(x, target, n, &settings, scratch, &mut list);
                 }
                 match outcome {
                     Outcome::Solved(solved) if !solved.converged => status = Status::NotConverged,
-                    Outcome::Refused => return Status::InvalidParameter,
                     _ => {}
                 }
                 if !results.exact.is_null() {
@@ -225,9 +226,10 @@ pub unsafe fn row_map<T: Score, K: RowKernel<T>>(
                 }
                 if !dense {
                     let size = if results.values.is_null() {
-                        finish_support(batch, outcome, x, target, &list, results.thresholds.add(r))
+                        let threshold = results.thresholds.add(r);
+                        finish_support(batch, outcome, x, target, &list, upper, threshold)
                     } else {
-                        finish_csr(batch, outcome, x, &list, results, r)
+                        finish_csr(batch, outcome, x, &list, upper, (results, r))
                     };
                     *results.sizes.add(r) = size as i32;
                     continue;

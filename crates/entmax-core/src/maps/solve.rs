@@ -3,12 +3,13 @@
 use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
 use super::map;
 use super::score::Score;
-use super::staging::cool;
+use super::staging::{cool, ALIGNMENT};
+use super::{budget, topk};
 
 /// One contiguous row from `x` to `out`, or to a list in the scratch (see [`RowKernel::solve`]).
 ///
 /// # Safety
-/// As [`RowKernel::solve`].
+/// As [`RowKernel::solve`], with a `scratch` as long as [`scratch`] says.
 #[inline(always)]
 pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
     x: *const T,
@@ -18,12 +19,22 @@ pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
     scratch: *mut u8,
     list: &mut List<T>,
 ) -> Outcome {
-    // The one place where budget and top-k rows are handed to their kernels.
-    if settings.map != map::ENTMAX || settings.k != 0 {
-        return Outcome::Refused;
-    }
     // SAFETY: passed on.
-    unsafe { solve_entmax::<T, K>(x, out, n, settings, scratch, list) }
+    unsafe {
+        if settings.map != map::ENTMAX {
+            budget::solve::<T, K>(x, out, n, settings, scratch, list)
+        } else if settings.k != 0 {
+            topk::solve::<T, K>(x, out, n, settings, scratch, list)
+        } else {
+            solve_entmax::<T, K>(x, out, n, settings, scratch, list)
+        }
+    }
+}
+
+/// Bytes of scratch for a row of `n`, whatever the map: the kernel's, behind it top-k's. Together they have room for the
+/// 2 n f64 of a budget.
+pub fn scratch<T: Score, K: RowKernel<T>>(n: usize) -> usize {
+    K::scratch(n).next_multiple_of(ALIGNMENT) + topk::scratch::<T>(n).next_multiple_of(ALIGNMENT)
 }
 
 /// entmax for any alpha and temperature.
@@ -31,7 +42,7 @@ pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
 /// # Safety
 /// As [`RowKernel::solve`].
 #[inline(always)]
-unsafe fn solve_entmax<T: Score, K: RowKernel<T>>(
+pub unsafe fn solve_entmax<T: Score, K: RowKernel<T>>(
     mut x: *const T,
     out: *mut T,
     n: usize,

@@ -2,7 +2,7 @@
 //! underflow demands into [largest excluded score, next below the smallest included one], so that in the support
 //! <=> unmasked and score > cutoff.
 
-use super::kernel::List;
+use super::kernel::{List, Solved};
 use super::score::Score;
 
 /// What a pass over a row has seen.
@@ -38,18 +38,27 @@ impl<T: Score> Seen<T> {
     }
 
     /// Of a row of scores (-inf where masked) and its probabilities. Scores that are not in the list lie below
-    /// both its cutoff and its scores, so they need no look.
+    /// both its cutoff and its scores, so they need no look. `upper` is null or the row's bounds.
     ///
     /// # Safety
     /// `x` and `p` are readable for `n` entries; indices of the list are below n.
     #[inline(never)]
-    pub unsafe fn row(x: *const T, p: *const T, n: usize, list: &List<T>) -> Seen<T> {
+    pub unsafe fn row(
+        x: *const T,
+        p: *const T,
+        n: usize,
+        list: &List<T>,
+        upper: *const T,
+    ) -> Seen<T> {
         let mut seen = Seen::NOTHING;
         // SAFETY: by the caller.
         unsafe {
             if list.indices.is_null() {
                 for j in 0..n {
-                    seen.look(*x.add(j), *p.add(j) > T::ZERO);
+                    // A bound of 0 excludes an entry wherever its score lies.
+                    if upper.is_null() || *upper.add(j) > T::ZERO {
+                        seen.look(*x.add(j), *p.add(j) > T::ZERO);
+                    }
                 }
             } else {
                 for j in 0..list.len {
@@ -61,8 +70,12 @@ impl<T: Score> Seen<T> {
         seen
     }
 
-    pub fn threshold(&self, temperature: f64, cutoff: f64) -> T {
-        let analytic = T::from_f64(self.largest_included.to_f64() + temperature * cutoff);
+    pub fn threshold(&self, temperature: f64, solved: &Solved) -> T {
+        let analytic = T::from_f64(if solved.absolute {
+            solved.cutoff
+        } else {
+            self.largest_included.to_f64() + temperature * solved.cutoff
+        });
         let highest = self.smallest_included.next_below();
         // Written so that a NaN (inf - inf) gives way.
         let threshold = if analytic < highest {
@@ -70,7 +83,8 @@ impl<T: Score> Seen<T> {
         } else {
             highest
         };
-        if threshold > self.largest_excluded {
+        // Ties that top-k has divided: nothing separates them.
+        if threshold > self.largest_excluded || self.largest_excluded >= self.smallest_included {
             threshold
         } else {
             self.largest_excluded

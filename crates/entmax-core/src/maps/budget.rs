@@ -1,0 +1,415 @@
+//! The capped simplex (MATH.md section 7.1): entries between 0 and their bounds u that sum to a budget B,
+//!
+//! ```text
+//! p_i = clip(z_i / T - tau, 0, u_i),   the sum of p = B,
+//! ```
+//!
+//! or at most B: then tau = 0 where that sum does not exceed B. This file settles the edges, and finds tau for any row
+//! by variable fixing (Bitran and Hax 1981; Kiwiel 2008), in f64 for rows of either type:
+//!
+//! 1. tau as if no undecided entry were clipped: their mean less their share of the budget;
+//! 2. the clipped sum at that tau says on which side the root lies, and thereby which entries are 0, or at their bound,
+//!    for good; they leave. When none leaves, tau is the root.
+//!
+//! A step that decides nothing ends it, so it is finite; entries at most a few binades apart halve with each step. tau
+//! is a pair (see `compensated`) and lies beside one of the scores, so that a budget of 1e-30 among scores around 1
+//! keeps its digits. `budget_f32` narrows rows of f32 down before they come here.
+
+use super::compensated::{Pair, Sum};
+use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
+use super::map;
+use super::score::Score;
+
+/// Newton's steps at the end, which take out what rounding left.
+const POLISHING: usize = 3;
+/// A budget this close to the sum of the bounds is that sum.
+const FULL: f64 = 1.0 - 4.0 * f64::EPSILON;
+
+/// Numbers of either type, read as f64: the code below serves both.
+#[derive(Clone, Copy)]
+pub struct Numbers {
+    at: *const u8,
+    wide: bool,
+}
+
+impl Numbers {
+    #[inline(always)]
+    pub fn new<T: Score>(at: *const T) -> Numbers {
+        Numbers {
+            at: at.cast(),
+            wide: size_of::<T>() == 8,
+        }
+    }
+
+    /// # Safety
+    /// There is a number with index j.
+    #[inline(always)]
+    unsafe fn get(self, j: usize) -> f64 {
+        // SAFETY: by the caller.
+        unsafe {
+            if self.wide {
+                *self.at.cast::<f64>().add(j)
+            } else {
+                f64::from(*self.at.cast::<f32>().add(j))
+            }
+        }
+    }
+}
+
+/// One row: scores without a NaN, bounds (null: all ones), the budget and the temperature.
+#[derive(Clone, Copy)]
+pub struct Problem {
+    pub scores: Numbers,
+    pub upper: Numbers,
+    pub n: usize,
+    pub budget: f64,
+    pub temperature: f64,
+}
+
+#[inline(always)]
+fn clip(value: f64, bound: f64) -> f64 {
+    if value > bound {
+        bound
+    } else if value > 0.0 {
+        value
+    } else {
+        0.0
+    }
+}
+
+/// z - tau.
+#[inline(always)]
+fn above(score: f64, tau: Pair) -> f64 {
+    (score - tau.high) - tau.low
+}
+
+/// What has been found out about a row that is no ordinary one, or nothing.
+pub enum Edge {
+    /// The threshold is known.
+    Known(f64),
+    /// tau is to be found.
+    Open,
+}
+
+impl Problem {
+    /// # Safety
+    /// j < n, here and below.
+    #[inline(always)]
+    unsafe fn bound(&self, j: usize) -> f64 {
+        if self.upper.at.is_null() {
+            1.0
+        } else {
+            // SAFETY: by the caller.
+            unsafe { self.upper.get(j) }
+        }
+    }
+
+    /// The entry for one tau.
+    #[inline(always)]
+    pub unsafe fn entry(&self, j: usize, tau: Pair) -> f64 {
+        // SAFETY: by the caller.
+        unsafe {
+            let distance = above(self.scores.get(j), tau);
+            clip(distance / self.temperature, self.bound(j))
+        }
+    }
+
+    /// The sum of the entries at tau = 0, and that of the bounds of all scores but -inf.
+    unsafe fn totals(&self) -> (f64, f64) {
+        let (mut sum, mut room) = (Sum::new(), Sum::new());
+        for j in 0..self.n {
+            // SAFETY: j < n.
+            unsafe {
+                sum.add(self.entry(j, Pair::ZERO));
+                if self.scores.get(j) > f64::NEG_INFINITY {
+                    room.add(self.bound(j));
+                }
+            }
+        }
+        (sum.total(), room.total())
+    }
+
+    /// Whether a budget takes all the bounds.
+    #[inline(always)]
+    pub fn is_full(&self, room: f64) -> bool {
+        self.budget >= room * FULL
+    }
+
+    /// The largest threshold that gives all entries their bounds.
+    #[inline(never)]
+    pub unsafe fn lowest_threshold(&self) -> f64 {
+        let mut lowest = f64::INFINITY;
+        for j in 0..self.n {
+            // SAFETY: j < n.
+            unsafe {
+                let score = self.scores.get(j);
+                let end = score - self.bound(j) * self.temperature;
+                if score > f64::NEG_INFINITY && end < lowest {
+                    lowest = end;
+                }
+            }
+        }
+        lowest
+    }
+
+    /// What can be said without solving.
+    #[inline(never)]
+    unsafe fn edge(&self, at_most: bool) -> Edge {
+        // SAFETY: passed on.
+        unsafe {
+            let (sum, room) = self.totals();
+            if at_most && sum <= self.budget {
+                Edge::Known(0.0)
+            } else if self.is_full(room) {
+                Edge::Known(self.lowest_threshold())
+            } else {
+                Edge::Open
+            }
+        }
+    }
+
+    /// tau in units of z, known to lie between `low` and `high`, where the sum exceeds the budget, or does not.
+    /// Scores of +inf take their bounds first.
+    ///
+    /// # Safety
+    /// `free` is writable for 2 n numbers.
+    #[inline(never)]
+    pub unsafe fn threshold(&self, low: f64, high: f64, free: *mut f64) -> Pair {
+        let mut undecided = Undecided {
+            scores: free,
+            bounds: free.wrapping_add(self.n),
+            len: 0,
+            rest: Sum::new(),
+            temperature: self.temperature,
+        };
+        undecided.rest.add(self.budget);
+        for j in 0..self.n {
+            // SAFETY: len <= j < n.
+            unsafe {
+                let (score, bound) = (self.scores.get(j), self.bound(j));
+                // Not score - bound >= high, which loses a small bound.
+                if score == f64::INFINITY || (score - high) / self.temperature >= bound {
+                    undecided.rest.add(-bound);
+                } else if score > low {
+                    undecided.push(score, bound);
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe { undecided.solve(high) }
+    }
+
+    /// The entries of +inf share the budget as equal scores do, the others get nothing. None where they do not use it up.
+    ///
+    /// # Safety
+    /// As [`Problem::threshold`].
+    #[inline(never)]
+    unsafe fn share_of_infinite(&self, free: *mut f64) -> Option<Pair> {
+        let mut undecided = Undecided {
+            scores: free,
+            bounds: free.wrapping_add(self.n),
+            len: 0,
+            rest: Sum::new(),
+            temperature: 1.0,
+        };
+        let mut room = Sum::new();
+        undecided.rest.add(self.budget);
+        for j in 0..self.n {
+            // SAFETY: len <= j < n.
+            unsafe {
+                if self.scores.get(j) == f64::INFINITY {
+                    undecided.push(0.0, self.bound(j));
+                    room.add(self.bound(j));
+                }
+            }
+        }
+        if room.total() <= self.budget {
+            return None;
+        }
+        // SAFETY: as above.
+        Some(unsafe { undecided.solve(0.0) })
+    }
+}
+
+/// The entries that may still be 0, at their bound or between, and what is left of the budget for them.
+struct Undecided {
+    scores: *mut f64,
+    bounds: *mut f64,
+    len: usize,
+    rest: Sum,
+    temperature: f64,
+}
+
+impl Undecided {
+    /// # Safety
+    /// There is room for one more.
+    #[inline(always)]
+    unsafe fn push(&mut self, score: f64, bound: f64) {
+        // SAFETY: by the caller.
+        unsafe {
+            *self.scores.add(self.len) = score;
+            *self.bounds.add(self.len) = bound;
+        }
+        self.len += 1;
+    }
+
+    /// tau as if none were clipped. Beside the first score, so that a small rest keeps its digits; where differences
+    /// overflow, beside 0.
+    unsafe fn unclipped(&self) -> Pair {
+        let share = 1.0 / self.len as f64;
+        // SAFETY: there is a first score.
+        let mut beside = unsafe { *self.scores };
+        loop {
+            let mut mean = 0.0;
+            for j in 0..self.len {
+                // SAFETY: j < len.
+                mean += unsafe { *self.scores.add(j) } * share - beside * share;
+            }
+            if mean.is_finite() || beside == 0.0 {
+                let beside = Pair::ZERO.plus(beside).plus(mean);
+                return beside.plus(-self.rest.total() * share * self.temperature);
+            }
+            beside = 0.0;
+        }
+    }
+
+    /// The sum of the clipped entries, less the rest; and the sum.
+    unsafe fn excess(&self, tau: Pair) -> (f64, f64) {
+        let mut sum = Sum::new();
+        for j in 0..self.len {
+            // SAFETY: j < len.
+            unsafe {
+                let distance = above(*self.scores.add(j), tau);
+                sum.add(clip(distance / self.temperature, *self.bounds.add(j)));
+            }
+        }
+        (sum.less(&self.rest), sum.total())
+    }
+
+    /// Drops what is decided by the sign of the excess at tau.
+    unsafe fn decide(&mut self, tau: Pair, excess: f64) {
+        let len = self.len;
+        self.len = 0;
+        for j in 0..len {
+            // SAFETY: self.len <= j < len.
+            unsafe {
+                let (score, bound) = (*self.scores.add(j), *self.bounds.add(j));
+                let distance = above(score, tau) / self.temperature;
+                if excess < 0.0 && distance >= bound {
+                    self.rest.add(-bound);
+                } else if excess < 0.0 || distance > 0.0 {
+                    self.push(score, bound);
+                }
+            }
+        }
+    }
+
+    /// tau; `fallback` where nothing is undecided.
+    unsafe fn solve(&mut self, fallback: f64) -> Pair {
+        if self.len == 0 {
+            return Pair::ZERO.plus(fallback);
+        }
+        let mut polished = 0;
+        // SAFETY: len > 0 wherever tau is formed.
+        unsafe {
+            let mut tau = self.unclipped();
+            loop {
+                let len = self.len;
+                let (excess, sum) = self.excess(tau);
+                self.decide(tau, excess);
+                if excess == 0.0 || self.len == 0 {
+                    return tau;
+                }
+                if self.len < len {
+                    tau = self.unclipped();
+                    continue;
+                }
+                tau = tau.plus(excess / len as f64 * self.temperature);
+                polished += 1;
+                if polished == POLISHING || excess.abs() <= f64::EPSILON * sum {
+                    return tau;
+                }
+            }
+        }
+    }
+}
+
+/// The row for one threshold.
+///
+/// # Safety
+/// `out` is writable for the row, equal to its scores or disjoint.
+unsafe fn write<T: Score>(problem: &Problem, tau: Pair, out: *mut T) {
+    for j in 0..problem.n {
+        // SAFETY: by the caller.
+        unsafe { *out.add(j) = T::from_f64(problem.entry(j, tau)) };
+    }
+}
+
+/// A row of the capped simplex: `settings.parameter` is the budget.
+///
+/// # Safety
+/// As [`RowKernel::solve`]; `scratch` has room for 2 n f64.
+#[inline(never)]
+pub unsafe fn solve<T: Score, K: RowKernel<T>>(
+    x: *const T,
+    out: *mut T,
+    n: usize,
+    settings: &Settings<T>,
+    scratch: *mut u8,
+    list: &mut List<T>,
+) -> Outcome {
+    let problem = Problem {
+        scores: Numbers::new(x),
+        upper: Numbers::new(settings.upper),
+        n,
+        budget: settings.parameter,
+        temperature: settings.temperature,
+    };
+    let at_most = settings.map == map::BUDGET_AT_MOST;
+    let free = scratch.cast();
+    // SAFETY: by the caller.
+    unsafe {
+        let max = match K::maximum(x, n) {
+            None => return Outcome::NotANumber,
+            Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
+            Some(max) => max,
+        };
+        if problem.budget == 0.0 {
+            core::ptr::write_bytes(out, 0, n);
+            return Solved::at(max.to_f64());
+        }
+        if max < T::INFINITY {
+            if let Some(tau) = K::budget(
+                &problem,
+                (x, settings.upper),
+                max,
+                at_most,
+                out,
+                scratch,
+                list,
+            ) {
+                return Solved::at(tau);
+            }
+        }
+        let tau = match problem.edge(at_most) {
+            Edge::Known(tau) => Pair::ZERO.plus(tau),
+            Edge::Open => match problem.share_of_infinite(free) {
+                Some(tau) => {
+                    for j in 0..n {
+                        let infinite = *x.add(j) == T::INFINITY;
+                        let entry = clip(-tau.rounded(), problem.bound(j));
+                        *out.add(j) = if infinite {
+                            T::from_f64(entry)
+                        } else {
+                            T::ZERO
+                        };
+                    }
+                    return Solved::at(f64::INFINITY);
+                }
+                None => problem.threshold(f64::NEG_INFINITY, f64::INFINITY, free),
+            },
+        };
+        write(&problem, tau, out);
+        Solved::at(tau.rounded())
+    }
+}

@@ -1,0 +1,373 @@
+//! The capped simplex on a row of f32: a few steps of Newton's method in blocks of sixteen, which settle almost every
+//! row; the entries that they leave undecided go to the exact method of `budget`.
+//!
+//! 1. All bounds 1 and a budget far below n: the lane maxima are scores of the row, so a tau at which their clipped
+//!    sum reaches the budget is a lower bound of the row's. Newton's method on them, then only what lies above is
+//!    read again and packed, as in `threshold_f32`.
+//! 2. Newton's method on the list, or on the row. The clipped sum is piecewise linear and neither convex nor concave,
+//!    so each step narrows a bracket, and one that would leave it is replaced by the middle.
+//! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
+//!    most entries, and variable fixing does the rest.
+
+use super::budget::{Numbers, Problem};
+use super::compensated::Pair;
+use super::kernel::List;
+use super::scan_f32::{count_above, maxima_len, Scores};
+use super::threshold_f32::{behind_lists, lists, SHORT_ROW};
+use crate::simd::{F32Block, LANES};
+
+/// Newton's steps and bisections before the exact method takes over.
+const STEPS: usize = 16;
+/// The largest part of the active entries that their sum may be off by: its own rounding.
+const TOLERANCE: f64 = 2e-7;
+/// The lane maxima need no more than a lower bound; one with this much more than the budget is good enough.
+const LOOSE: f64 = 0.1;
+
+/// Scores with their bounds.
+struct Row<'a> {
+    scores: &'a Scores,
+    /// None: all ones.
+    bounds: Option<&'a Scores>,
+    /// 1 / temperature as the blocks have it, and its inverse.
+    inverse: f32,
+    temperature: f64,
+}
+
+/// One threshold, in two parts: the first difference is exact near it.
+#[derive(Clone, Copy)]
+struct Level<V> {
+    high: V,
+    low: V,
+    inverse: V,
+}
+
+/// What one pass tells.
+struct Sums {
+    /// Of the entries strictly inside, and how many these are.
+    active: f64,
+    count: f64,
+    /// Of the bounds of the others that are not 0.
+    capped: f64,
+}
+
+/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not.
+struct Bracket {
+    low: f64,
+    high: f64,
+    tau: f64,
+    solved: bool,
+}
+
+/// The lanes' sum in f64 without rounding to f32 in between.
+#[inline(never)]
+fn wide_sum<V: F32Block>(block: V) -> f64 {
+    let mut lanes = [0.0f32; LANES];
+    // SAFETY: the array holds sixteen floats.
+    unsafe { block.store(lanes.as_mut_ptr()) };
+    lanes.iter().fold(0.0, |sum, &lane| sum + f64::from(lane))
+}
+
+impl Row<'_> {
+    #[inline(always)]
+    fn level<V: F32Block>(&self, tau: Pair) -> Level<V> {
+        let high = tau.high as f32;
+        // tau = -inf: every score is far above.
+        let low = if high.is_finite() {
+            ((tau.high - f64::from(high)) + tau.low) as f32
+        } else {
+            0.0
+        };
+        Level {
+            high: V::splat(high),
+            low: V::splat(low),
+            inverse: V::splat(self.inverse),
+        }
+    }
+
+    /// The bounds of the block from index `from` on; behind the row anything.
+    ///
+    /// # Safety
+    /// `from` is a multiple of 16 below the row's length.
+    #[inline(always)]
+    unsafe fn bound<V: F32Block>(&self, from: usize) -> V {
+        match self.bounds {
+            None => V::splat(1.0),
+            // SAFETY: by the caller.
+            Some(bounds) => unsafe { bounds.block(from) },
+        }
+    }
+
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    unsafe fn sums<V: F32Block>(&self, tau: f64) -> Sums {
+        let pair = Pair {
+            high: tau,
+            low: 0.0,
+        };
+        let level: Level<V> = self.level(pair);
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let (mut active, mut count, mut ones) = (V::no_sums(), V::no_sums(), V::no_sums());
+        let mut capped = 0.0;
+        self.scores.each(|from, scores: V| {
+            // SAFETY: `from` is the scores'.
+            let bound: V = unsafe { self.bound(from) };
+            let value = level.value(scores);
+            let over = value.above(bound);
+            let inside = value.above(zero);
+            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+            let at_bound = one.keep(over);
+            one.keep(inside).sub(at_bound).sum_into(&mut count);
+            if self.bounds.is_none() {
+                at_bound.sum_into(&mut ones);
+            } else if V::any(over) {
+                capped += wide_sum(bound.keep(over));
+            }
+        });
+        Sums {
+            active: V::total(active),
+            count: V::total(count),
+            capped: capped + V::total(ones),
+        }
+    }
+
+    /// The sum and the number of the scores but -inf, and the sum of their bounds.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
+        let (least, one) = (V::splat(f32::NEG_INFINITY), V::splat(1.0));
+        let (mut sum, mut count) = (V::no_sums(), V::no_sums());
+        let mut room = 0.0;
+        self.scores.each(|from, scores: V| {
+            let left = scores.above(least);
+            scores.keep(left).sum_into(&mut sum);
+            one.keep(left).sum_into(&mut count);
+            if self.bounds.is_some() {
+                // SAFETY: `from` is the scores'.
+                room += wide_sum(unsafe { self.bound::<V>(from) }.keep(left));
+            }
+        });
+        let count = V::total(count);
+        let room = if self.bounds.is_some() { room } else { count };
+        (V::total(sum), count, room)
+    }
+
+    /// Newton's method from `tau` within a bracket; `loose` ends at a good lower bound.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    unsafe fn newton<V: F32Block>(&self, budget: f64, tau: f64, high: f64, loose: f64) -> Bracket {
+        let mut bracket = Bracket {
+            low: f64::NEG_INFINITY,
+            high,
+            tau,
+            solved: false,
+        };
+        for _ in 0..STEPS {
+            let tau = bracket.tau;
+            // SAFETY: passed on.
+            let sums = unsafe { self.sums::<V>(tau) };
+            let excess = sums.active + (sums.capped - budget);
+            let next = tau + excess / sums.count * self.temperature;
+            if excess.abs() <= TOLERANCE * sums.active {
+                bracket.solved = true;
+                if sums.count > 0.0 {
+                    bracket.tau = next;
+                }
+                break;
+            }
+            if excess > 0.0 {
+                bracket.low = tau;
+                if excess <= loose * budget {
+                    break;
+                }
+            } else {
+                bracket.high = tau;
+            }
+            // Written so that a NaN gives way, too.
+            let within = |tau: f64| tau > bracket.low && tau < bracket.high;
+            bracket.tau = if within(next) {
+                next
+            } else {
+                0.5 * bracket.low + 0.5 * bracket.high
+            };
+            if !within(bracket.tau) {
+                break;
+            }
+        }
+        bracket
+    }
+
+    /// # Safety
+    /// `out` is writable for the row, equal to its scores or disjoint.
+    #[inline(never)]
+    unsafe fn write<V: F32Block>(&self, tau: Pair, out: *mut f32) {
+        let level: Level<V> = self.level(tau);
+        let zero = V::splat(0.0);
+        let mut from = 0;
+        // SAFETY: by the caller; blocks come in order.
+        unsafe {
+            self.scores.map_into::<V>(out, |scores| {
+                let bound: V = self.bound(from);
+                from += LANES;
+                let value = level.value(scores);
+                bound.or_else(value.above(bound), value.keep(value.above(zero)))
+            });
+        }
+    }
+}
+
+impl<V: F32Block> Level<V> {
+    #[inline(always)]
+    fn value(&self, scores: V) -> V {
+        scores.sub(self.high).sub(self.low).mul(self.inverse)
+    }
+}
+
+/// A row that is neither empty nor holds a NaN or +inf, or None where f32 does not suffice. Writes to `out` or `list` and
+/// returns the threshold.
+///
+/// # Safety
+/// As [`super::budget::solve`]; `max` is the row's.
+#[inline(never)]
+pub unsafe fn solve<V: F32Block>(
+    problem: &Problem,
+    (x, upper): (*const f32, *const f32),
+    max: f32,
+    at_most: bool,
+    out: *mut f32,
+    scratch: *mut u8,
+    list: &mut List<f32>,
+) -> Option<f64> {
+    let (n, budget) = (problem.n, problem.budget);
+    let inverse = (1.0 / problem.temperature) as f32;
+    if !inverse.is_normal() {
+        return None;
+    }
+    // SAFETY: by the caller.
+    unsafe {
+        let (scores, bounds) = (
+            Scores::new(x, n),
+            Scores::new(upper, if upper.is_null() { 0 } else { n }),
+        );
+        let row = Row {
+            scores: &scores,
+            bounds: (!upper.is_null()).then_some(&bounds),
+            inverse,
+            temperature: 1.0 / f64::from(inverse),
+        };
+        let highest = f64::from(max);
+        if at_most {
+            let sums = row.sums::<V>(0.0);
+            if sums.active + sums.capped <= budget {
+                row.write::<V>(Pair::ZERO, out);
+                return Some(0.0);
+            }
+        }
+        if upper.is_null() && n >= SHORT_ROW {
+            if let Some(low) = row.lower_bound::<V>(budget, max, scratch) {
+                let mut candidates = lists(n, scratch);
+                candidates.collect::<V>(&scores, behind_lists(n, scratch).cast(), max, low);
+                let packed = Scores::new(candidates.scores, candidates.len.next_multiple_of(LANES));
+                let packed = Row {
+                    scores: &packed,
+                    ..row
+                };
+                let problem = Problem {
+                    scores: Numbers::new(candidates.scores.cast_const()),
+                    n: candidates.len,
+                    ..*problem
+                };
+                let start = highest + f64::from(low);
+                let tau = packed.threshold::<V>(&problem, start, highest, behind_lists(n, scratch));
+                // In place: the entries take the scores' room.
+                packed.write::<V>(tau, candidates.scores);
+                *list = candidates.result();
+                return Some(tau.rounded());
+            }
+        }
+        let (sum, count, room) = row.totals::<V>();
+        if problem.is_full(room) {
+            let threshold = problem.lowest_threshold();
+            let all = Pair {
+                high: f64::NEG_INFINITY,
+                low: 0.0,
+            };
+            row.write::<V>(all, out);
+            return Some(threshold);
+        }
+        let start = (sum - budget * row.temperature) / count;
+        let tau = row.threshold::<V>(problem, start, highest, scratch);
+        row.write::<V>(tau, out);
+        Some(tau.rounded())
+    }
+}
+
+impl Row<'_> {
+    /// tau of scores with a finite maximum `highest` and bounds that exceed the budget.
+    ///
+    /// # Safety
+    /// `scratch` has room for 2 n f64.
+    #[inline(always)]
+    unsafe fn threshold<V: F32Block>(
+        &self,
+        problem: &Problem,
+        start: f64,
+        highest: f64,
+        scratch: *mut u8,
+    ) -> Pair {
+        // SAFETY: by the caller.
+        unsafe {
+            let bracket = self.newton::<V>(problem.budget, start, highest, 0.0);
+            if bracket.solved {
+                return Pair {
+                    high: bracket.tau,
+                    low: 0.0,
+                };
+            }
+            problem.threshold(bracket.low, bracket.high, scratch.cast())
+        }
+    }
+
+    /// What no entry above 0 lies below, relative to the maximum, from the lane maxima, which are left behind the lists.
+    /// None where most of them lie above it, or too few of them are there for the budget.
+    ///
+    /// # Safety
+    /// All bounds are 1, and `scratch` is the row's.
+    #[inline(always)]
+    unsafe fn lower_bound<V: F32Block>(
+        &self,
+        budget: f64,
+        max: f32,
+        scratch: *mut u8,
+    ) -> Option<f32> {
+        let n = self.scores.len;
+        let total = maxima_len(n);
+        if 4.0 * budget > total as f64 {
+            return None;
+        }
+        let maxima: *mut f32 = behind_lists(n, scratch).cast();
+        // SAFETY: by the caller.
+        unsafe {
+            self.scores.lane_maxima::<V>(maxima);
+            let scores = &Scores::new(maxima, total);
+            let subset = Row { scores, ..*self };
+            let (sum, count, _) = subset.totals::<V>();
+            let start = (sum - budget * self.temperature) / count;
+            let bracket = subset.newton::<V>(budget, start, f64::from(max), LOOSE);
+            let tau = if bracket.solved {
+                bracket.tau
+            } else {
+                bracket.low
+            };
+            // Lowered by what rounding may have added to it. -inf fails the comparison.
+            let low = tau - f64::from(max);
+            let low = (low - 1e-5 * self.temperature - 5e-7 * low.abs()) as f32;
+            let few = low.is_finite() && 2 * count_above::<V>(maxima, total, max, low) <= total;
+            few.then_some(low)
+        }
+    }
+}

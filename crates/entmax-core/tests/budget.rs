@@ -1,0 +1,158 @@
+//! The capped simplex against sorted breakpoints (MATH.md section 7.1), on every kind of row.
+
+mod common;
+use common::budget::{budget, Truth};
+use common::call::{dense, support, Batch, Number};
+use common::oracle::sum;
+use common::rows::{row, Random, KINDS};
+use entmax_core::maps::map;
+
+const SIZES: [usize; 16] = [
+    1, 2, 3, 5, 15, 16, 17, 31, 33, 64, 129, 255, 256, 300, 513, 1030,
+];
+
+/// Bounds of several sizes, some of them 0.
+fn bounds<T: Number>(n: usize, scale: f64) -> Vec<T> {
+    let mut random = Random(n as u64 + 5);
+    (0..n)
+        .map(|_| {
+            T::round(match random.uniform() {
+                r if r < 0.1 => 0.0,
+                r if r < 0.2 => 3.0 * scale,
+                _ => random.uniform() * scale,
+            })
+        })
+        .collect()
+}
+
+struct Case<'a, T> {
+    x: &'a [T],
+    upper: Option<&'a [T]>,
+    budget: f64,
+    temperature: f64,
+    at_most: bool,
+}
+
+impl<T: Number> Case<'_, T> {
+    fn batch(&self) -> Batch<'_, T> {
+        Batch {
+            map: if self.at_most {
+                map::BUDGET_AT_MOST
+            } else {
+                map::BUDGET
+            },
+            upper: self.upper,
+            temperature: self.temperature,
+            ..Batch::row(self.x, self.budget)
+        }
+    }
+    fn bounds(&self) -> Vec<f64> {
+        let ones = vec![1.0; self.x.len()];
+        self.upper
+            .map_or(ones, |upper| upper.iter().map(|u| u.wide()).collect())
+    }
+    fn truth(&self) -> Truth {
+        let z: Vec<f64> = self.x.iter().map(|z| z.wide()).collect();
+        let u = self.bounds();
+        budget(&z, &u, self.budget, self.temperature, self.at_most)
+    }
+
+    /// The largest error of an entry over the largest entry, and of the sum over the budget.
+    fn check(&self, label: &str, tolerance: f64) -> (f64, f64) {
+        let p = dense(&self.batch());
+        let truth = self.truth();
+        let u = self.bounds();
+        let scale = truth
+            .p
+            .iter()
+            .cloned()
+            .fold(T::round(1e-30).wide(), f64::max);
+        let mut worst = 0.0f64;
+        for (j, (p, exact)) in p.iter().zip(&truth.p).enumerate() {
+            let error = (p.wide() - exact).abs() / scale;
+            assert!(
+                error <= tolerance,
+                "{label}: entry {j} is {p:?}, not {exact}"
+            );
+            worst = worst.max(error);
+            assert!(p.wide() >= 0.0 && p.wide() <= u[j], "{label}: entry {j}");
+            // Clear of the breakpoints, 0 and the bound are exact.
+            let distance = (self.x[j].wide() - truth.threshold) / self.temperature;
+            let margin = 1e-5 * (1.0 + truth.threshold.abs() / self.temperature);
+            if distance < -margin {
+                assert_eq!(p.bits(), 0, "{label}: entry {j}");
+            } else if distance > u[j] + margin {
+                assert_eq!(p.wide(), u[j], "{label}: entry {j}");
+            }
+        }
+        let total = sum(p.iter().map(|p| p.wide()));
+        let miss = if truth.binding {
+            (total - self.budget).abs() / self.budget
+        } else {
+            0.0
+        };
+        assert!(miss <= 2.0 * tolerance, "{label}: the sum is {total}");
+        let (sizes, thresholds) = support(&self.batch());
+        let size = p.iter().filter(|p| p.wide() > 0.0).count();
+        assert_eq!(sizes[0] as usize, size, "{label}");
+        for (j, (z, p)) in self.x.iter().zip(&p).enumerate() {
+            if u[j] > 0.0 {
+                assert_eq!(*z > thresholds[0], p.wide() > 0.0, "{label}: entry {j}");
+            }
+        }
+        (worst, miss)
+    }
+}
+
+fn every_kind_of_row<T: Number>(tolerance: f64) {
+    let mut worst = (0.0f64, 0.0f64);
+    for kind in KINDS {
+        for n in SIZES {
+            let x: Vec<T> = row(kind, n, 1.0).iter().map(|&z| T::round(z)).collect();
+            let left = x.iter().filter(|z| z.wide() > f64::NEG_INFINITY).count();
+            for scale in [0.0, 1.0, 0.02] {
+                let upper = (scale > 0.0).then(|| bounds::<T>(n, scale));
+                let room = upper.as_ref().map_or(left as f64, |upper| {
+                    let u = |j: usize| upper[j].wide();
+                    sum((0..n).filter(|&j| x[j].wide() > f64::NEG_INFINITY).map(u))
+                });
+                for part in [1e-9, 0.004, 0.1, 0.5, 0.93] {
+                    for whole in [false, true] {
+                        let mut b = part * room;
+                        if whole {
+                            b = b.round();
+                        }
+                        if b <= 0.0 || b >= room {
+                            continue;
+                        }
+                        for (temperature, at_most) in
+                            [(1.0, false), (0.3, false), (1.0, true), (20.0, true)]
+                        {
+                            let case = Case {
+                                x: &x,
+                                upper: upper.as_deref(),
+                                budget: b,
+                                temperature,
+                                at_most,
+                            };
+                            let label = format!("{kind}, n = {n}, bounds {scale}, B = {b}, T = {temperature}, {at_most}");
+                            let (entry, miss) = case.check(&label, tolerance);
+                            worst = (worst.0.max(entry), worst.1.max(miss));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("entries {:.2e}, sums {:.2e}", worst.0, worst.1);
+}
+
+#[test]
+fn every_kind_of_row_is_that_of_the_reference_f32() {
+    every_kind_of_row::<f32>(3e-7);
+}
+
+#[test]
+fn every_kind_of_row_is_that_of_the_reference_f64() {
+    every_kind_of_row::<f64>(1e-13);
+}

@@ -1,0 +1,195 @@
+//! Top-k entmax (MATH.md section 7.3): against all sets of k scores, and against entmax of the k largest.
+
+mod common;
+use common::call::{bits, csr, dense, support, Batch, Number};
+use common::oracle::{self, sum};
+use common::rows::{row, EXPONENTS, KINDS};
+
+fn top_k<T: Number>(x: &[T], e: f64, k: usize, temperature: f64) -> Batch<'_, T> {
+    Batch {
+        k,
+        temperature,
+        ..Batch::row(x, e)
+    }
+}
+
+/// <p, z> + H_alpha(p).
+fn objective(p: &[f64], z: &[f64], e: f64) -> f64 {
+    let entropy = |p: f64| match p {
+        0.0 => 0.0,
+        p if e == 0.0 => -p * p.ln(),
+        p => (p - p.powf(1.0 + e)) / (e * (1.0 + e)),
+    };
+    sum(p.iter().zip(z).map(|(&p, &z)| p * z + entropy(p)))
+}
+
+#[test]
+fn no_set_of_k_scores_gives_a_better_objective() {
+    for e in [0.0, 0.3, 0.5, 1.0, 2.0, 5.0] {
+        for kind in ["normal", "normal 0.1", "peaked", "ramp", "few levels"] {
+            for n in [2usize, 5, 8] {
+                let z = row(kind, n, e);
+                for k in 1..n {
+                    let mut best = f64::NEG_INFINITY;
+                    for set in 1u32..1 << n {
+                        if set.count_ones() as usize > k {
+                            continue;
+                        }
+                        let kept: Vec<f64> =
+                            (0..n).filter(|j| set >> j & 1 == 1).map(|j| z[j]).collect();
+                        let p = oracle::entmax(&kept, e, 1.0).p;
+                        best = best.max(objective(&p, &kept, e));
+                    }
+                    let p = dense(&top_k(&z, e, k, 1.0));
+                    assert!(p.iter().filter(|&&p| p > 0.0).count() <= k);
+                    let reached = objective(&p, &z, e);
+                    assert!(
+                        (reached - best).abs() < 1e-12 * best.abs().max(1.0),
+                        "{kind}, n = {n}, k = {k}, alpha - 1 = {e}: {reached} {best}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The indices of the k largest, ties to the lowest index.
+fn largest<T: Number>(x: &[T], k: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&a, &b| x[b].wide().partial_cmp(&x[a].wide()).expect("no NaN"));
+    order.truncate(k);
+    order.sort();
+    order
+}
+
+fn every_kind_of_row<T: Number>(tolerance: f64) {
+    let mut worst = 0.0f64;
+    let mut restricted = 0;
+    for e in EXPONENTS {
+        for kind in KINDS {
+            for n in [2, 16, 17, 33, 257, 1030] {
+                let x: Vec<T> = row(kind, n, e).iter().map(|&z| T::round(z)).collect();
+                for k in [1, 2, 7, 16, n / 2, n - 1] {
+                    if k == 0 || k >= n {
+                        continue;
+                    }
+                    for temperature in [1.0, 0.4] {
+                        let label =
+                            format!("alpha - 1 = {e}, {kind}, n = {n}, k = {k}, T = {temperature}");
+                        let batch = top_k(&x, e, k, temperature);
+                        let form = csr(&batch, false);
+                        let p = dense(&batch);
+                        let all = dense(&Batch {
+                            k: 0,
+                            ..batch.clone()
+                        });
+                        let size = all.iter().filter(|p| p.wide() > 0.0).count();
+                        assert_eq!(form.exact, [u8::from(size <= k)], "{label}");
+                        if size <= k {
+                            assert_eq!(bits(&p), bits(&all), "{label}");
+                            continue;
+                        }
+                        restricted += 1;
+                        let order = largest(&x, k);
+                        let z: Vec<f64> = order.iter().map(|&j| x[j].wide()).collect();
+                        let truth = if e == f64::INFINITY {
+                            let max = z.iter().cloned().fold(f64::MIN, f64::max);
+                            let ties = z.iter().filter(|&&z| z == max).count() as f64;
+                            z.iter()
+                                .map(|&z| if z == max { 1.0 / ties } else { 0.0 })
+                                .collect()
+                        } else {
+                            oracle::entmax(&z, e, temperature).p
+                        };
+                        let most = truth.iter().cloned().fold(0.0, f64::max);
+                        let mut exact = vec![0.0; n];
+                        order.iter().zip(&truth).for_each(|(&j, &p)| exact[j] = p);
+                        for (j, (p, exact)) in p.iter().zip(&exact).enumerate() {
+                            let error = (p.wide() - exact).abs() / most;
+                            assert!(error <= tolerance, "{label}: entry {j}: {p:?} {exact}");
+                            assert!(*exact > 0.0 || p.wide() == 0.0, "{label}: entry {j}");
+                            worst = worst.max(error);
+                        }
+                        let (sizes, thresholds) = support(&batch);
+                        let size = p.iter().filter(|p| p.wide() > 0.0).count();
+                        assert_eq!(sizes[0] as usize, size, "{label}");
+                        let smallest = (0..n)
+                            .filter(|&j| p[j].wide() > 0.0)
+                            .map(|j| x[j].wide())
+                            .fold(f64::INFINITY, f64::min);
+                        // Where ties are divided nothing separates them, and it is the cutoff of the last step.
+                        let divided = (0..n).any(|j| x[j].wide() == smallest && p[j].wide() == 0.0);
+                        for (j, z) in x.iter().enumerate() {
+                            let above = *z > thresholds[0];
+                            if p[j].wide() > 0.0 || !divided {
+                                assert_eq!(above, p[j].wide() > 0.0, "{label}: entry {j}");
+                            }
+                        }
+                        let (indices, values) = &form.rows[0];
+                        assert_eq!(bits(&form.thresholds), bits(&thresholds), "{label}");
+                        assert_eq!(indices.len(), size, "{label}");
+                        for (&j, value) in indices.iter().zip(values) {
+                            assert_eq!(value.bits(), p[j as usize].bits(), "{label}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{restricted} restricted rows: {worst:.2e}");
+    assert!(restricted > 1000);
+}
+
+#[test]
+fn every_kind_of_row_is_entmax_of_its_k_largest_f32() {
+    every_kind_of_row::<f32>(1e-6);
+}
+
+#[test]
+fn every_kind_of_row_is_entmax_of_its_k_largest_f64() {
+    every_kind_of_row::<f64>(1e-12);
+}
+
+fn edges<T: Number>() {
+    let t = |values: &[f64]| values.iter().map(|&v| T::round(v)).collect::<Vec<T>>();
+    let inf = f64::INFINITY;
+    for e in EXPONENTS {
+        // Ties: the lowest indices.
+        let p = dense(&top_k(&t(&[1.0, 2.0, 2.0, 2.0, 1.0]), e, 2, 1.0));
+        assert_eq!(bits(&p), bits(&t(&[0.0, 0.5, 0.5, 0.0, 0.0])), "{e}");
+        let p = dense(&top_k(&t(&[7.0; 40]), e, 1, 0.5));
+        assert_eq!((p[0].wide(), sum(p.iter().map(|p| p.wide()))), (1.0, 1.0));
+        // +inf takes all, the first k share it.
+        let x = t(&[0.0, inf, 3.0, inf, inf, -inf]);
+        let form = csr(&top_k(&x, e, 2, 1.0), false);
+        assert_eq!(form.rows[0].0, [1, 3]);
+        assert_eq!(bits(&form.rows[0].1), bits(&t(&[0.5, 0.5])));
+        assert_eq!(form.exact, [0]);
+        assert_eq!(csr(&top_k(&x, e, 3, 1.0), false).exact, [1]);
+        // Nothing left, or NaN: as without k.
+        let p = dense(&top_k(&t(&[-inf; 20]), e, 3, 1.0));
+        assert!(p.iter().all(|p| p.bits() == 0));
+        let p = dense(&top_k(&t(&[0.0, 1.0, f64::NAN, 2.0]), e, 1, 1.0));
+        assert!(p.iter().all(|p| p.wide().is_nan()));
+        // -inf never comes in, and k at least n is no restriction.
+        let x = t(&[-inf, 0.1, -inf, 0.0, -inf]);
+        for k in [2, 3, 5, 6, 1000] {
+            let form = csr(&top_k(&x, e, k, 1.0), false);
+            assert_eq!(form.exact, [1]);
+            assert_eq!(
+                bits(&dense(&top_k(&x, e, k, 1.0))),
+                bits(&dense(&Batch::row(&x, e)))
+            );
+        }
+    }
+}
+
+#[test]
+fn ties_infinities_nan_and_empty_rows_f32() {
+    edges::<f32>();
+}
+
+#[test]
+fn ties_infinities_nan_and_empty_rows_f64() {
+    edges::<f64>();
+}
