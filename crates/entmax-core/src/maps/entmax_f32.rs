@@ -108,7 +108,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         unsafe { budget_f32::solve::<V>(problem, rows, max, at_most, out, scratch, list) }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn spread(list: &List<f32>, out: *mut f32, n: usize) {
         // SAFETY: passed on.
         unsafe { spread::<V>(list, out, n) }

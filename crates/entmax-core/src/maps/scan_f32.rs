@@ -124,7 +124,7 @@ impl Scores {
     ///
     /// # Safety
     /// `maxima` is writable for [`maxima_len`] floats and 16 more.
-    #[inline(always)]
+    #[inline(never)]
     pub unsafe fn lane_maxima<V: F32Block>(&self, maxima: *mut f32) -> Option<f32> {
         let mut best = V::splat(f32::NEG_INFINITY);
         let mut witness = V::splat(0.0);
@@ -276,7 +276,7 @@ impl Candidates {
     ///
     /// # Safety
     /// The lists are writable for those that pass, plus 32.
-    #[inline(always)]
+    #[inline(never)]
     pub unsafe fn collect<V: F32Block>(
         &mut self,
         row: &Scores,
