@@ -23,8 +23,10 @@ interface Settings {
   readonly k?: number;
 }
 
+const ALPHAS_MINUS_ONE = [0, 0.3, 0.5, 1, 1.7, 4, Infinity];
+
 const SETTINGS: readonly Settings[] = [
-  ...[0, 0.3, 0.5, 1, 1.7, 4, Infinity].map((parameter) => ({ map: ENTMAX, parameter })),
+  ...ALPHAS_MINUS_ONE.map((parameter) => ({ map: ENTMAX, parameter })),
   ...[0, 0.5, 1, 2].flatMap((parameter) => [1, 5, 700].map((k) => ({ map: ENTMAX, parameter, k }))),
   ...[BUDGET, BUDGET_AT_MOST].flatMap((map) =>
     [0, 0.4, 12, 900.5, Infinity].flatMap((parameter) => [false, true].map((bounded) => ({ map, parameter, bounded }))),
