@@ -146,7 +146,7 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
                 }
                 if sparse {
                     let threshold = results.thresholds.add(r);
-                    finish_support(scores, outcome, x, p, &list, threshold);
+                    finish_support(scores, outcome, x, p, &list, settings.upper, threshold);
                 }
                 let (value, size) = match outcome {
                     Outcome::Solved(solved) => {
@@ -176,7 +176,6 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
                         };
                         (value, gradient.fill(T::NAN))
                     }
-                    Outcome::Refused => return Status::InvalidParameter,
                     _ => {
                         let loss = if ignored { 0.0 } else { f64::INFINITY };
                         (Value::nothing(loss), gradient.fill(T::ZERO))
