@@ -5,6 +5,8 @@
 
 /** Largest error allowed, relative to the largest entry of the row: what float32 arithmetic can promise. */
 export const TOLERANCE = 5e-6;
+/** For the packages of others: rougher exponentials, sums of thousands one after the other, bisection to a fixed depth. */
+export const PEER_TOLERANCE = 5e-5;
 
 /** An engine that computes something else than it should. */
 export class WrongResult extends Error {}

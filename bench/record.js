@@ -49,10 +49,11 @@ export function makeRecord({ machine, about, effort, results, verdicts }) {
     about,
     effort,
     goals: verdicts,
-    suites: results.map(({ suite, support, entries, absent }, index) => ({
+    suites: results.map(({ suite, support, entries, absent, wrong }, index) => ({
       ...facts(suite),
       support,
       absent,
+      wrong,
       entries: Object.fromEntries(Object.keys(entries).map((id) => [id, entryRecord(results[index], id)])),
     })),
   };

@@ -6,7 +6,16 @@ import { plainTable } from './table.js';
 
 /** @param {import('./run-suite.js').SuiteResult} result */
 export function suiteTable(result) {
-  return result.suite.compact ? line(result) : table(result);
+  const { suite, entries } = result;
+  if (Object.values(entries).some(({ timing }) => timing === undefined)) return errors(result);
+  return suite.compact ? line(result) : table(result);
+}
+
+/** The errors of everybody, where nothing was timed. */
+function errors({ suite, entries }) {
+  return `${suite.name}: ${Object.entries(entries)
+    .map(([id, { error }]) => `${id} ${error.toExponential(0)}`)
+    .join(', ')}`;
 }
 
 function table(result) {
@@ -48,7 +57,7 @@ export function goalsTable(verdicts) {
   }
   const judged = verdicts.filter(({ met }) => met !== undefined);
   const met = judged.filter((verdict) => verdict.met).length;
-  return `goals, Node ${process.versions.node}: ${met} of ${judged.length} met\n${rows}\n`;
+  return `goals, ${runtime()}: ${met} of ${judged.length} met\n${rows}\n`;
 }
 
 function answer(figure, met) {
@@ -56,10 +65,15 @@ function answer(figure, met) {
   return met === undefined ? '' : met ? 'met' : 'missed';
 }
 
+const runtime = () => {
+  const { bun, node } = process.versions;
+  return bun ? `Bun ${bun}` : `Node ${node}`;
+};
+
 /** @param {ReturnType<typeof import('./record.js').describeMachine>} machine */
 export function machineLine({ cpu, cores, os, load }) {
   const busy = load > 0.5 ? `; load ${digits(load)}: other work is running, the spread will show it` : '';
-  return `${cpu}, ${cores} cores, ${os}, Node ${process.versions.node}${busy}`;
+  return `${cpu}, ${cores} cores, ${os}, ${runtime()}${busy}`;
 }
 
 /** Median, and the quartiles in brackets. */

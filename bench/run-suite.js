@@ -29,6 +29,7 @@ import { quartiles } from './statistics.js';
  * @property {() => Output | Promise<Output>} output of the last call
  * @property {() => void | Promise<void>} clear overwrites the output with NaN, or forgets it
  * @property {() => void | Promise<void>} dispose
+ * @property {number} [tolerance] of the check, where this engine needs another
  *
  * @typedef {object} Output
  * @property {Float32Array} values
@@ -41,19 +42,20 @@ import { quartiles } from './statistics.js';
  * @property {number | undefined} support mean number of entries with p > 0 per row, in the reference of the first task
  * @property {Record<string, EntryResult>} entries by id
  * @property {string[]} absent entries that no engine here can run
+ * @property {string[]} wrong messages about entries that gave a wrong result, or none
  *
  * @typedef {object} EntryResult
  * @property {string} label
  * @property {number} threads
  * @property {number} error largest error, relative to the row's largest entry
  * @property {string} checksum of the output, the same before and after timing
- * @property {import('./measure.js').Timing} timing
+ * @property {import('./measure.js').Timing} [timing] absent where nothing was timed
  */
 
 /**
  * @param {import('./suites.js').Suite} suite
  * @param {Record<string, Engine>} engines
- * @param {import('./suites.js').Effort} effort
+ * @param {import('./suites.js').Effort} effort without rounds nothing is timed
  * @param {(threads: number) => Promise<unknown>} useThreads
  * @returns {Promise<SuiteResult>}
  */
@@ -61,34 +63,54 @@ export async function runSuite(suite, engines, effort, useThreads) {
   const data = new Matrix(suite);
   const entries = await prepareEntries(suite, engines, data);
   try {
-    if (entries[0]?.id !== suite.entries[0].id)
-      throw new Error(`nobody here can do ${suite.entries[0].task.operation}`);
-    const checks = new Map();
-    for (const entry of entries) {
-      await useThreads(entry.threads);
-      await entry.call();
-      const { task, who, tolerance } = entry;
-      checks.set(entry.id, verify(who, await entry.output(), expected(task, data), suite.n, tolerance));
-      await entry.clear();
-    }
-    const timings = await measure(entries, effort, useThreads);
-    for (const { id, who, sameBits = id, output } of entries) {
-      const found = checksum(await output());
-      const before = checks.get(sameBits).checksum;
-      if (found === before) continue;
-      throw new WrongResult(`${who}: expected the checksum of ${sameBits}, ${before}, after timing, got ${found}`);
-    }
+    const { checks, right, wrong } = await check(suite, entries, data, useThreads);
+    const timings = effort.rounds > 0 ? await measure(right, effort, useThreads) : new Map();
+    const still = effort.rounds > 0 ? await checkAgain(right, checks, wrong) : right;
     const result = ({ id, label, threads }) => [id, { label, threads, ...checks.get(id), timing: timings.get(id) }];
     const present = new Set(entries.map(({ id }) => id));
     return {
       suite,
       support: meanSupport(suite.entries[0].task, data),
-      entries: Object.fromEntries(entries.map(result)),
+      entries: Object.fromEntries(still.map(result)),
       absent: suite.entries.filter(({ id }) => !present.has(id)).map(({ id }) => id),
+      wrong,
     };
   } finally {
     for (const { dispose } of entries) await dispose();
   }
+}
+
+/** One call of everybody, compared with the reference. Who is wrong takes no further part. */
+async function check(suite, entries, data, useThreads) {
+  const checks = new Map();
+  const wrong = [];
+  const right = [];
+  for (const entry of entries) {
+    const { id, task, who, tolerance } = entry;
+    try {
+      await useThreads(entry.threads);
+      await entry.call();
+      checks.set(id, verify(who, await entry.output(), expected(task, data), suite.n, tolerance));
+      await entry.clear();
+      right.push(entry);
+    } catch (error) {
+      wrong.push(error instanceof WrongResult ? error.message : `${who}: ${error.message}`);
+    }
+  }
+  return { checks, right, wrong };
+}
+
+/** Whether what the timed calls left behind has the bits of the checked results. */
+async function checkAgain(entries, checks, wrong) {
+  const still = [];
+  for (const entry of entries) {
+    const { id, who, sameBits = id, output } = entry;
+    const before = checks.get(sameBits)?.checksum;
+    const found = checksum(await output());
+    if (found === before) still.push(entry);
+    else wrong.push(`${who}: expected the checksum of ${sameBits}, ${before}, after timing, got ${found}`);
+  }
+  return still;
 }
 
 /** The entries that an engine of this run can do. */
@@ -102,7 +124,11 @@ async function prepareEntries(suite, engines, data) {
     const who = `${id} (${engine.label}, threads ${threads})`;
     prepared.push({ id, who, threads, task, sameBits, label: label ?? engine.label, ...ready });
   }
-  return prepared.filter(({ sameBits }) => !sameBits || prepared.some(({ id }) => id === sameBits));
+  if (!prepared.some(({ id }) => id === suite.entries[0].id)) {
+    for (const { dispose } of prepared) await dispose();
+    throw new Error(`nobody here has ${suite.entries[0].task.map}, ${suite.entries[0].task.operation}`);
+  }
+  return prepared;
 }
 
 /**

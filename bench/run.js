@@ -4,8 +4,10 @@
  */
 
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { program } from 'commander';
-import { WrongResult } from './check.js';
+import { run } from '../scripts/setup/process.js';
+import { installRuntimes } from '../scripts/setup/runtimes.js';
 import { judge } from './goals.js';
 import { closePeers, openPeers } from './peers/all.js';
 import { describeMachine, makeRecord, recordFile, writeRecord } from './record.js';
@@ -18,11 +20,14 @@ program
   .description('Measures the package beside its peers, checks every result, and judges the goals.')
   .option('--quick', 'fewer and shorter rounds, nothing recorded: shows that it works, not how fast it is')
   .option('--only <names...>', 'only the suites whose name contains one of these, such as maps/sparsemax/512x4096')
+  .option('--check', 'checks every result of every engine, times nothing')
   .option('--python', 'with the PyTorch packages, in an environment of their own (installed once: gigabytes)')
+  .option('--bun', 'and our sparse maps beside our softmax in Bun, at the end')
+  .option('--alone', 'without any peer')
   .option('--json <file>', 'record here, and not in bench/results')
   .addHelpText('after', `\nSuites:\n${SUITES.map(({ name }) => `  ${name}`).join('\n')}`)
   .parse();
-const { quick = false, only = [''], python = false, json } = program.opts();
+const { quick = false, check = false, only = [''], python = false, bun = false, alone = false, json } = program.opts();
 
 const suites = SUITES.filter(({ name }) => only.some((part) => name.includes(part)));
 if (suites.length === 0)
@@ -32,10 +37,10 @@ await main();
 
 async function main() {
   const machine = describeMachine();
-  const effort = quick ? EFFORT.quick : EFFORT.full;
+  const effort = EFFORT[check ? 'none' : quick ? 'quick' : 'full'];
   console.log(`${machineLine(machine)}\n`);
 
-  const peers = await openPeers({ python });
+  const peers = await openPeers({ python, alone });
   try {
     const { useThreads } = peers.entmax;
     const threads = await useThreads(2);
@@ -44,6 +49,7 @@ async function main() {
     const engines = Object.fromEntries(all.filter(([, engine]) => (engine.threads ?? 1) <= threads));
 
     const results = await runSuites(engines, effort, useThreads);
+    if (check) return;
     const verdicts = judge(results, suites);
     if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
 
@@ -53,6 +59,14 @@ async function main() {
   } finally {
     await closePeers(peers);
   }
+  if (bun) await runInBun();
+}
+
+/** The sweep again, in another engine: its ratios need no peer. */
+async function runInBun() {
+  const { bun } = await installRuntimes();
+  const script = fileURLToPath(import.meta.url);
+  await run(bun, [script, '--alone', '--only', 'sweep/', ...(quick ? ['--quick'] : [])], { show: true });
 }
 
 /** A wrong result or a broken engine is told at once and makes the run fail; the suites after it still run. */
@@ -65,9 +79,10 @@ async function runSuites(engines, effort, useThreads) {
       const result = await runSuite(suite, engines, own, useThreads);
       results.push(result);
       console.log(suiteTable(result));
+      for (const message of result.wrong) console.error(`bench: ${suite.name}: ${message}`);
+      if (result.wrong.length > 0) process.exitCode = 1;
     } catch (error) {
-      const what = error instanceof WrongResult ? 'wrong result' : 'failed';
-      console.error(`bench: ${what}: ${suite.name}: ${error.message}\n`);
+      console.error(`bench: ${suite.name}: ${error.message}`);
       process.exitCode = 1;
     }
   }
@@ -75,10 +90,10 @@ async function runSuites(engines, effort, useThreads) {
 }
 
 /** Whole, unhurried and right runs are kept; others only where the caller asks for a file. */
-async function record(run) {
-  const whole = !quick && suites.length === SUITES.length && process.exitCode === undefined;
+async function record(figures) {
+  const whole = !quick && !alone && suites.length === SUITES.length && process.exitCode === undefined;
   if (json === undefined && !whole) return;
-  const contents = makeRecord(run);
+  const contents = makeRecord(figures);
   const file = json ?? recordFile(contents);
   await writeRecord(contents, file);
   console.log(`recorded in ${relative(process.cwd(), file)}`);

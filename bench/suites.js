@@ -54,8 +54,9 @@ export const SUITES = [
   ...THREADS,
 ];
 
-/** @type {Record<'full' | 'quick', Effort>} */
+/** @type {Record<'full' | 'quick' | 'none', Effort>} */
 export const EFFORT = {
   full: { rounds: 16, time: 15, calls: 3, warmup: 60 },
   quick: { rounds: 5, time: 4, calls: 2, warmup: 10 },
+  none: { rounds: 0, time: 0, calls: 0, warmup: 0 },
 };

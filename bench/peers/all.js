@@ -9,14 +9,21 @@ import { open as openPython } from './python.js';
 import { open as openTensorFlow } from './tfjs.js';
 
 /**
- * @param {{ python: boolean }} options
+ * @param {{ python: boolean, alone: boolean }} options `alone`: nobody but the package
  * @returns {Promise<Record<string, import('../run-suite.js').Peer>>} `entmax` is always among them
  */
-export async function openPeers({ python }) {
-  const peers = { entmax: await openOurs(), plain: await openPlain(), assemblyscript: await openAssemblyScript() };
-  const large = { tfjs: openTensorFlow, onnxruntime: openOnnxRuntime, native: openNative };
-  if (python) large.python = openPython;
-  for (const [name, open] of Object.entries(large)) {
+export async function openPeers({ python, alone }) {
+  const peers = { entmax: await openOurs() };
+  if (alone) return peers;
+  peers.plain = await openPlain();
+  const others = {
+    assemblyscript: openAssemblyScript,
+    tfjs: openTensorFlow,
+    onnxruntime: openOnnxRuntime,
+    native: openNative,
+  };
+  if (python) others.python = openPython;
+  for (const [name, open] of Object.entries(others)) {
     try {
       const peer = await open();
       if (peer) peers[name] = peer;

@@ -4,6 +4,7 @@
  * sparsemax is composed of the sorted scores (TopK) and their cumulative sums (CumSum).
  */
 
+import { PEER_TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
 import { peerVersion, requirePeers } from './npm.js';
 import { constant, LAST_AXIS, model, node } from './onnx.js';
@@ -62,6 +63,7 @@ export async function open() {
       output: () => ({ values: last.data }),
       clear: () => void (last = undefined),
       dispose: () => session.release(),
+      tolerance: PEER_TOLERANCE,
     };
   };
 

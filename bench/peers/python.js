@@ -6,14 +6,12 @@
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/setup/paths.js';
 import { run } from '../../scripts/setup/process.js';
+import { PEER_TOLERANCE } from '../check.js';
 import { cached } from './cache.js';
 import { Server } from './server.js';
 
 const HERE = join(ROOT, 'bench/peers/python');
 const REQUIREMENTS = join(HERE, 'requirements.txt');
-
-/** Sums of thousands of float32, one after the other, and bisection to a fixed depth: less exact than the rest. */
-const TOLERANCE = 5e-5;
 
 /** What each operation reads. */
 const INPUTS = {
@@ -39,7 +37,7 @@ export async function open() {
           const prepared = await (task.operation in INPUTS
             ? server.prepare(task, INPUTS[task.operation](data), data.shape)
             : undefined);
-          return prepared && { ...prepared, tolerance: TOLERANCE };
+          return prepared && { ...prepared, tolerance: PEER_TOLERANCE };
         },
       },
     },

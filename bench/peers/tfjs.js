@@ -5,6 +5,7 @@
  */
 
 import { dirname } from 'node:path';
+import { PEER_TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
 import { peerVersion, requirePeers } from './npm.js';
 
@@ -59,7 +60,8 @@ export async function open() {
       clear();
       tf.dispose(given);
     };
-    return { call, sampler: local(call), output: () => ({ values: last.dataSync() }), clear, dispose };
+    const output = () => ({ values: last.dataSync() });
+    return { call, sampler: local(call), output, clear, dispose, tolerance: PEER_TOLERANCE };
   };
 
   return {
