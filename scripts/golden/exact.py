@@ -5,8 +5,9 @@ Scores are floats, so everything here but the square root of 1.5-entmax is a rat
 from fractions import Fraction
 
 import mpmath
-from mpmath import mpf
+from mpmath import mp, mpf
 
+mp.dps = 50
 INF = float("inf")
 
 

@@ -56,7 +56,7 @@ export function budgetReference(scores: ArrayLike<number>, options: BudgetRefere
   const free = z.map((each, i) => clip(each, u[i]!));
   if (atMost && sum(free) <= budget) return result(0, free, false);
   const room = sum(u.filter((_, i) => z[i]! > -Infinity));
-  if (budget < 0 || budget > room) throw new RangeError(`budget ${budget} outside [0, ${room}]`);
+  if (!(budget >= 0 && budget <= room)) throw new RangeError(`budget ${budget} outside [0, ${room}]`);
 
   const infinite = z.map((each, i) => (each === Infinity ? u[i]! : 0));
   if (z.includes(Infinity)) return result(Infinity, withInfinite(z, u, infinite, budget), true);

@@ -8,6 +8,7 @@ import { entmaxVjpReference } from './derivatives.ts';
 import { CONFORMANCE_FILES, conformanceCases } from './golden.ts';
 import type { ConformanceCase, Parameter } from './golden.ts';
 import { budgetLossReference, entmaxLossReference } from './losses.ts';
+import { exactSupport } from './rational.ts';
 import { entmaxReference, sum } from './reference.ts';
 import { topkReference, topkVjpReference } from './topk.ts';
 
@@ -83,8 +84,11 @@ function inRows({ x, shape, axis, dp, mask, distribution, parameters: { upper } 
   };
 }
 
+const saturated = (p: Float64Array, upper?: number[]): number[] =>
+  [...p.keys()].filter((i) => p[i]! > 0 && p[i] === (upper?.[i] ?? 1));
+
 function answer(conformance: ConformanceCase): Answer {
-  const { shape, axis, classes, parameters } = conformance;
+  const { operation, shape, axis, classes, parameters } = conformance;
   const blocks = inRows(conformance);
   const rows = blocks.x.map((_, r) => answerRow(conformance, r, blocks));
   const block = (key: 'p' | 'dx' | 'dupper'): Float64Array | undefined =>
@@ -98,7 +102,18 @@ function answer(conformance: ConformanceCase): Answer {
     rows[0]?.[key] === undefined ? undefined : rows.map((row) => row[key]!);
   const loss = list('loss');
   const counted = classes?.filter((each) => each !== (parameters.ignoreIndex ?? -100)).length ?? rows.length;
-  const supports = rows[0]?.p && rows.map(({ p }) => [...p!.keys()].filter((i) => p![i]! > 0));
+  // A float64 reference cannot place a score within an ulp of the threshold; for two maps there is an exact one.
+  const exact = operation === 'sparsemax' ? 2 : operation === 'entmax15' ? 1.5 : undefined;
+  const supports =
+    rows[0]?.p &&
+    rows.map(({ p }, r) =>
+      exact && blocks.x[r]!.every((score) => score < Infinity) && p!.some((each) => each > 0)
+        ? exactSupport(
+            blocks.x[r]!.map((score, i) => (blocks.mask?.[r]?.[i] === 0 ? -Infinity : score)),
+            exact,
+          )
+        : [...p!.keys()].filter((i) => p![i]! > 0),
+    );
   return {
     p: block('p'),
     dx: block('dx'),
@@ -107,6 +122,7 @@ function answer(conformance: ConformanceCase): Answer {
     dalpha: list('dalpha'),
     dbudget: list('dbudget'),
     loss,
+    ...(supports && operation === 'budget' && { saturated: rows.map(({ p }, r) => saturated(p!, blocks.upper?.[r])) }),
     ...(supports && { support: supports, sizes: supports.map(({ length }) => length) }),
     ...(rows[0]?.exact !== undefined && { exact: rows.map(({ exact }) => Number(exact)) }),
     ...(loss && { sum: sum(loss), mean: counted === 0 ? 0 : sum(loss) / counted }),

@@ -71,7 +71,17 @@ function generated({ seed, n, scale }: Generator): Float64Array {
 }
 
 /** The files with cases of the one format. */
-export const CONFORMANCE_FILES = ['alpha-gradient', 'vjp'] as const;
+export const CONFORMANCE_FILES = [
+  'alpha-gradient',
+  'vjp',
+  'support',
+  'losses',
+  'budget',
+  'topk',
+  'errata',
+  'handbook',
+  'packages',
+] as const;
 export type ConformanceFile = (typeof CONFORMANCE_FILES)[number];
 
 export type MapName = 'softmax' | 'sparsemax' | 'entmax15' | 'entmax' | 'budget' | 'topkSparsemax' | 'topkEntmax';
@@ -104,7 +114,9 @@ export interface Expected {
   readonly p?: Values;
   /** Indices with p > 0, per row, ascending. */
   readonly support?: readonly (readonly number[])[];
-  /** Their number, per row. */
+  /** Indices with p equal to their upper bound to the last bit, per row, ascending. */
+  readonly saturated?: readonly (readonly number[])[];
+  /** The size of the support, per row. */
   readonly sizes?: readonly number[];
   /** Per row: in units of the scores. */
   readonly thresholds?: Float64Array;
