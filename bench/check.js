@@ -17,12 +17,14 @@ export class WrongResult extends Error {}
  * @param {ArrayLike<number>} actual
  * @param {ArrayLike<number>} expected
  * @param {number} n
+ * @param {ArrayLike<number>} [scales] what to take instead where a row's entries are smaller, because they are
+ *   differences of larger terms
  */
-export function worstError(actual, expected, n) {
+export function worstError(actual, expected, n, scales) {
   if (actual.length !== expected.length) return Infinity;
   let worst = 0;
   for (let start = 0; start < expected.length; start += n) {
-    let largest = 0;
+    let largest = scales?.[start / n] ?? 0;
     let error = 0;
     for (let i = start; i < start + n; i++) {
       largest = Math.max(largest, Math.abs(expected[i]));
@@ -45,7 +47,7 @@ export function worstError(actual, expected, n) {
  * @param {number} [tolerance]
  */
 export function verify(who, { values, scalar }, expected, n, tolerance = TOLERANCE) {
-  const error = worstError(values, expected.values, n);
+  const error = worstError(values, expected.values, n, expected.scales);
   if (!(error <= tolerance)) {
     throw new WrongResult(`${who}: expected an error of at most ${tolerance} of the row's largest, got ${error}`);
   }

@@ -19,6 +19,7 @@ import { MAPS, alphaOf } from './maps.js';
  * @typedef {object} Expected
  * @property {ArrayLike<number>} values rows x n
  * @property {number} [scalar] of a loss
+ * @property {ArrayLike<number>} [scales] see worstError
  */
 
 /** The matrix of a suite, and what belongs to it; made when first asked for. */
@@ -97,23 +98,29 @@ OPERATIONS.lossCsr = OPERATIONS.loss;
  */
 export const expected = (task, data) => OPERATIONS[task.operation](task, data);
 
-/** dz = s (dp - <s, dp> / sum s) with s = p^(2 - alpha) on the support (MATH.md §4). */
+/**
+ * dz = s (dp - <s, dp> / sum s) with s = p^(2 - alpha) on the support (MATH.md §4). Where one probability is nearly 1 the
+ * difference cancels; what rounding can do is measured by its terms.
+ */
 function backward(task, data) {
   const exponent = 2 - alphaOf(task.map, task.options);
   const [p, dp] = [data.p(task), data.dp];
   const values = new Float64Array(p.length);
-  data.eachRow((_, from, to) => {
+  const scales = new Float64Array(data.rows);
+  data.eachRow((row, from, to) => {
     let weights = 0;
     let weighted = 0;
     for (let i = from; i < to; i++) {
       const s = p[i] > 0 ? p[i] ** exponent : 0;
       weights += s;
       weighted += s * dp[i];
+      values[i] = s;
+      scales[row] = Math.max(scales[row], Math.abs(s * dp[i]));
     }
     const mean = weighted / weights;
-    for (let i = from; i < to; i++) values[i] = p[i] > 0 ? p[i] ** exponent * (dp[i] - mean) : 0;
+    for (let i = from; i < to; i++) values[i] *= dp[i] - mean;
   });
-  return { values };
+  return { values, scales };
 }
 
 /** The Fenchel-Young loss <p - e_y, z> + H(p), summed over the rows, and its gradient p - e_y (MATH.md §5). */
