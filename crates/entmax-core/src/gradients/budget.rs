@@ -3,8 +3,8 @@
 //! A = {0 < p < u} moves with the scores, U = {p = u > 0} with the bounds; tau takes the mean of the cotangent over A
 //! from both, and hands it to B. Where "at most B" leaves room there is no tau, and the mean is 0.
 
-use super::rows::{fill, Row};
-use crate::maps::{map, Score};
+use super::rows::Row;
+use crate::maps::map;
 
 /// Less than this part of B means that "at most B" does not bind.
 const SLACK: f64 = 1e-6;
@@ -14,30 +14,30 @@ const SLACK: f64 = 1e-6;
 /// # Safety
 /// As [`Row`] says.
 #[inline(never)]
-pub unsafe fn pull_back<T: Score>(row: &Row<T>, which: u32, budget: f64, temperature: f64) -> f64 {
+pub unsafe fn pull_back(row: &Row, which: u32, budget: f64, temperature: f64) -> f64 {
     let (mut sum, mut free, mut free_v) = (0.0, 0usize, 0.0);
     // SAFETY: indices below n; each entry is read before it is written.
     unsafe {
         let entry = |j: usize| {
-            let p = *row.p.add(j);
+            let p = row.p.get(j);
             let upper = if row.upper.is_null() {
-                T::ONE
+                1.0
             } else {
-                *row.upper.add(j)
+                row.upper.get(j)
             };
-            (p, p > T::ZERO && p < upper, *row.v.add(j))
+            (p, p > 0.0 && p < upper, row.v.get(j))
         };
         for j in 0..row.n {
             let (p, inside, v) = entry(j);
-            sum += p.to_f64();
+            sum += p;
             if inside {
                 free += 1;
-                free_v += v.to_f64();
+                free_v += v;
             }
         }
         if !(sum + free_v).is_finite() {
-            fill(row.dx, row.n, T::NAN);
-            fill(row.dupper, row.n, T::NAN);
+            row.dx.fill(row.n, true);
+            row.dupper.fill(row.n, true);
             return f64::NAN;
         }
         let loose = which == map::BUDGET_AT_MOST && sum < budget * (1.0 - SLACK);
@@ -48,13 +48,14 @@ pub unsafe fn pull_back<T: Score>(row: &Row<T>, which: u32, budget: f64, tempera
         };
         for j in 0..row.n {
             let (p, inside, v) = entry(j);
-            let gradient = v.to_f64() - mean;
+            let gradient = v - mean;
             if !row.dx.is_null() {
-                *row.dx.add(j) = T::from_f64(if inside { gradient / temperature } else { 0.0 });
+                row.dx
+                    .set(j, if inside { gradient / temperature } else { 0.0 });
             }
             if !row.dupper.is_null() {
-                let capped = p > T::ZERO && !inside;
-                *row.dupper.add(j) = T::from_f64(if capped { gradient } else { 0.0 });
+                let capped = p > 0.0 && !inside;
+                row.dupper.set(j, if capped { gradient } else { 0.0 });
             }
         }
         mean

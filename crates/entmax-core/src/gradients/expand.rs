@@ -1,5 +1,6 @@
 //! A sparse result as a dense one: what a pullback that keeps only the support needs first.
 
+use super::cells::Cells;
 use crate::maps::Score;
 use crate::status::Status;
 use core::ops::Range;
@@ -9,36 +10,58 @@ use core::ops::Range;
 /// # Safety
 /// `indptr` holds one more entry than there are rows and ascends; `indices` and `values` are readable up to its last,
 /// the indices are below n; `out` is writable.
-#[inline(never)]
+#[inline(always)]
 pub unsafe fn csr_expand<T: Score>(
     rows: Range<usize>,
     (indptr, indices, values): (*const i32, *const i32, *const T),
     out: *mut T,
-    (n, inner): (usize, usize),
+    shape: (usize, usize),
 ) -> Status {
-    let inner = inner.max(1);
-    // SAFETY: by the caller.
+    // SAFETY: passed on.
     unsafe {
-        let mut first = rows.start;
-        while first < rows.end {
-            let column = first % inner;
-            let width = (inner - column).min(rows.end - first);
-            let base = out.add(first / inner * n * inner + column);
+        expand(
+            rows,
+            (indptr, indices),
+            Cells::new(values),
+            Cells::new(out),
+            shape,
+        )
+    };
+    Status::Ok
+}
+
+/// # Safety
+/// As [`csr_expand`].
+#[inline(never)]
+unsafe fn expand(
+    rows: Range<usize>,
+    (indptr, indices): (*const i32, *const i32),
+    values: Cells,
+    out: Cells,
+    (n, inner): (usize, usize),
+) {
+    let inner = inner.max(1);
+    let mut first = rows.start;
+    while first < rows.end {
+        let column = first % inner;
+        let width = (inner - column).min(rows.end - first);
+        let base = out.from(first / inner * n * inner + column);
+        // SAFETY: by the caller.
+        unsafe {
             if inner == 1 {
-                core::ptr::write_bytes(base, 0, n);
+                base.fill(n, false);
             } else {
                 for j in 0..n {
-                    core::ptr::write_bytes(base.add(j * inner), 0, width);
+                    base.from(j * inner).fill(width, false);
                 }
             }
             for k in 0..width {
                 let (start, end) = (*indptr.add(first + k), *indptr.add(first + k + 1));
                 for at in start as usize..end as usize {
-                    *base.add(*indices.add(at) as usize * inner + k) = *values.add(at);
+                    base.set(*indices.add(at) as usize * inner + k, values.get(at));
                 }
             }
-            first += width;
         }
+        first += width;
     }
-    Status::Ok
 }

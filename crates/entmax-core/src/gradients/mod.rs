@@ -10,13 +10,14 @@
 //! | f64, and alpha > 2, and d/dalpha | the support as a list in f64 | `support` |
 //! | budget | entry by entry | `budget` |
 //!
-//! `rows` walks over the layout, `tsallis` holds the terms that every derivative by alpha is made of.
+//! `rows` walks over the layout, `cells` reads and writes either type, `tsallis` holds the terms that every derivative by alpha is made of.
 
 mod budget;
+pub(crate) mod cells;
 mod expand;
-mod rows;
+pub(crate) mod rows;
 mod skewed_f32;
-pub(crate) mod support;
+mod support;
 pub(crate) mod tsallis;
 
 pub use expand::csr_expand;

@@ -2,6 +2,7 @@
 //! rows, and the gradients back.
 
 use super::budget;
+use super::cells::Cells;
 use super::support::{list_bytes, Support};
 use crate::maps::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
 use crate::maps::{map, Score};
@@ -33,62 +34,98 @@ pub struct GradientBatch<T> {
     pub temperature: f64,
 }
 
-impl<T> GradientBatch<T> {
-    /// # Safety
-    /// `parameter` is readable at the row's index.
-    #[inline(always)]
-    unsafe fn parameter(&self, r: usize) -> f64 {
-        // SAFETY: by the caller.
-        unsafe { *self.parameter.add(r * self.parameter_stride) }
-    }
-
-    /// Whether every alpha of `rows` is at least 1 (+inf included).
-    ///
-    /// # Safety
-    /// `parameter` is readable at the indices of `rows`.
-    unsafe fn has_valid_alpha(&self, rows: &Range<usize>) -> bool {
-        // SAFETY: by the caller.
-        rows.clone().all(|r| unsafe { self.parameter(r) } >= 0.0)
-    }
+/// The same for either type.
+struct Batch {
+    p: Cells,
+    dp: Cells,
+    dx: Cells,
+    dparameter: *mut f64,
+    dupper: Cells,
+    n: usize,
+    inner: usize,
+    map: u32,
+    parameter: *const f64,
+    parameter_stride: usize,
+    upper: Cells,
+    temperature: f64,
 }
 
 /// One contiguous row: `p`, `v` and (unless null) `upper` are readable, `dx` and `dupper` (unless null) writable for
 /// `n` entries; `dx` may be `v` and `dupper` may be `p`; `scratch` is 64-aligned and holds a list of n.
-pub struct Row<T> {
-    pub p: *const T,
-    pub v: *const T,
-    pub upper: *const T,
-    pub dx: *mut T,
-    pub dupper: *mut T,
+pub struct Row {
+    pub p: Cells,
+    pub v: Cells,
+    pub upper: Cells,
+    pub dx: Cells,
+    pub dupper: Cells,
     pub n: usize,
     pub scratch: *mut u8,
 }
 
+/// Writes dx of entmax for a finite alpha - 1 and a temperature.
+pub type PullBack = unsafe fn(&Row, f64, f64);
+
 /// Three tiles, and behind them a list of the support; its room also takes whole blocks of s.
 pub fn workspace<T: Score>(n: usize, inner: usize) -> usize {
-    let tiles = if inner > 1 {
-        3 * tile_bytes::<T>(n, inner)
-    } else {
-        0
-    };
-    tiles + (list_bytes(n) + ALIGNMENT).next_multiple_of(ALIGNMENT)
+    tiles(size_of::<T>() == 8, n, inner) + (list_bytes(n) + ALIGNMENT).next_multiple_of(ALIGNMENT)
 }
 
-/// `value` everywhere, if there is a place.
+#[inline(always)]
+fn tiles(wide: bool, n: usize, inner: usize) -> usize {
+    if inner <= 1 {
+        0
+    } else {
+        3 * tile(wide, n, inner).1
+    }
+}
+
+/// Rows and bytes of a tile.
+#[inline(always)]
+fn tile(wide: bool, n: usize, inner: usize) -> (usize, usize) {
+    if wide {
+        (tile_rows::<f64>(n, inner), tile_bytes::<f64>(n, inner))
+    } else {
+        (tile_rows::<f32>(n, inner), tile_bytes::<f32>(n, inner))
+    }
+}
+
+/// [`transpose`] of either type.
 ///
 /// # Safety
-/// `out` is null or writable for `n` entries.
+/// As there.
 #[inline(never)]
-pub unsafe fn fill<T: Score>(out: *mut T, n: usize, value: T) {
-    if !out.is_null() {
-        for j in 0..n {
-            // SAFETY: j < n.
-            unsafe { *out.add(j) = value };
+pub unsafe fn transpose_cells(
+    (source, source_pitch): (Cells, usize),
+    (target, target_pitch): (Cells, usize),
+    (height, width): (usize, usize),
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        if source.wide {
+            let (source, target): (*mut f64, *mut f64) = (source.pointer(), target.pointer());
+            transpose(
+                source.cast_const(),
+                source_pitch,
+                target,
+                target_pitch,
+                height,
+                width,
+            );
+        } else {
+            let (source, target): (*mut f32, *mut f32) = (source.pointer(), target.pointer());
+            transpose(
+                source.cast_const(),
+                source_pitch,
+                target,
+                target_pitch,
+                height,
+                width,
+            );
         }
     }
 }
 
-/// The gradients of a range of rows; `pull_back(row, alpha - 1, temperature)` writes dx of entmax for finite alpha.
+/// The gradients of a range of rows.
 ///
 /// # Safety
 /// As [`super::row_map_backward_f32`].
@@ -97,117 +134,123 @@ pub unsafe fn backward<T: Score>(
     batch: &GradientBatch<T>,
     rows: Range<usize>,
     workspace: *mut u8,
-    pull_back: unsafe fn(&Row<T>, f64, f64),
+    pull_back: PullBack,
 ) -> Status {
-    let (n, inner) = (batch.n, batch.inner.max(1));
-    let (size, pitch) = (tile_bytes::<T>(n, inner), pitch(n));
-    let most = tile_rows::<T>(n, inner);
-    let tile = |which: usize| workspace.wrapping_add(which * size).cast::<T>();
-    let scratch = if inner > 1 {
-        workspace.wrapping_add(3 * size)
-    } else {
-        workspace
+    let batch = Batch {
+        p: Cells::new(batch.p),
+        dp: Cells::new(batch.dp),
+        dx: Cells::new(batch.dx),
+        dparameter: batch.dparameter,
+        dupper: Cells::new(batch.dupper),
+        n: batch.n,
+        inner: batch.inner.max(1),
+        map: batch.map,
+        parameter: batch.parameter,
+        parameter_stride: batch.parameter_stride,
+        upper: Cells::new(batch.upper),
+        temperature: batch.temperature,
     };
-    // SAFETY: by the caller; tiles and scratch are disjoint parts of the workspace.
+    // SAFETY: by the caller.
     unsafe {
-        if batch.map == map::ENTMAX && !batch.has_valid_alpha(&rows) {
+        let parameters = |r: usize| *batch.parameter.add(r * batch.parameter_stride);
+        if batch.map == map::ENTMAX && !rows.clone().all(|r| parameters(r) >= 0.0) {
             return Status::InvalidParameter;
         }
+        batch.all(rows, workspace, pull_back);
+    }
+    Status::Ok
+}
+
+impl Batch {
+    /// # Safety
+    /// As [`super::row_map_backward_f32`].
+    #[inline(never)]
+    unsafe fn all(&self, rows: Range<usize>, workspace: *mut u8, pull_back: PullBack) {
+        // inner is never 0; saying so keeps the division's panic out of the module.
+        let (n, inner, wide) = (self.n, self.inner.max(1), self.p.wide);
+        let ((most, size), pitch) = (tile(wide, n, inner), pitch(n));
+        let scratch = workspace.wrapping_add(tiles(wide, n, inner));
         let mut first = rows.start;
         while first < rows.end {
             let column = first % inner;
             let base = first / inner * n * inner + column;
             let width = most.min(inner - column).min(rows.end - first);
-            let gather = |from: *const T, which: usize| {
-                if inner == 1 || from.is_null() {
-                    return at(from.cast_mut(), base);
-                }
-                transpose(from.add(base), inner, tile(which), pitch, n, width);
-                tile(which)
-            };
-            let p = gather(batch.p, 0);
-            let v = gather(batch.dp, 1);
-            let upper = gather(batch.upper, 2);
-            // Gradients of staged rows take the place of what they are made from.
-            let staged = |out: *mut T, source: *mut T| {
-                if inner == 1 || out.is_null() {
-                    at(out, base)
-                } else {
-                    source
-                }
-            };
-            let (dx, dupper) = (staged(batch.dx, v), staged(batch.dupper, p));
-            for k in 0..width {
-                let skip = k * pitch;
-                let row = Row {
-                    p: p.add(skip),
-                    v: v.add(skip),
-                    upper: at(upper, skip),
-                    dx: at(dx, skip),
-                    dupper: at(dupper, skip),
-                    n,
-                    scratch,
+            // SAFETY: by the caller; tiles and scratch are disjoint parts of the workspace.
+            unsafe {
+                let gather = |from: Cells, which: usize| {
+                    let from = from.from(base);
+                    if inner == 1 || from.is_null() {
+                        return from;
+                    }
+                    let tile = Cells::tile(workspace.wrapping_add(which * size), wide);
+                    transpose_cells((from, inner), (tile, pitch), (n, width));
+                    tile
                 };
-                let parameter = batch.parameter(first + k);
-                let dparameter = if batch.map == map::ENTMAX {
-                    entmax_row(batch, &row, parameter, pull_back)
-                } else {
-                    budget::pull_back(&row, batch.map, parameter, batch.temperature)
+                let (p, v, upper) = (gather(self.p, 0), gather(self.dp, 1), gather(self.upper, 2));
+                // Gradients of staged rows take the place of what they are made from.
+                let staged = |out: Cells, source: Cells| {
+                    if inner == 1 || out.is_null() {
+                        out.from(base)
+                    } else {
+                        source
+                    }
                 };
-                if !batch.dparameter.is_null() {
-                    *batch.dparameter.add(first + k) = dparameter;
+                let (dx, dupper) = (staged(self.dx, v), staged(self.dupper, p));
+                for k in 0..width {
+                    let skip = k * pitch;
+                    let row = Row {
+                        p: p.from(skip),
+                        v: v.from(skip),
+                        upper: upper.from(skip),
+                        dx: dx.from(skip),
+                        dupper: dupper.from(skip),
+                        n,
+                        scratch,
+                    };
+                    let parameter = *self.parameter.add((first + k) * self.parameter_stride);
+                    let dparameter = if self.map == map::ENTMAX {
+                        self.entmax_row(&row, parameter, pull_back)
+                    } else {
+                        budget::pull_back(&row, self.map, parameter, self.temperature)
+                    };
+                    if !self.dparameter.is_null() {
+                        *self.dparameter.add(first + k) = dparameter;
+                    }
                 }
-            }
-            if inner > 1 {
-                for (out, source) in [(batch.dx, dx), (batch.dupper, dupper)] {
-                    if !out.is_null() {
-                        transpose(source.cast_const(), pitch, out.add(base), inner, width, n);
+                if inner > 1 {
+                    for (out, source) in [(self.dx, dx), (self.dupper, dupper)] {
+                        if !out.is_null() {
+                            transpose_cells((source, pitch), (out.from(base), inner), (width, n));
+                        }
                     }
                 }
             }
             first += width;
         }
     }
-    Status::Ok
-}
 
-/// `pointer + offset`, and null of null.
-#[inline(always)]
-fn at<T>(pointer: *mut T, offset: usize) -> *mut T {
-    if pointer.is_null() {
-        pointer
-    } else {
-        pointer.wrapping_add(offset)
+    /// Writes dx and returns d/dalpha, if they are asked for.
+    ///
+    /// # Safety
+    /// As [`Row`] says.
+    #[inline(always)]
+    unsafe fn entmax_row(&self, row: &Row, e: f64, pull_back: PullBack) -> f64 {
+        let mut by_alpha = 0.0;
+        // SAFETY: passed on; d/dalpha comes first, since dx may be v.
+        unsafe {
+            if e == f64::INFINITY {
+                // The map moves by jumps.
+                let is_nan = (0..row.n).any(|j| row.p.get(j).is_nan());
+                row.dx.fill(row.n, is_nan);
+                return if is_nan { f64::NAN } else { 0.0 };
+            }
+            if !self.dparameter.is_null() {
+                by_alpha = Support::gather(row).by_alpha(e);
+            }
+            if !row.dx.is_null() {
+                pull_back(row, e, self.temperature);
+            }
+        }
+        by_alpha
     }
-}
-
-/// Writes dx and returns d/dalpha, if they are asked for.
-///
-/// # Safety
-/// As [`Row`] says.
-#[inline(always)]
-unsafe fn entmax_row<T: Score>(
-    batch: &GradientBatch<T>,
-    row: &Row<T>,
-    e: f64,
-    pull_back: unsafe fn(&Row<T>, f64, f64),
-) -> f64 {
-    let mut by_alpha = 0.0;
-    // SAFETY: passed on; d/dalpha comes first, since dx may be v.
-    unsafe {
-        if e == f64::INFINITY {
-            // The map moves by jumps.
-            let is_nan = (0..row.n).any(|j| (*row.p.add(j)).is_nan());
-            let zero = if is_nan { T::NAN } else { T::ZERO };
-            fill(row.dx, row.n, zero);
-            return zero.to_f64();
-        }
-        if !batch.dparameter.is_null() {
-            by_alpha = Support::gather(row.p, row.v, row.n, row.scratch).by_alpha(e);
-        }
-        if !row.dx.is_null() {
-            pull_back(row, e, batch.temperature);
-        }
-    }
-    by_alpha
 }

@@ -3,7 +3,7 @@
 //! The sums are formed in f32 products and f64 accumulators in the block's order. Blocks without support read nothing
 //! of v: a sparse row is a read of p and a write of zeros.
 
-use super::rows::{fill, Row};
+use super::rows::Row;
 use super::support;
 use crate::simd::{
     copy_short,
@@ -11,57 +11,56 @@ use crate::simd::{
     F32Block, LANES,
 };
 
-/// s = p^(2 - alpha), sixteen at a time; p = 0 gives anything.
-trait Skew: Copy {
-    fn of<V: F32Block>(self, p: V) -> V;
-    /// Whether s is worth keeping from one pass to the next.
-    const COSTLY: bool = false;
+/// s = p^(2 - alpha). One function for all alphas and a branch in each block: four functions would be 2 KB more, and no
+/// faster where memory is the limit.
+#[derive(Clone, Copy)]
+enum Skew {
+    /// alpha = 1.
+    Same,
+    /// alpha = 1.5.
+    Root,
+    /// alpha = 2.
+    One,
+    /// Any alpha in (1, 2): 2 - alpha.
+    Power(f32),
 }
 
-/// alpha = 1.
-#[derive(Clone, Copy)]
-struct Same;
-/// alpha = 1.5.
-#[derive(Clone, Copy)]
-struct Root;
-/// alpha = 2.
-#[derive(Clone, Copy)]
-struct One;
-/// Any alpha in (1, 2): 2 - alpha.
-#[derive(Clone, Copy)]
-struct Power(f32);
-
-impl Skew for Same {
-    #[inline(always)]
-    fn of<V: F32Block>(self, p: V) -> V {
-        p
+impl Skew {
+    fn new(e: f64) -> Skew {
+        if e == 0.0 {
+            Skew::Same
+        } else if e == 0.5 {
+            Skew::Root
+        } else if e == 1.0 {
+            Skew::One
+        } else {
+            Skew::Power((1.0 - e) as f32)
+        }
     }
-}
 
-impl Skew for Root {
+    /// Of sixteen p; p = 0 gives anything. `kept` is where s of a costly power is, or goes to.
+    ///
+    /// # Safety
+    /// `kept` is writable for a block.
     #[inline(always)]
-    fn of<V: F32Block>(self, p: V) -> V {
-        p.sqrt()
-    }
-}
-
-impl Skew for One {
-    #[inline(always)]
-    fn of<V: F32Block>(self, p: V) -> V {
-        // 1, but NaN of NaN.
-        p.sub(p).add(V::splat(1.0))
-    }
-}
-
-impl Skew for Power {
-    const COSTLY: bool = true;
-
-    #[inline(always)]
-    fn of<V: F32Block>(self, p: V) -> V {
-        // The logarithm wants normal numbers; s of smaller ones is off by what they differ, and they are not made by the map.
-        let p = p.pmax(V::splat(f32::MIN_POSITIVE));
-        let log = log2_of_ratio(p, p.sub(V::splat(1.0)));
-        exp2_nonpositive(log.mul(V::splat(self.0)))
+    unsafe fn of<V: F32Block>(self, p: V, kept: *mut f32, is_kept: bool) -> V {
+        match self {
+            Skew::Same => p,
+            Skew::Root => p.sqrt(),
+            // 1, but NaN of NaN.
+            Skew::One => p.sub(p).add(V::splat(1.0)),
+            // SAFETY: by the caller.
+            Skew::Power(_) if is_kept => unsafe { V::load(kept) },
+            Skew::Power(exponent) => {
+                // The logarithm wants normal numbers; the map makes no others.
+                let p = p.pmax(V::splat(f32::MIN_POSITIVE));
+                let log = log2_of_ratio(p, p.sub(V::splat(1.0)));
+                let s = exp2_nonpositive(log.mul(V::splat(exponent)));
+                // SAFETY: by the caller.
+                unsafe { s.store(kept) };
+                s
+            }
+        }
     }
 }
 
@@ -69,18 +68,11 @@ impl Skew for Power {
 ///
 /// # Safety
 /// As [`Row`] says.
-#[inline(always)]
-pub unsafe fn pull_back<V: F32Block>(row: &Row<f32>, e: f64, temperature: f64) {
+pub unsafe fn pull_back<V: F32Block>(row: &Row, e: f64, temperature: f64) {
     // SAFETY: passed on.
     unsafe {
-        if e == 0.0 {
-            in_two_passes::<V, _>(Same, row, temperature);
-        } else if e == 0.5 {
-            in_two_passes::<V, _>(Root, row, temperature);
-        } else if e == 1.0 {
-            in_two_passes::<V, _>(One, row, temperature);
-        } else if e < 1.0 {
-            in_two_passes::<V, _>(Power((1.0 - e) as f32), row, temperature);
+        if e <= 1.0 {
+            in_two_passes::<V>(Skew::new(e), row, temperature);
         } else {
             support::pull_back(row, e, temperature);
         }
@@ -90,8 +82,10 @@ pub unsafe fn pull_back<V: F32Block>(row: &Row<f32>, e: f64, temperature: f64) {
 /// # Safety
 /// As [`pull_back`].
 #[inline(never)]
-unsafe fn in_two_passes<V: F32Block, S: Skew>(skew: S, row: &Row<f32>, temperature: f64) {
-    let &Row { p, v, dx, n, .. } = row;
+unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
+    let n = row.n;
+    let (p, v): (*mut f32, *mut f32) = (row.p.pointer(), row.v.pointer());
+    let dx: *mut f32 = row.dx.pointer();
     let kept: *mut f32 = row.scratch.cast();
     let (whole, left) = (n / LANES * LANES, n % LANES);
     let (mut tail_p, mut tail_v) = ([0.0; LANES], [0.0; LANES]);
@@ -103,7 +97,7 @@ unsafe fn in_two_passes<V: F32Block, S: Skew>(skew: S, row: &Row<f32>, temperatu
         copy_short(v.add(whole), tail_v.as_mut_ptr(), left);
         let block = |from: usize| {
             if from < whole {
-                (p.add(from), v.add(from))
+                (p.add(from).cast_const(), v.add(from).cast_const())
             } else {
                 (tail_p.as_ptr(), tail_v.as_ptr())
             }
@@ -114,10 +108,7 @@ unsafe fn in_two_passes<V: F32Block, S: Skew>(skew: S, row: &Row<f32>, temperatu
             let p = V::load(p);
             let inside = p.differs(zero);
             if V::any(inside) {
-                let s = skew.of(p).keep(inside);
-                if S::COSTLY {
-                    s.store(kept.add(from));
-                }
+                let s = skew.of(p, kept.add(from), false).keep(inside);
                 s.sum_into(&mut all_s);
                 s.mul(V::load(v)).keep(inside).sum_into(&mut all_sv);
             }
@@ -129,7 +120,7 @@ unsafe fn in_two_passes<V: F32Block, S: Skew>(skew: S, row: &Row<f32>, temperatu
             V::total(all_sv) / sum
         };
         if !mean.is_finite() {
-            return fill(dx, n, f32::NAN);
+            return row.dx.fill(n, true);
         }
         let mean = V::splat(mean as f32);
         let inverse = V::splat((1.0 / temperature) as f32);
@@ -140,11 +131,7 @@ unsafe fn in_two_passes<V: F32Block, S: Skew>(skew: S, row: &Row<f32>, temperatu
             let inside = p.differs(zero);
             let mut result = zero;
             if V::any(inside) {
-                let s = if S::COSTLY {
-                    V::load(kept.add(from))
-                } else {
-                    skew.of(p)
-                };
+                let s = skew.of(p, kept.add(from), true);
                 result = s.mul(V::load(v).sub(mean)).mul(inverse).keep(inside);
             }
             result.store(if from < whole {

@@ -4,12 +4,8 @@
 //! s (v - mean) would be a difference of two equal numbers. So v is taken relative to the v of that entry: the mean
 //! then holds what the others contribute, and nothing else.
 
-use super::rows::{fill, Row};
+use super::rows::Row;
 use super::tsallis::{skewed, Terms};
-use crate::maps::Score;
-
-/// Bytes that a vector of the machine looks at at once.
-const SPAN: usize = 64;
 
 /// The entries of a row that are not 0.
 pub struct Support {
@@ -24,61 +20,29 @@ pub fn list_bytes(n: usize) -> usize {
     n * (2 * size_of::<f64>() + size_of::<u32>())
 }
 
-/// Calls `f(j)` for every entry of p that is not 0, NaN included; spans of zeros cost one comparison.
-///
-/// # Safety
-/// `p` is readable for `n` entries.
-#[inline(always)]
-pub unsafe fn each_nonzero<T: Score>(p: *const T, n: usize, mut f: impl FnMut(usize)) {
-    let span = SPAN / size_of::<T>();
-    let mut from = 0;
-    // SAFETY: from + span <= n where whole spans are read.
-    unsafe {
-        while from < n {
-            let end = n.min(from + span);
-            if end - from == span {
-                let words: [u64; SPAN / 8] = p.add(from).cast::<[u64; SPAN / 8]>().read_unaligned();
-                if words.iter().fold(0, |all, word| all | word) == 0 {
-                    from = end;
-                    continue;
-                }
-            }
-            for j in from..end {
-                if *p.add(j) != T::ZERO {
-                    f(j);
-                }
-            }
-            from = end;
-        }
-    }
-}
-
 impl Support {
-    /// The support of p with the entries of v, in a list that lies in `memory`.
+    /// The support of p with the entries of v, in a list that lies in the scratch.
     ///
     /// # Safety
-    /// `p` and `v` are readable for `n` entries; `memory` is 64-aligned and as long as [`list_bytes`] says.
+    /// As [`Row`] says.
     #[inline(never)]
-    pub unsafe fn gather<T: Score>(p: *const T, v: *const T, n: usize, memory: *mut u8) -> Support {
-        let list_p: *mut f64 = memory.cast();
-        let list_v = list_p.wrapping_add(n);
-        let indices: *mut u32 = list_v.wrapping_add(n).cast();
+    pub unsafe fn gather(row: &Row) -> Support {
+        let p: *mut f64 = row.scratch.cast();
+        let v = p.wrapping_add(row.n);
+        let indices: *mut u32 = v.wrapping_add(row.n).cast();
         let mut len = 0;
         // SAFETY: by the caller; len counts entries below n.
         unsafe {
-            each_nonzero(p, n, |j| {
-                *list_p.add(len) = (*p.add(j)).to_f64();
-                *list_v.add(len) = (*v.add(j)).to_f64();
+            let mut j = row.p.next(0, row.n);
+            while j < row.n {
+                *p.add(len) = row.p.get(j);
+                *v.add(len) = row.v.get(j);
                 *indices.add(len) = j as u32;
                 len += 1;
-            });
+                j = row.p.next(j + 1, row.n);
+            }
         }
-        Support {
-            p: list_p,
-            v: list_v,
-            indices,
-            len,
-        }
+        Support { p, v, indices, len }
     }
 
     /// <v, dp/dalpha>, the difference of two weighted means of v (MATH.md section 4, its sums in another order):
@@ -148,20 +112,6 @@ impl Support {
         }
         true
     }
-
-    /// Writes v at its indices and zeros elsewhere.
-    ///
-    /// # Safety
-    /// `out` is writable for `n` entries.
-    unsafe fn spread<T: Score>(&self, out: *mut T, n: usize) {
-        // SAFETY: the indices are below n.
-        unsafe {
-            core::ptr::write_bytes(out, 0, n);
-            for j in 0..self.len {
-                *out.add(*self.indices.add(j) as usize) = T::from_f64(*self.v.add(j));
-            }
-        }
-    }
 }
 
 /// dx of a row of entmax, through the list.
@@ -169,14 +119,14 @@ impl Support {
 /// # Safety
 /// As [`Row`] says.
 #[inline(never)]
-pub unsafe fn pull_back<T: Score>(row: &Row<T>, e: f64, temperature: f64) {
+pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) {
     // SAFETY: by the caller; what is read is in the list before dx is written.
     unsafe {
-        let list = Support::gather(row.p, row.v, row.n, row.scratch);
-        if list.pull_back(e, temperature) {
-            list.spread(row.dx, row.n);
-        } else {
-            fill(row.dx, row.n, T::NAN);
+        let list = Support::gather(row);
+        let finite = list.pull_back(e, temperature);
+        row.dx.fill(row.n, !finite);
+        for j in 0..if finite { list.len } else { 0 } {
+            row.dx.set(*list.indices.add(j) as usize, *list.v.add(j));
         }
     }
 }
