@@ -106,6 +106,31 @@ impl Cells {
         }
     }
 
+    /// `out[j]` = this times a factor, in the type's own arithmetic.
+    ///
+    /// # Safety
+    /// There are `n` numbers in both, which are the same or disjoint.
+    #[inline(never)]
+    pub unsafe fn scale(self, out: Cells, n: usize, factor: f64) {
+        if factor == 1.0 && self.at == out.at {
+            return;
+        }
+        // SAFETY: by the caller.
+        unsafe {
+            if self.wide {
+                let (from, to): (*mut f64, *mut f64) = (self.pointer(), out.pointer());
+                for j in 0..n {
+                    *to.add(j) = *from.add(j) * factor;
+                }
+            } else {
+                let (from, to): (*mut f32, *mut f32) = (self.pointer(), out.pointer());
+                for j in 0..n {
+                    *to.add(j) = *from.add(j) * factor as f32;
+                }
+            }
+        }
+    }
+
     /// The first index from `j` on whose number is not 0 (NaN included), or `n`; spans of zeros cost one comparison.
     ///
     /// # Safety

@@ -81,7 +81,7 @@ fn tiles(wide: bool, n: usize, inner: usize) -> usize {
 
 /// Rows and bytes of a tile.
 #[inline(always)]
-fn tile(wide: bool, n: usize, inner: usize) -> (usize, usize) {
+pub fn tile(wide: bool, n: usize, inner: usize) -> (usize, usize) {
     if wide {
         (tile_rows::<f64>(n, inner), tile_bytes::<f64>(n, inner))
     } else {

@@ -1,166 +1,148 @@
 //! The gradient p - q of a row, times its factor: dense, or as the entries of support and target.
 
-use super::value::Target;
-use crate::maps::kernels::{List, RowKernel};
-use crate::maps::Score;
+use super::value::{Solution, Target};
+use crate::gradients::cells::Cells;
 
 /// Where one row's gradient goes, and what it is made with.
-pub struct Gradient<T> {
+pub struct Gradient {
     /// Null, or n entries, the row's probabilities themselves or disjoint from them.
-    pub dense: *mut T,
-    /// With `sparse`, n entries each; null if not asked for.
+    pub dense: Cells,
+    /// Null, or n entries, the row's probabilities themselves; with as many indices.
+    pub sparse: Cells,
     pub indices: *mut i32,
-    pub sparse: *mut T,
     pub n: usize,
-    pub target: Target<T>,
+    pub target: Target,
     /// Scale over temperature.
     pub factor: f64,
 }
 
-impl<T: Score> Gradient<T> {
-    /// The same value everywhere; a sparse gradient of zeros has no entries. Returns how many there are.
+impl Gradient {
+    /// Zeros, or NaN, everywhere; a sparse gradient of zeros has no entries. Returns how many there are.
     ///
     /// # Safety
     /// The places are writable.
     #[inline(never)]
-    pub unsafe fn fill(&self, value: T) -> usize {
+    pub unsafe fn fill(&self, nan: bool) -> usize {
         // SAFETY: n entries, by the caller.
         unsafe {
-            if !self.dense.is_null() {
-                for j in 0..self.n {
-                    *self.dense.add(j) = value;
-                }
-            }
-            if self.sparse.is_null() || value == T::ZERO {
+            self.dense.fill(self.n, nan);
+            if self.sparse.is_null() || !nan {
                 return 0;
             }
+            self.sparse.fill(self.n, true);
             for j in 0..self.n {
-                *self.sparse.add(j) = value;
                 *self.indices.add(j) = j as i32;
             }
         }
         self.n
     }
 
-    /// Entry j of the gradient, the same in every form.
-    ///
-    /// # Safety
-    /// j < n.
+    /// Entry j of the gradient, the same in every form: where q = 0 a product of numbers of the row's type.
     #[inline(always)]
-    unsafe fn entry(&self, j: usize, p: T) -> T {
-        // SAFETY: by the caller.
-        let q = unsafe { self.target.at(j) };
-        if q == 0.0 {
-            p.times(T::from_f64(self.factor))
+    fn entry(&self, p: f64, q: f64) -> f64 {
+        if q != 0.0 {
+            (p - q) * self.factor
+        } else if self.dense.wide {
+            p * self.factor
         } else {
-            T::from_f64((p.to_f64() - q) * self.factor)
+            p * f64::from(self.factor as f32)
         }
     }
 
-    /// From the row's probabilities, in `p` or the list. Returns the number of sparse entries.
+    /// From the row's probabilities. Returns the number of sparse entries.
     ///
     /// # Safety
-    /// The places are writable; `p` is `sparse`, if that is given.
-    #[inline(always)]
-    pub unsafe fn write<K: RowKernel<T>>(&self, p: *mut T, list: &List<T>) -> usize {
+    /// The places are writable; the solution is the row's.
+    #[inline(never)]
+    pub unsafe fn write(&self, solution: &Solution) -> usize {
+        let is_list = !solution.list.indices.is_null();
         // SAFETY: indices below n.
         unsafe {
-            if self.sparse.is_null() {
-                if !self.dense.is_null() {
-                    self.write_dense::<K>(p, list);
+            let Target::Class(class) = self.target else {
+                // In place: entry j is read before anything behind it is written.
+                let p = solution.p;
+                if is_list {
+                    (solution.kernels.spread)(&solution.list, p, self.n);
                 }
-                return 0;
-            }
-            let mut size = 0;
-            if let (Target::Class(class), false) = (self.target, list.indices.is_null()) {
-                return self.merge(class as usize, list);
-            }
-            if !list.indices.is_null() {
-                K::spread(list, p, self.n);
-            }
-            // In place: entry j is read before anything behind it is written.
-            for j in 0..self.n {
-                let value = *p.add(j);
-                if value > T::ZERO || self.target.at(j) != 0.0 {
-                    self.push(&mut size, j, value);
+                let mut size = 0;
+                for j in 0..self.n {
+                    let (p, q) = (p.get(j), self.target.at(j));
+                    if self.sparse.is_null() {
+                        self.set_dense(j, self.entry(p, q));
+                    } else if p > 0.0 || q != 0.0 {
+                        self.push(&mut size, j, p, q);
+                    }
                 }
+                return size;
+            };
+            if !self.sparse.is_null() {
+                return self.merge(class as usize, solution);
             }
-            size
+            if !self.dense.is_null() {
+                let mut from = solution.p;
+                if is_list {
+                    (solution.kernels.spread)(&solution.list, self.dense, self.n);
+                    from = self.dense;
+                }
+                let at_class = from.get(class as usize);
+                if is_list {
+                    let mut cursor = 0;
+                    while let Some((j, p)) = solution.next(&mut cursor) {
+                        self.dense.set(j, self.entry(p, 0.0));
+                    }
+                } else {
+                    from.scale(self.dense, self.n, self.factor);
+                }
+                self.dense.set(class as usize, self.entry(at_class, 1.0));
+            }
+        }
+        0
+    }
+
+    /// # Safety
+    /// j < n.
+    #[inline(always)]
+    unsafe fn set_dense(&self, j: usize, value: f64) {
+        if !self.dense.is_null() {
+            // SAFETY: by the caller.
+            unsafe { self.dense.set(j, value) };
         }
     }
 
     /// # Safety
     /// There is room for one more.
-    #[inline(always)]
-    unsafe fn push(&self, size: &mut usize, j: usize, p: T) {
+    #[inline(never)]
+    unsafe fn push(&self, size: &mut usize, j: usize, p: f64, q: f64) {
         // SAFETY: by the caller.
         unsafe {
-            *self.sparse.add(*size) = self.entry(j, p);
+            self.sparse.set(*size, self.entry(p, q));
             *self.indices.add(*size) = j as i32;
         }
         *size += 1;
     }
 
-    /// The entries of a list and the class, ascending.
+    /// The entries of the support and the class, ascending. Where the probabilities lie in `sparse`, entry j has been
+    /// read before the at most j + 1 entries up to it are written.
     ///
     /// # Safety
     /// As [`Gradient::write`].
-    #[inline(never)]
-    unsafe fn merge(&self, class: usize, list: &List<T>) -> usize {
-        let mut size = 0;
+    #[inline(always)]
+    unsafe fn merge(&self, class: usize, solution: &Solution) -> usize {
+        let (mut size, mut cursor) = (0, 0);
         let mut waiting = true;
-        // SAFETY: the list and the class are at most n entries, and the list does not lie where they are written.
+        // SAFETY: support and class are at most n entries.
         unsafe {
-            for at in 0..list.len {
-                let j = *list.indices.add(at) as usize;
-                if waiting && j >= class {
-                    waiting = false;
-                    if j > class {
-                        self.push(&mut size, class, T::ZERO);
-                    }
+            while let Some((j, p)) = solution.next(&mut cursor) {
+                if waiting && j > class {
+                    self.push(&mut size, class, 0.0, 1.0);
                 }
-                let p = *list.values.add(at);
-                if p > T::ZERO || j == class {
-                    self.push(&mut size, j, p);
-                }
+                waiting &= j < class;
+                self.push(&mut size, j, p, f64::from(u8::from(j == class)));
             }
             if waiting {
-                self.push(&mut size, class, T::ZERO);
+                self.push(&mut size, class, 0.0, 1.0);
             }
         }
         size
-    }
-
-    /// # Safety
-    /// As [`Gradient::write`].
-    #[inline(always)]
-    unsafe fn write_dense<K: RowKernel<T>>(&self, p: *mut T, list: &List<T>) {
-        let out = self.dense;
-        // SAFETY: indices below n.
-        unsafe {
-            let mut from = p;
-            if !list.indices.is_null() {
-                K::spread(list, out, self.n);
-                from = out;
-            }
-            let Target::Class(class) = self.target else {
-                for j in 0..self.n {
-                    *out.add(j) = self.entry(j, *from.add(j));
-                }
-                return;
-            };
-            let at_class = *from.add(class as usize);
-            let factor = T::from_f64(self.factor);
-            if !list.indices.is_null() {
-                for at in 0..list.len {
-                    *out.add(*list.indices.add(at) as usize) = (*list.values.add(at)).times(factor);
-                }
-            } else if factor != T::ONE || from != out {
-                for j in 0..self.n {
-                    *out.add(j) = (*from.add(j)).times(factor);
-                }
-            }
-            *out.add(class as usize) = self.entry(class as usize, at_class);
-        }
     }
 }

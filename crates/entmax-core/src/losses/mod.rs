@@ -1,9 +1,11 @@
 //! Fenchel-Young losses of the maps (MATH.md section 5): value and gradient in one pass, since the gradient is p - q.
 //!
 //! `rows` walks over the layout, solves each row with the maps' own kernels and settles the edges; `value` forms the
-//! loss and its derivative by alpha or the budget from the support; `gradient` writes p - q, dense or sparse.
+//! loss and its derivative by alpha or the budget from the support; `gradient` writes p - q, dense or sparse; `kernels`
+//! hides the type of the scores from all of them.
 
 mod gradient;
+mod kernels;
 mod rows;
 mod value;
 

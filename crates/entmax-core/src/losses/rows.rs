@@ -1,14 +1,18 @@
 //! Losses of a range of rows: the way from the layout to one contiguous row, and the rows that have no finite loss.
 
 use super::gradient::Gradient;
+use super::kernels::{AnySettings, Kernels};
 use super::value::{Solution, Target, Value};
-use crate::maps::kernels::{finish_support, solve_row, List, Outcome, RowKernel, Settings};
-use crate::maps::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
+use crate::gradients::cells::Cells;
+use crate::gradients::rows::{tile, transpose_cells};
+use crate::maps::kernels::{scratch, List, Outcome, RowKernel};
+use crate::maps::staging::{pitch, ALIGNMENT};
 use crate::maps::{RowBatch, Score};
 use crate::status::Status;
 use core::ops::Range;
 
 /// The scores, the map, and what they are compared with: `targets` or `soft`.
+#[repr(C)]
 pub struct LossBatch<T> {
     /// `upper` is null, `k` is 0, empty rows are zeros.
     pub scores: RowBatch<T>,
@@ -22,6 +26,7 @@ pub struct LossBatch<T> {
 
 /// Where results go: `loss`, and the gradient as `dz`, or as `sizes`, `thresholds`, `indices` and `values`, or not at
 /// all. What is not asked for is null.
+#[repr(C)]
 pub struct LossResults<T> {
     /// The loss of each row, not scaled.
     pub loss: *mut f64,
@@ -50,17 +55,17 @@ impl<T> LossResults<T> {
 
 /// The workspace: tile (or staged row), a row of probabilities, one of soft targets, the kernel's scratch.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
-    scratch_at::<T>(n, inner.max(1)) + K::scratch(n).next_multiple_of(ALIGNMENT)
+    scratch_at(size_of::<T>() == 8, n, inner.max(1)) + scratch::<T, K>(n)
 }
 
 #[inline(always)]
-fn row_bytes<T>(n: usize) -> usize {
-    (pitch(n) * size_of::<T>()).next_multiple_of(ALIGNMENT)
+fn row_bytes(n: usize) -> usize {
+    (pitch(n) * size_of::<f64>()).next_multiple_of(ALIGNMENT)
 }
 
 #[inline(always)]
-fn scratch_at<T>(n: usize, inner: usize) -> usize {
-    tile_bytes::<T>(n, inner) + 2 * row_bytes::<T>(n)
+fn scratch_at(wide: bool, n: usize, inner: usize) -> usize {
+    tile(wide, n, inner).1 + 2 * row_bytes(n)
 }
 
 /// # Safety
@@ -72,128 +77,178 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
     results: &LossResults<T>,
     workspace: *mut u8,
 ) -> Status {
-    let scores = &batch.scores;
-    let (n, inner) = (scores.n, scores.inner);
-    let (dense, sparse) = (!results.dz.is_null(), !results.values.is_null());
-    // SAFETY: by the caller; tile, rows and scratch are disjoint parts of the workspace.
+    // SAFETY: by the caller; batch and results are `repr(C)` and differ in the type behind pointers only.
     unsafe {
-        if !scores.has_valid_parameters(&rows) {
+        let call = Call {
+            batch: &*core::ptr::from_ref(batch).cast(),
+            results: &*core::ptr::from_ref(results).cast(),
+            soft: Cells::new(batch.soft),
+            dz: Cells::new(results.dz),
+            values: Cells::new(results.values),
+            kernels: Kernels::of::<T, K>(),
+        };
+        if !batch.scores.has_valid_parameters(&rows) {
             return Status::InvalidParameter;
         }
-        let tile = workspace.cast::<T>();
-        let probabilities = workspace.add(tile_bytes::<T>(n, inner)).cast::<T>();
-        let soft_row = probabilities.add(row_bytes::<T>(n) / size_of::<T>());
-        let scratch = workspace.add(scratch_at::<T>(n, inner));
+        call.all(rows, workspace)
+    }
+}
+
+/// A batch of either type.
+struct Call<'a> {
+    batch: &'a LossBatch<f32>,
+    results: &'a LossResults<f32>,
+    soft: Cells,
+    dz: Cells,
+    values: Cells,
+    kernels: Kernels,
+}
+
+impl Call<'_> {
+    /// # Safety
+    /// As [`super::row_loss_f32`].
+    #[inline(never)]
+    unsafe fn all(&self, rows: Range<usize>, workspace: *mut u8) -> Status {
+        let scores = &self.batch.scores;
+        let (n, inner, wide) = (scores.n, scores.inner, self.dz.wide);
+        let ((most, size), pitch) = (tile(wide, n, inner), pitch(n));
+        let cells = |at: usize| Cells::tile(workspace.wrapping_add(at), wide);
+        let (tile, probabilities, soft_row) = (cells(0), cells(size), cells(size + row_bytes(n)));
+        let scratch = workspace.wrapping_add(scratch_at(wide, n, inner));
         let staged = inner > 1 || !scores.mask.is_null();
-        let most = tile_rows::<T>(n, inner);
         let mut status = Status::Ok;
         let mut first = rows.start;
         while first < rows.end {
             let (base, column) = scores.place(first);
             let width = most.min(inner - column).min(rows.end - first);
-            if staged && n > 0 {
-                scores.gather(first, width, tile);
-            }
-            for k in 0..width {
-                let r = first + k;
-                let row = tile.add(k * pitch(n));
-                let x = if staged {
-                    row.cast_const()
-                } else {
-                    scores.x.add(base)
-                };
-                // Where the dense gradient goes: once the loss is known, a strided row's scores are needed no more.
-                let dz = match (dense, inner) {
-                    (false, _) => core::ptr::null_mut(),
-                    (true, 1) => results.dz.add(base),
-                    (true, _) => row,
-                };
-                let p = if sparse {
-                    results.values.add(r * n)
-                } else if dense && inner == 1 {
-                    dz
-                } else {
-                    probabilities
-                };
-                let target = if batch.soft.is_null() {
-                    Target::Class(*batch.targets.add(r))
-                } else if inner == 1 {
-                    Target::Soft(batch.soft.add(base))
-                } else {
-                    transpose(batch.soft.add(base + k), inner, soft_row, pitch(n), n, 1);
-                    Target::Soft(soft_row)
-                };
-                let gradient = Gradient {
-                    dense: dz,
-                    indices: results.indices.wrapping_add(r * n),
-                    sparse: if sparse { p } else { core::ptr::null_mut() },
-                    n,
-                    target,
-                    factor: *batch.scale.add(r) / scores.temperature,
-                };
-                let settings = Settings {
-                    map: scores.map,
-                    parameter: scores.parameter(r),
-                    upper: core::ptr::null(),
-                    k: 0,
-                    temperature: scores.temperature,
-                };
-                let mut list = List::NONE;
-                let ignored = matches!(target, Target::Class(class) if class < 0);
-                let mut outcome = Outcome::Empty;
-                if n > 0 && !ignored {
-                    outcome = solve_row::<T, K>(x, p, n, &settings, scratch, &mut list);
+            // SAFETY: by the caller; tile, rows and scratch are disjoint parts of the workspace.
+            unsafe {
+                if staged && n > 0 {
+                    (self.kernels.gather)(scores, first, width, tile);
                 }
-                if sparse {
-                    let threshold = results.thresholds.add(r);
-                    finish_support(scores, outcome, x, p, &list, settings.upper, threshold);
-                }
-                let (value, size) = match outcome {
-                    Outcome::Solved(solved) => {
-                        if !solved.converged {
-                            status = Status::NotConverged;
-                        }
-                        let solution = Solution {
-                            x,
-                            p,
-                            list,
-                            n,
-                            settings: &settings,
-                            solved,
-                        };
-                        let value = solution.value::<K>(&target, !results.dparameter.is_null());
-                        // An infinite loss has no gradient.
-                        if value.loss == f64::INFINITY {
-                            (Value::nothing(f64::INFINITY), gradient.fill(T::ZERO))
-                        } else {
-                            (value, gradient.write::<K>(p, &list))
-                        }
+                for k in 0..width {
+                    let r = first + k;
+                    let row = tile.from(k * pitch);
+                    let x = if staged {
+                        row
+                    } else {
+                        Cells::tile(scores.x.cast_mut().cast(), wide).from(base)
+                    };
+                    // A strided row's scores are needed no more once the loss is known.
+                    let dz = if inner == 1 || self.dz.is_null() {
+                        self.dz.from(base)
+                    } else {
+                        row
+                    };
+                    let sparse = self.values.from(r * n);
+                    let p = if !sparse.is_null() {
+                        sparse
+                    } else if inner == 1 && !dz.is_null() {
+                        dz
+                    } else {
+                        probabilities
+                    };
+                    let target = if self.soft.is_null() {
+                        Target::Class(*self.batch.targets.add(r))
+                    } else if inner == 1 {
+                        Target::Soft(self.soft.from(base))
+                    } else {
+                        let column = self.soft.from(base + k);
+                        transpose_cells((column, inner), (soft_row, pitch), (n, 1));
+                        Target::Soft(soft_row)
+                    };
+                    let scale = *self.batch.scale.add(r);
+                    let gradient = Gradient {
+                        dense: dz,
+                        sparse,
+                        indices: self.results.indices.wrapping_add(r * n),
+                        n,
+                        target,
+                        factor: scale / scores.temperature,
+                    };
+                    let (value, entries, converged) = self.row(r, (x, p), &gradient, scratch);
+                    if !converged {
+                        status = Status::NotConverged;
                     }
-                    Outcome::NotANumber => {
-                        let value = Value {
-                            loss: f64::NAN,
-                            by_parameter: f64::NAN,
-                        };
-                        (value, gradient.fill(T::NAN))
+                    *self.results.loss.add(r) = value.loss;
+                    if !self.results.dparameter.is_null() {
+                        *self.results.dparameter.add(r) = value.by_parameter * scale;
                     }
-                    _ => {
-                        let loss = if ignored { 0.0 } else { f64::INFINITY };
-                        (Value::nothing(loss), gradient.fill(T::ZERO))
+                    if !sparse.is_null() {
+                        *self.results.sizes.add(r) = entries as i32;
                     }
-                };
-                *results.loss.add(r) = value.loss;
-                if !results.dparameter.is_null() {
-                    *results.dparameter.add(r) = value.by_parameter * *batch.scale.add(r);
                 }
-                if sparse {
-                    *results.sizes.add(r) = size as i32;
+                if inner > 1 && !self.dz.is_null() {
+                    transpose_cells((tile, pitch), (self.dz.from(base), inner), (width, n));
                 }
-            }
-            if dense && inner > 1 {
-                transpose(tile, pitch(n), results.dz.add(base), inner, width, n);
             }
             first += width;
         }
         status
+    }
+
+    /// Row r from the scores `x`, whose probabilities may go to `p`: its loss, the number of entries of a sparse
+    /// gradient, and whether the map converged.
+    ///
+    /// # Safety
+    /// As [`super::row_loss_f32`].
+    #[inline(always)]
+    unsafe fn row(
+        &self,
+        r: usize,
+        (x, p): (Cells, Cells),
+        gradient: &Gradient,
+        scratch: *mut u8,
+    ) -> (Value, usize, bool) {
+        let scores = &self.batch.scores;
+        let n = scores.n;
+        // SAFETY: by the caller.
+        unsafe {
+            let settings = AnySettings {
+                map: scores.map,
+                parameter: scores.parameter(r),
+                upper: core::ptr::null(),
+                k: 0,
+                temperature: scores.temperature,
+            };
+            let mut list = List::NONE;
+            let ignored = matches!(gradient.target, Target::Class(class) if class < 0);
+            let mut outcome = Outcome::Empty;
+            if n > 0 && !ignored {
+                outcome = (self.kernels.solve)(x, p, n, &settings, scratch, &mut list);
+            }
+            if !gradient.sparse.is_null() {
+                let bytes = size_of::<f32>() << u32::from(p.wide);
+                let thresholds = self.results.thresholds.cast::<u8>();
+                let threshold = Cells::tile(thresholds.wrapping_add(r * bytes), p.wide);
+                (self.kernels.finish)(scores, outcome, x, p, &list, threshold);
+            }
+            let loss = match outcome {
+                Outcome::Solved(solved) => {
+                    let solution = Solution {
+                        x,
+                        p,
+                        list,
+                        n,
+                        settings: &settings,
+                        cutoff: solved.cutoff,
+                        kernels: &self.kernels,
+                    };
+                    let derivative = !self.results.dparameter.is_null();
+                    let value = solution.value(&gradient.target, derivative);
+                    if value.loss < f64::INFINITY {
+                        return (value, gradient.write(&solution), solved.converged);
+                    }
+                    // An infinite loss has no gradient.
+                    value.loss
+                }
+                Outcome::NotANumber => f64::NAN,
+                _ if ignored => 0.0,
+                _ => f64::INFINITY,
+            };
+            let by_parameter = if loss.is_nan() { loss } else { 0.0 };
+            let value = Value { loss, by_parameter };
+            (value, gradient.fill(loss.is_nan()), true)
+        }
     }
 }

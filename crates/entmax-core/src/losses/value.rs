@@ -12,10 +12,10 @@
 //! **Budget.** Omega = 1/2 ||p||^2, and L = sum of (p - q)(z / T - tau - (p + q) / 2) + tau (B - sum of q), where only
 //! entries with p != q count: tau is where the terms are small. dL/dB = tau.
 
-use crate::gradients::support::each_nonzero;
+use super::kernels::{AnyList, AnySettings, Kernels};
+use crate::gradients::cells::Cells;
 use crate::gradients::tsallis::Terms;
-use crate::maps::kernels::{List, RowKernel, Settings, Solved};
-use crate::maps::{map, Score};
+use crate::maps::map;
 
 /// Softmax probabilities from here on have all their digits.
 const NORMAL: f64 = 1e-30;
@@ -24,12 +24,12 @@ const BINDING: f64 = 1e-5;
 
 /// What a row is compared with.
 #[derive(Clone, Copy)]
-pub enum Target<T> {
+pub enum Target {
     Class(i32),
-    Soft(*const T),
+    Soft(Cells),
 }
 
-impl<T: Score> Target<T> {
+impl Target {
     /// q_j.
     ///
     /// # Safety
@@ -39,20 +39,25 @@ impl<T: Score> Target<T> {
         match *self {
             Target::Class(class) => f64::from(u8::from(class as usize == j)),
             // SAFETY: by the caller.
-            Target::Soft(q) => unsafe { (*q.add(j)).to_f64() },
+            Target::Soft(q) => unsafe { q.get(j) },
         }
     }
 
-    /// Calls `f(j, q_j)` for q_j != 0.
+    /// The first entry from `cursor` on that is not 0, and `cursor` moves behind it.
     ///
     /// # Safety
-    /// The row has `n` entries, and a class lies below.
+    /// The row has `n` entries.
     #[inline(always)]
-    unsafe fn each(&self, n: usize, mut f: impl FnMut(usize, f64)) {
-        match *self {
-            Target::Class(class) => f(class as usize, 1.0),
-            // SAFETY: by the caller.
-            Target::Soft(q) => unsafe { each_nonzero(q, n, |j| f(j, (*q.add(j)).to_f64())) },
+    unsafe fn next(&self, cursor: &mut usize, n: usize) -> Option<(usize, f64)> {
+        // SAFETY: by the caller.
+        unsafe {
+            let j = match *self {
+                Target::Class(class) if *cursor <= class as usize => class as usize,
+                Target::Class(_) => n,
+                Target::Soft(q) => q.next(*cursor, n),
+            };
+            *cursor = j + 1;
+            (j < n).then(|| (j, self.at(j)))
         }
     }
 }
@@ -61,16 +66,6 @@ impl<T: Score> Target<T> {
 pub struct Value {
     pub loss: f64,
     pub by_parameter: f64,
-}
-
-impl Value {
-    /// A row without a gradient.
-    pub fn nothing(loss: f64) -> Value {
-        Value {
-            loss,
-            by_parameter: 0.0,
-        }
-    }
 }
 
 /// H_alpha and its derivative by alpha, entry by entry.
@@ -96,6 +91,9 @@ impl Entropy {
 
     #[inline(never)]
     fn add(&mut self, p: f64) {
+        if self.e == f64::INFINITY {
+            return;
+        }
         if p != self.last {
             let terms = Terms::new(p, self.e);
             let power = p / terms.s;
@@ -106,6 +104,7 @@ impl Entropy {
         self.w += self.last_terms.1;
     }
 
+    /// 0 at alpha = inf.
     fn value(&self) -> f64 {
         self.h / (1.0 + self.e)
     }
@@ -116,61 +115,67 @@ impl Entropy {
 }
 
 /// A row and its probabilities.
-pub struct Solution<'a, T> {
-    pub x: *const T,
+pub struct Solution<'a> {
+    pub x: Cells,
     /// Unless they are in the list.
-    pub p: *const T,
-    pub list: List<T>,
+    pub p: Cells,
+    pub list: AnyList,
     pub n: usize,
-    pub settings: &'a Settings<T>,
-    pub solved: Solved,
+    pub settings: &'a AnySettings,
+    /// Of a budget: the threshold in units of the scores.
+    pub cutoff: f64,
+    pub kernels: &'a Kernels,
 }
 
-impl<T: Score> Solution<'_, T> {
-    /// Calls `f(j, p_j)` for p_j > 0.
+impl Solution<'_> {
+    /// The first entry from `cursor` on with p > 0, and `cursor` moves behind it.
     ///
     /// # Safety
-    /// The pointers are a row's.
-    #[inline(always)]
-    unsafe fn each(&self, mut f: impl FnMut(usize, f64)) {
+    /// The pointers are a row's, as below.
+    #[inline(never)]
+    pub unsafe fn next(&self, cursor: &mut usize) -> Option<(usize, f64)> {
         // SAFETY: by the caller.
         unsafe {
             if self.list.indices.is_null() {
-                each_nonzero(self.p, self.n, |j| f(j, (*self.p.add(j)).to_f64()));
-                return;
+                let j = self.p.next(*cursor, self.n);
+                *cursor = j + 1;
+                return (j < self.n).then(|| (j, self.p.get(j)));
             }
-            for at in 0..self.list.len {
-                let p = (*self.list.values.add(at)).to_f64();
+            let values = Cells::tile(self.list.values.cast_mut().cast(), self.p.wide);
+            while *cursor < self.list.len {
+                let at = *cursor;
+                *cursor += 1;
+                let p = values.get(at);
                 if p > 0.0 {
-                    f(*self.list.indices.add(at) as usize, p);
+                    return Some((*self.list.indices.add(at) as usize, p));
                 }
             }
         }
-    }
-
-    /// # Safety
-    /// j < n, as below.
-    #[inline(always)]
-    unsafe fn score(&self, j: usize) -> f64 {
-        // SAFETY: by the caller.
-        unsafe { (*self.x.add(j)).to_f64() }
+        None
     }
 
     /// # Safety
     /// The pointers are a row's and its target's.
     #[inline(always)]
-    pub unsafe fn value<K: RowKernel<T>>(&self, target: &Target<T>, derivative: bool) -> Value {
+    pub unsafe fn value(&self, target: &Target, derivative: bool) -> Value {
+        let mut value = Value {
+            loss: f64::INFINITY,
+            by_parameter: 0.0,
+        };
         if matches!(*target, Target::Class(class) if class as usize >= self.n) {
-            return Value::nothing(f64::INFINITY);
+            return value;
         }
         // SAFETY: passed on.
-        let mut value = unsafe {
-            if self.settings.map == map::ENTMAX {
-                self.entmax::<K>(target, derivative)
+        unsafe {
+            if self.settings.map != map::ENTMAX {
+                value = self.budget(target);
             } else {
-                self.budget::<K>(target)
+                value.loss = self.entmax(target);
+                if derivative && value.loss < f64::INFINITY {
+                    value.by_parameter = self.by_alpha(target);
+                }
             }
-        };
+        }
         // What rounding leaves of a loss of 0.
         if value.loss < 0.0 {
             value.loss = 0.0;
@@ -178,57 +183,58 @@ impl<T: Score> Solution<'_, T> {
         value
     }
 
+    /// dH(p)/dalpha - dH(q)/dalpha.
+    ///
     /// # Safety
     /// As [`Solution::value`].
-    #[inline(always)]
-    unsafe fn entmax<K: RowKernel<T>>(&self, target: &Target<T>, derivative: bool) -> Value {
+    #[inline(never)]
+    unsafe fn by_alpha(&self, target: &Target) -> f64 {
         let e = self.settings.parameter;
+        if e == f64::INFINITY {
+            return 0.0;
+        }
+        let (mut of_p, mut of_q) = (Entropy::new(e), Entropy::new(e));
+        let (mut cursor, mut at) = (0, 0);
         // SAFETY: passed on.
         unsafe {
-            let mut value = Value::nothing(self.entmax_loss::<K>(e, target));
-            if derivative && e < f64::INFINITY && value.loss < f64::INFINITY {
-                let mut entropy = Entropy::new(e);
-                self.each(|_, p| entropy.add(p));
-                value.by_parameter = entropy.by_alpha();
-                if let Target::Soft(_) = target {
-                    let mut entropy = Entropy::new(e);
-                    target.each(self.n, |_, q| entropy.add(q));
-                    value.by_parameter -= entropy.by_alpha();
-                }
+            while let Some((_, p)) = self.next(&mut cursor) {
+                of_p.add(p);
             }
-            value
+            while let Some((_, q)) = target.next(&mut at, self.n) {
+                of_q.add(q);
+            }
         }
+        of_p.by_alpha() - of_q.by_alpha()
     }
 
     /// # Safety
     /// As [`Solution::value`].
     #[inline(never)]
-    unsafe fn entmax_loss<K: RowKernel<T>>(&self, e: f64, target: &Target<T>) -> f64 {
+    unsafe fn entmax(&self, target: &Target) -> f64 {
+        let e = self.settings.parameter;
+        let dense = self.list.indices.is_null();
+        let mut cursor = 0;
         // SAFETY: indices below n.
         unsafe {
-            if let (Target::Class(class), true, true) =
-                (target, e == 0.0, self.list.indices.is_null())
-            {
-                let p = (*self.p.add(*class as usize)).to_f64();
+            if let (Target::Class(class), true, true) = (target, e == 0.0, dense) {
+                let p = self.p.get(*class as usize);
                 if p > NORMAL {
                     return -libm::log(p);
                 }
             }
             let (mut top, mut origin) = (0.0, 0.0);
-            if self.list.indices.is_null() {
-                if let (Some(p), Some(x)) = (K::maximum(self.p, self.n), K::maximum(self.x, self.n))
-                {
-                    (top, origin) = (p.to_f64(), x.to_f64());
-                }
+            if dense {
+                top = (self.kernels.maximum)(self.p, self.n);
+                origin = (self.kernels.maximum)(self.x, self.n);
             } else {
-                self.each(|j, p| {
+                while let Some((j, p)) = self.next(&mut cursor) {
                     if p > top {
-                        (top, origin) = (p, self.score(j));
+                        (top, origin) = (p, self.x.get(j));
                     }
-                });
+                }
             }
             let below = |j: usize| {
-                let score = self.score(j);
+                let score = self.x.get(j);
                 if score == origin {
                     0.0
                 } else {
@@ -242,96 +248,77 @@ impl<T: Score> Solution<'_, T> {
             } else {
                 -libm::expm1(e * libm::log(top)) / e
             };
-            let mut dot = 0.0;
-            if e > 0.0 {
-                self.each(|j, p| dot += p * below(j));
-            }
             let alpha = 1.0 + e;
-            let mut loss = dot * (1.0 - 1.0 / alpha) + c / alpha;
-            match target {
-                Target::Class(class) => loss -= below(*class as usize),
-                Target::Soft(_) => {
-                    let mut entropy = Entropy::new(e);
-                    target.each(self.n, |j, q| {
-                        loss -= q * below(j);
-                        if e < f64::INFINITY {
-                            entropy.add(q);
-                        }
-                    });
-                    if e < f64::INFINITY {
-                        loss -= entropy.value();
-                    }
+            let mut loss = c / alpha;
+            if e > 0.0 {
+                let mut dot = 0.0;
+                cursor = 0;
+                while let Some((j, p)) = self.next(&mut cursor) {
+                    dot += p * below(j);
                 }
+                loss += dot * (1.0 - 1.0 / alpha);
             }
-            loss
+            let mut entropy = Entropy::new(e);
+            cursor = 0;
+            while let Some((j, q)) = target.next(&mut cursor, self.n) {
+                loss -= q * below(j);
+                entropy.add(q);
+            }
+            loss - entropy.value()
         }
     }
 
     /// # Safety
     /// As [`Solution::value`].
     #[inline(never)]
-    unsafe fn budget<K: RowKernel<T>>(&self, target: &Target<T>) -> Value {
+    unsafe fn budget(&self, target: &Target) -> Value {
         let temperature = self.settings.temperature;
+        let tau = self.cutoff / temperature;
+        let (mut loss, mut sum_p, mut sum_q) = (0.0, 0.0, 0.0);
+        let (mut cursor, mut at) = (0, 0);
         // SAFETY: indices below n.
         unsafe {
-            let tau = match K::maximum(self.x, self.n) {
-                Some(max) => max.to_f64() / temperature + self.solved.cutoff,
-                None => 0.0,
-            };
-            let (mut loss, mut sum_p, mut sum_q) = (0.0, 0.0, 0.0);
-            let term = |j: usize, p: f64, q: f64| {
-                let score = self.score(j) / temperature;
-                // Where +inf scores share the budget, tau is infinite too.
-                let distance = if score == tau { 0.0 } else { score - tau };
-                if p == q {
-                    0.0
-                } else {
-                    (p - q) * (distance - 0.5 * (p + q))
+            // Both ascend: the entries are taken from whichever is behind.
+            let mut held = self.next(&mut cursor);
+            let mut given = target.next(&mut at, self.n);
+            loop {
+                let j = match (held, given) {
+                    (Some((i, _)), Some((j, _))) => i.min(j),
+                    (Some((i, _)), None) => i,
+                    (None, Some((j, _))) => j,
+                    (None, None) => break,
+                };
+                let (mut p, mut q) = (0.0, 0.0);
+                if let Some((_, value)) = held.filter(|&(i, _)| i == j) {
+                    p = value;
+                    held = self.next(&mut cursor);
                 }
-            };
-            self.each(|j, p| {
+                if let Some((_, value)) = given.filter(|&(i, _)| i == j) {
+                    q = value;
+                    given = target.next(&mut at, self.n);
+                }
                 sum_p += p;
-                loss += term(j, p, target.at(j));
-            });
-            let mut at = 0;
-            target.each(self.n, |j, q| {
                 sum_q += q;
-                if !self.holds(j, &mut at) {
-                    loss += term(j, 0.0, q);
+                if p != q {
+                    let score = self.x.get(j) / temperature;
+                    // Where +inf scores share the budget, tau is infinite too.
+                    let distance = if score == tau { 0.0 } else { score - tau };
+                    loss += (p - q) * (distance - 0.5 * (p + q));
                 }
-            });
-            let budget = self.settings.parameter;
-            let total = if (sum_p - budget).abs() <= BINDING * budget {
-                budget
-            } else {
-                sum_p
-            };
-            if total != sum_q {
-                loss += tau * (total - sum_q);
-            }
-            Value {
-                loss,
-                by_parameter: tau,
             }
         }
-    }
-
-    /// Whether p_j > 0, for ascending j; `at` is where the list has been read to.
-    ///
-    /// # Safety
-    /// j < n.
-    #[inline(always)]
-    unsafe fn holds(&self, j: usize, at: &mut usize) -> bool {
-        // SAFETY: by the caller; at < len where the list is read.
-        unsafe {
-            if self.list.indices.is_null() {
-                return *self.p.add(j) > T::ZERO;
-            }
-            let index = |at: usize| *self.list.indices.add(at) as usize;
-            while *at < self.list.len && index(*at) < j {
-                *at += 1;
-            }
-            *at < self.list.len && index(*at) == j && *self.list.values.add(*at) > T::ZERO
+        let budget = self.settings.parameter;
+        let total = if (sum_p - budget).abs() <= BINDING * budget {
+            budget
+        } else {
+            sum_p
+        };
+        if total != sum_q {
+            loss += tau * (total - sum_q);
+        }
+        Value {
+            loss,
+            by_parameter: tau,
         }
     }
 }

@@ -51,6 +51,7 @@ impl Solved {
 /// A sparse result: probabilities, some of which may be 0, at ascending indices. Scores that are not in the list have
 /// p = 0 and lie at or below the cutoff.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct List<T> {
     pub values: *const T,
     /// Null: the result is no list but the dense row.
@@ -68,6 +69,7 @@ impl<T> List<T> {
 
 /// What one row is solved with.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Settings<T> {
     /// [`super::map`].
     pub map: u32,

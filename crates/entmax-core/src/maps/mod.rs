@@ -42,8 +42,8 @@ pub(crate) mod kernels {
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
-    pub(crate) use super::solve::solve_row;
+    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
+    pub(crate) use super::solve::{scratch, solve_row};
 }
 
 use crate::simd::{F32Block, Native};

@@ -10,7 +10,6 @@ pub trait Score: Copy + PartialOrd {
     const NEG_INFINITY: Self;
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
-    fn times(self, other: Self) -> Self;
     /// The largest value below; of +inf the largest finite one.
     fn next_below(self) -> Self;
     #[inline(always)]
@@ -34,10 +33,6 @@ impl Score for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    fn times(self, other: f32) -> f32 {
-        self * other
-    }
-    #[inline(always)]
     fn next_below(self) -> f32 {
         self.next_down()
     }
@@ -56,10 +51,6 @@ impl Score for f64 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
-    }
-    #[inline(always)]
-    fn times(self, other: f64) -> f64 {
-        self * other
     }
     #[inline(always)]
     fn next_below(self) -> f64 {

@@ -1,0 +1,102 @@
+//! The maps' kernels of one type, as the losses call them: losses are compiled once for both types, and what needs
+//! the type is behind these pointers.
+
+use crate::gradients::cells::Cells;
+use crate::maps::kernels::{finish_support, solve_row, List, Outcome, RowKernel, Settings};
+use crate::maps::{RowBatch, Score};
+
+/// Rows, lists and settings of either type: they hold addresses, whose type only the kernels know.
+pub type AnyBatch = RowBatch<f32>;
+pub type AnyList = List<f32>;
+pub type AnySettings = Settings<f32>;
+
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    pub gather: unsafe fn(&AnyBatch, usize, usize, Cells),
+    /// A row from scores to probabilities, or to the list.
+    pub solve: unsafe fn(Cells, Cells, usize, &AnySettings, *mut u8, &mut AnyList) -> Outcome,
+    /// The threshold of row r.
+    pub finish: unsafe fn(&AnyBatch, Outcome, Cells, Cells, &AnyList, Cells),
+    pub spread: unsafe fn(&AnyList, Cells, usize),
+    /// Of a row without NaN.
+    pub maximum: unsafe fn(Cells, usize) -> f64,
+}
+
+impl Kernels {
+    #[inline(always)]
+    pub fn of<T: Score, K: RowKernel<T>>() -> Kernels {
+        Kernels {
+            gather: gather::<T>,
+            solve: solve::<T, K>,
+            finish: finish::<T>,
+            spread: spread::<T, K>,
+            maximum: maximum::<T, K>,
+        }
+    }
+}
+
+/// `any` as what it is.
+///
+/// # Safety
+/// `any` is of type `T`; the types are `repr(C)` and differ in the type behind pointers only.
+#[inline(always)]
+unsafe fn typed<A, T>(any: &A) -> &T {
+    // SAFETY: by the caller.
+    unsafe { &*core::ptr::from_ref(any).cast() }
+}
+
+unsafe fn gather<T: Score>(batch: &AnyBatch, first: usize, width: usize, tile: Cells) {
+    // SAFETY: passed on, here and below.
+    unsafe { typed::<_, RowBatch<T>>(batch).gather(first, width, tile.pointer()) }
+}
+
+#[inline(never)]
+unsafe fn solve<T: Score, K: RowKernel<T>>(
+    x: Cells,
+    p: Cells,
+    n: usize,
+    settings: &AnySettings,
+    scratch: *mut u8,
+    list: &mut AnyList,
+) -> Outcome {
+    // SAFETY: as above.
+    unsafe {
+        let settings = typed(settings);
+        let list = &mut *core::ptr::from_mut(list).cast();
+        solve_row::<T, K>(x.pointer::<T>(), p.pointer(), n, settings, scratch, list)
+    }
+}
+
+unsafe fn finish<T: Score>(
+    batch: &AnyBatch,
+    outcome: Outcome,
+    x: Cells,
+    p: Cells,
+    list: &AnyList,
+    threshold: Cells,
+) {
+    // SAFETY: as above.
+    unsafe {
+        let (batch, list) = (typed::<_, RowBatch<T>>(batch), typed(list));
+        let (x, p): (*mut T, *mut T) = (x.pointer(), p.pointer());
+        finish_support(
+            batch,
+            outcome,
+            x,
+            p,
+            list,
+            core::ptr::null(),
+            threshold.pointer(),
+        );
+    }
+}
+
+unsafe fn spread<T: Score, K: RowKernel<T>>(list: &AnyList, out: Cells, n: usize) {
+    // SAFETY: as above.
+    unsafe { K::spread(typed(list), out.pointer(), n) }
+}
+
+unsafe fn maximum<T: Score, K: RowKernel<T>>(x: Cells, n: usize) -> f64 {
+    // SAFETY: as above.
+    unsafe { K::maximum(x.pointer::<T>(), n) }.map_or(f64::NAN, T::to_f64)
+}
