@@ -7,7 +7,7 @@ use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::scan_f32::{count_above, maxima_len, Scores};
 use super::threshold_f32::{self, behind_lists, lists, spread, SHORT_ROW};
-use super::{above_two, budget_f32, softmax_f32};
+use super::{above_two, budget_f32, narrow_f32, softmax_f32};
 use crate::simd::F32Block;
 use core::marker::PhantomData;
 
@@ -148,6 +148,12 @@ impl Seen<'_> {
                 dense = 2 * count_above::<V>(self.maxima, total, max, bound) > total;
             }
             if dense {
+                if temperature == 1.0 {
+                    let even = libm::exp(-exponent * libm::log(row.len as f64));
+                    if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, exponent, even) {
+                        return outcome;
+                    }
+                }
                 let candidates: *mut f64 = self.scratch.cast();
                 let len = above_two::copy_candidates(
                     row.values,

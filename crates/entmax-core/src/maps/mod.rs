@@ -22,6 +22,7 @@ mod csr;
 mod entmax_f32;
 mod entmax_f64;
 mod kernel;
+mod narrow_f32;
 mod powers_f32;
 mod rows;
 mod scan_f32;

@@ -46,6 +46,8 @@ pub trait Power: Copy {
     fn step(self, c: f64, q: f64, s: f64) -> Step;
     /// The factor from q to p, given the sum of q.
     fn factor(self, q: f64) -> f64;
+    /// n^-e: 1 + e (u - c) in a row of n equal scores.
+    fn even(self, n: f64) -> f64;
 }
 
 #[inline(always)]
@@ -103,12 +105,7 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
     #[inline(always)]
     fn step(self, _c: f64, q: f64, s: f64) -> Step {
         let beta = f64::from(BETA);
-        let norm = match BETA {
-            1 => q,
-            2 => sqrt(q),
-            3 => cube_root(q),
-            _ => sqrt(sqrt(q)),
-        };
+        let norm = Self::root(q);
         Step {
             excess: q * self.unit() - 1.0,
             delta: (norm - beta) * (q / norm) / s,
@@ -124,6 +121,11 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
             1.0 / q
         }
     }
+
+    #[inline(always)]
+    fn even(self, n: f64) -> f64 {
+        1.0 / Self::root(n)
+    }
 }
 
 /// The cube root of a normal positive value to 1e-13: Newton's method from the exponent divided by three. `libm::cbrt`
@@ -138,6 +140,16 @@ fn cube_root(value: f64) -> f64 {
 }
 
 impl<const BETA: u32> IntegerPower<BETA> {
+    #[inline(always)]
+    fn root(value: f64) -> f64 {
+        match BETA {
+            1 => value,
+            2 => sqrt(value),
+            3 => cube_root(value),
+            _ => sqrt(sqrt(value)),
+        }
+    }
+
     /// e^beta: from d^beta to p.
     #[inline(always)]
     fn unit(self) -> f64 {
@@ -242,5 +254,10 @@ impl Power for RealPower {
     #[inline(always)]
     fn factor(self, q: f64) -> f64 {
         1.0 / q
+    }
+
+    #[inline(always)]
+    fn even(self, n: f64) -> f64 {
+        libm::exp(-self.exponent * libm::log(n))
     }
 }

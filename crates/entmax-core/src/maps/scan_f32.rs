@@ -11,6 +11,7 @@
 
 use super::kernel::List;
 use crate::simd::{copy_short, F32Block, LANES};
+use core::mem::MaybeUninit;
 
 /// Scores behind one row of lane maxima.
 pub const BLOCK: usize = 8 * LANES;
@@ -64,21 +65,32 @@ impl Scores {
 
     /// Writes `f(block)` for every block, in place or to a disjoint place.
     ///
+    /// One call site for whole blocks and the tail, so that `f` is inlined and its constants stay outside of the loop;
+    /// a choice between the two in every step would cost softmax a quarter.
+    ///
     /// # Safety
     /// `out` is writable for `len` floats.
     #[inline(always)]
     pub unsafe fn map_into<V: F32Block>(&self, out: *mut f32, mut f: impl FnMut(V) -> V) {
-        let whole = self.len / LANES * LANES;
-        // SAFETY: what a block writes it has read before.
+        let (whole, rest) = (self.len / LANES * LANES, self.len % LANES);
+        let mut spare = MaybeUninit::<[f32; LANES]>::uninit();
+        let spare = spare.as_mut_ptr().cast::<f32>();
+        let (mut source, mut target, mut len) = (self.values, out, whole);
+        // SAFETY: what a block writes it has read before; the spare block is written before it is copied.
         unsafe {
-            for from in (0..whole).step_by(LANES) {
-                f(V::load(self.values.add(from))).store(out.add(from));
+            loop {
+                for from in (0..len).step_by(LANES) {
+                    f(V::load(source.add(from))).store(target.add(from));
+                }
+                if rest == 0 {
+                    return;
+                }
+                if target == spare {
+                    break;
+                }
+                (source, target, len) = (self.tail.as_ptr(), spare, LANES);
             }
-            if whole < self.len {
-                let mut tail = [0.0; LANES];
-                f(V::load(self.tail.as_ptr())).store(tail.as_mut_ptr());
-                copy_short(tail.as_ptr(), out.add(whole), self.len - whole);
-            }
+            copy_short(spare, out.add(whole), rest);
         }
     }
 
@@ -94,6 +106,25 @@ impl Scores {
             if whole < self.len {
                 f(whole, V::load(self.tail.as_ptr()));
             }
+        }
+    }
+
+    /// [`Scores::each`] with one call site, as in [`Scores::map_into`]: for an `f` of a hundred operations, which
+    /// would not be inlined twice. A short one is slower this way.
+    #[inline(always)]
+    pub fn each_costly<V: F32Block>(&self, mut f: impl FnMut(usize, V)) {
+        let (mut source, mut from, mut end) = (self.values, 0, self.len / LANES * LANES);
+        loop {
+            while from < end {
+                // SAFETY: the blocks of the row, the last one from the tail.
+                f(from, unsafe { V::load(source) });
+                source = source.wrapping_add(LANES);
+                from += LANES;
+            }
+            if from >= self.len {
+                return;
+            }
+            (source, end) = (self.tail.as_ptr(), from + LANES);
         }
     }
 

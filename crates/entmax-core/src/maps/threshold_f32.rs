@@ -15,6 +15,7 @@
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
 use super::kernel::{List, Outcome, Solved};
+use super::narrow_f32;
 use super::powers_f32::{Level, Power};
 
 use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
@@ -53,7 +54,7 @@ impl<P: Power> Problem<'_, P> {
     unsafe fn sums<V: F32Block>(&self, level: &Level<V>, kept: *mut f32) -> (f64, f64) {
         let max = V::splat(self.max);
         let (mut all_q, mut all_s) = (V::no_sums(), V::no_sums());
-        self.scores.each(|from, scores: V| {
+        let add = |from, scores: V| {
             let (q, s) = self.power.terms(level, scores.sub(max));
             q.sum_into(&mut all_q);
             s.sum_into(&mut all_s);
@@ -61,7 +62,12 @@ impl<P: Power> Problem<'_, P> {
                 // SAFETY: `kept` has room for whole blocks.
                 unsafe { q.store(kept.add(from)) };
             }
-        });
+        };
+        if P::COSTLY {
+            self.scores.each_costly(add);
+        } else {
+            self.scores.each(add);
+        }
         (V::total(all_q), V::total(all_s))
     }
 
@@ -164,6 +170,13 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
     let mut dense = n <= DENSE_ROW[usize::from(P::COSTLY)];
     // SAFETY: by the caller; the regions of the scratch are disjoint.
     unsafe {
+        // A few scores tell whether the row may be narrow.
+        if P::COSTLY || !maxima.is_null() {
+            let (e, even) = (power.exponent(), power.even(n as f64));
+            if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, e, even) {
+                return outcome;
+            }
+        }
         if !maxima.is_null() {
             let total = maxima_len(n);
             let behind = maxima.cast_mut().add(total);
