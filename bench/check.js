@@ -28,11 +28,9 @@ export function worstError(actual, expected, n, scales) {
     let error = 0;
     for (let i = start; i < start + n; i++) {
       largest = Math.max(largest, Math.abs(expected[i]));
-      const difference = Math.abs(actual[i] - expected[i]);
-      error = difference <= error ? error : difference; // NaN lands here, and stays
+      error = Math.max(error, Math.abs(actual[i] - expected[i])); // NaN stays
     }
-    const relative = error === 0 ? 0 : error / largest;
-    worst = relative <= worst ? worst : relative;
+    worst = Math.max(worst, error === 0 ? 0 : error / largest);
   }
   return worst;
 }
