@@ -64,6 +64,8 @@ pub struct Problem {
     pub n: usize,
     pub budget: f64,
     pub temperature: f64,
+    /// Scores of +inf stand for equal ones, all others for -inf.
+    pub only_infinite: bool,
 }
 
 #[inline(always)]
@@ -83,14 +85,6 @@ fn above(score: f64, tau: Pair) -> f64 {
     (score - tau.high) - tau.low
 }
 
-/// What has been found out about a row that is no ordinary one, or nothing.
-pub enum Edge {
-    /// The threshold is known.
-    Known(f64),
-    /// tau is to be found.
-    Open,
-}
-
 impl Problem {
     /// # Safety
     /// j < n, here and below.
@@ -104,24 +98,40 @@ impl Problem {
         }
     }
 
+    /// # Safety
+    /// j < n.
+    #[inline(always)]
+    unsafe fn score(&self, j: usize) -> f64 {
+        // SAFETY: by the caller.
+        let score = unsafe { self.scores.get(j) };
+        if !self.only_infinite {
+            score
+        } else if score == f64::INFINITY {
+            0.0
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+
     /// The entry for one tau.
     #[inline(always)]
     pub unsafe fn entry(&self, j: usize, tau: Pair) -> f64 {
         // SAFETY: by the caller.
         unsafe {
-            let distance = above(self.scores.get(j), tau);
+            let distance = above(self.score(j), tau);
             clip(distance / self.temperature, self.bound(j))
         }
     }
 
     /// The sum of the entries at tau = 0, and that of the bounds of all scores but -inf.
+    #[inline(never)]
     unsafe fn totals(&self) -> (f64, f64) {
         let (mut sum, mut room) = (Sum::new(), Sum::new());
         for j in 0..self.n {
             // SAFETY: j < n.
             unsafe {
                 sum.add(self.entry(j, Pair::ZERO));
-                if self.scores.get(j) > f64::NEG_INFINITY {
+                if self.score(j) > f64::NEG_INFINITY {
                     room.add(self.bound(j));
                 }
             }
@@ -142,7 +152,7 @@ impl Problem {
         for j in 0..self.n {
             // SAFETY: j < n.
             unsafe {
-                let score = self.scores.get(j);
+                let score = self.score(j);
                 let end = score - self.bound(j) * self.temperature;
                 if score > f64::NEG_INFINITY && end < lowest {
                     lowest = end;
@@ -150,22 +160,6 @@ impl Problem {
             }
         }
         lowest
-    }
-
-    /// What can be said without solving.
-    #[inline(never)]
-    unsafe fn edge(&self, at_most: bool) -> Edge {
-        // SAFETY: passed on.
-        unsafe {
-            let (sum, room) = self.totals();
-            if at_most && sum <= self.budget {
-                Edge::Known(0.0)
-            } else if self.is_full(room) {
-                Edge::Known(self.lowest_threshold())
-            } else {
-                Edge::Open
-            }
-        }
     }
 
     /// tau in units of z, known to lie between `low` and `high`, where the sum exceeds the budget, or does not.
@@ -186,7 +180,7 @@ impl Problem {
         for j in 0..self.n {
             // SAFETY: len <= j < n.
             unsafe {
-                let (score, bound) = (self.scores.get(j), self.bound(j));
+                let (score, bound) = (self.score(j), self.bound(j));
                 // Not score - bound >= high, which loses a small bound.
                 if score == f64::INFINITY || (score - high) / self.temperature >= bound {
                     undecided.rest.add(-bound);
@@ -197,37 +191,6 @@ impl Problem {
         }
         // SAFETY: as above.
         unsafe { undecided.solve(high) }
-    }
-
-    /// The entries of +inf share the budget as equal scores do, the others get nothing. None where they do not use it up.
-    ///
-    /// # Safety
-    /// As [`Problem::threshold`].
-    #[inline(never)]
-    unsafe fn share_of_infinite(&self, free: *mut f64) -> Option<Pair> {
-        let mut undecided = Undecided {
-            scores: free,
-            bounds: free.wrapping_add(self.n),
-            len: 0,
-            rest: Sum::new(),
-            temperature: 1.0,
-        };
-        let mut room = Sum::new();
-        undecided.rest.add(self.budget);
-        for j in 0..self.n {
-            // SAFETY: len <= j < n.
-            unsafe {
-                if self.scores.get(j) == f64::INFINITY {
-                    undecided.push(0.0, self.bound(j));
-                    room.add(self.bound(j));
-                }
-            }
-        }
-        if room.total() <= self.budget {
-            return None;
-        }
-        // SAFETY: as above.
-        Some(unsafe { undecided.solve(0.0) })
     }
 }
 
@@ -334,17 +297,6 @@ impl Undecided {
     }
 }
 
-/// The row for one threshold.
-///
-/// # Safety
-/// `out` is writable for the row, equal to its scores or disjoint.
-unsafe fn write<T: Score>(problem: &Problem, tau: Pair, out: *mut T) {
-    for j in 0..problem.n {
-        // SAFETY: by the caller.
-        unsafe { *out.add(j) = T::from_f64(problem.entry(j, tau)) };
-    }
-}
-
 /// A row of the capped simplex: `settings.parameter` is the budget.
 ///
 /// # Safety
@@ -358,7 +310,8 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
     scratch: *mut u8,
     list: &mut List<T>,
 ) -> Outcome {
-    let problem = Problem {
+    let mut problem = Problem {
+        only_infinite: false,
         scores: Numbers::new(x),
         upper: Numbers::new(settings.upper),
         n,
@@ -366,50 +319,52 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
         temperature: settings.temperature,
     };
     let at_most = settings.map == map::BUDGET_AT_MOST;
-    let free = scratch.cast();
     // SAFETY: by the caller.
     unsafe {
-        let max = match K::maximum(x, n) {
-            None => return Outcome::NotANumber,
-            Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
-            Some(max) => max,
-        };
-        if problem.budget == 0.0 {
-            core::ptr::write_bytes(out, 0, n);
-            return Solved::at(max.to_f64());
-        }
-        if max < T::INFINITY {
-            if let Some(tau) = K::budget(
-                &problem,
-                (x, settings.upper),
-                max,
-                at_most,
-                out,
-                scratch,
-                list,
-            ) {
+        if problem.budget > 0.0 {
+            let rows = (x, settings.upper);
+            if let Some(tau) = K::budget(&problem, rows, at_most, out, scratch, list) {
                 return Solved::at(tau);
             }
         }
-        let tau = match problem.edge(at_most) {
-            Edge::Known(tau) => Pair::ZERO.plus(tau),
-            Edge::Open => match problem.share_of_infinite(free) {
-                Some(tau) => {
-                    for j in 0..n {
-                        let infinite = *x.add(j) == T::INFINITY;
-                        let entry = clip(-tau.rounded(), problem.bound(j));
-                        *out.add(j) = if infinite {
-                            T::from_f64(entry)
-                        } else {
-                            T::ZERO
-                        };
-                    }
-                    return Solved::at(f64::INFINITY);
-                }
-                None => problem.threshold(f64::NEG_INFINITY, f64::INFINITY, free),
-            },
+        let max = match K::maximum(x, n) {
+            None => return Outcome::NotANumber,
+            Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
+            Some(max) => max.to_f64(),
         };
-        write(&problem, tau, out);
-        Solved::at(tau.rounded())
+        if problem.budget == 0.0 {
+            core::ptr::write_bytes(out, 0, n);
+            return Solved::at(max);
+        }
+        let (at_zero, room) = problem.totals();
+        let mut tau = Pair::ZERO;
+        let mut threshold = 0.0;
+        if !at_most || at_zero > problem.budget {
+            if problem.is_full(room) {
+                threshold = problem.lowest_threshold();
+                tau.high = f64::NEG_INFINITY;
+            } else {
+                if max == f64::INFINITY {
+                    let infinite = Problem {
+                        only_infinite: true,
+                        temperature: 1.0,
+                        ..problem
+                    };
+                    if infinite.totals().1 > problem.budget {
+                        problem = infinite;
+                    }
+                }
+                tau = problem.threshold(f64::NEG_INFINITY, f64::INFINITY, scratch.cast());
+                threshold = tau.rounded();
+            }
+        }
+        for j in 0..n {
+            *out.add(j) = T::from_f64(problem.entry(j, tau));
+        }
+        Solved::at(if problem.only_infinite {
+            f64::INFINITY
+        } else {
+            threshold
+        })
     }
 }

@@ -58,13 +58,23 @@ struct Bracket {
     solved: bool,
 }
 
-/// The lanes' sum in f64 without rounding to f32 in between.
-#[inline(never)]
-fn wide_sum<V: F32Block>(block: V) -> f64 {
-    let mut lanes = [0.0f32; LANES];
+/// Which quarter of a block a lane belongs to.
+static QUARTERS: [f32; LANES] = [
+    0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0,
+];
+
+/// Adds the lanes without rounding to f32 in between: four at a time.
+#[inline(always)]
+fn sum_exactly<V: F32Block>(block: V, sums: &mut V::Sums) {
     // SAFETY: the array holds sixteen floats.
-    unsafe { block.store(lanes.as_mut_ptr()) };
-    lanes.iter().fold(0.0, |sum, &lane| sum + f64::from(lane))
+    let quarters: V = unsafe { V::load(QUARTERS.as_ptr()) };
+    let mut rest = block;
+    for quarter in [2.5, 1.5, 0.5] {
+        let behind = quarters.above(V::splat(quarter));
+        rest.keep(behind).sum_into(sums);
+        rest = V::splat(0.0).or_else(behind, rest);
+    }
+    rest.sum_into(sums);
 }
 
 impl Row<'_> {
@@ -97,37 +107,50 @@ impl Row<'_> {
         }
     }
 
+    /// Calls `f(scores, bounds)` for every block; -inf behind the row.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(always)]
+    unsafe fn each<V: F32Block>(&self, mut f: impl FnMut(V, V)) {
+        for from in (0..self.scores.len).step_by(LANES) {
+            // SAFETY: `from` is a multiple of 16 below the length.
+            unsafe { f(self.scores.block(from), self.bound(from)) };
+        }
+    }
+
     /// # Safety
     /// The bounds are readable.
     #[inline(never)]
     unsafe fn sums<V: F32Block>(&self, tau: f64) -> Sums {
-        let pair = Pair {
+        let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
-        };
-        let level: Level<V> = self.level(pair);
-        let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let (mut active, mut count, mut ones) = (V::no_sums(), V::no_sums(), V::no_sums());
-        let mut capped = 0.0;
-        self.scores.each(|from, scores: V| {
-            // SAFETY: `from` is the scores'.
-            let bound: V = unsafe { self.bound(from) };
-            let value = level.value(scores);
-            let over = value.above(bound);
-            let inside = value.above(zero);
-            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
-            let at_bound = one.keep(over);
-            one.keep(inside).sub(at_bound).sum_into(&mut count);
-            if self.bounds.is_none() {
-                at_bound.sum_into(&mut ones);
-            } else if V::any(over) {
-                capped += wide_sum(bound.keep(over));
-            }
         });
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let (mut active, mut count, mut capped) = (V::no_sums(), V::no_sums(), V::no_sums());
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|scores: V, bound| {
+                let value = level.value(scores);
+                let (over, inside) = (value.above(bound), value.above(zero));
+                zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+                let counted = zero.or_else(over, one.keep(inside));
+                counted.sum_into(&mut count);
+                if V::any(over) {
+                    let at_bound = bound.keep(over);
+                    if self.bounds.is_none() {
+                        at_bound.sum_into(&mut capped);
+                    } else {
+                        sum_exactly(at_bound, &mut capped);
+                    }
+                }
+            });
+        }
         Sums {
             active: V::total(active),
             count: V::total(count),
-            capped: capped + V::total(ones),
+            capped: V::total(capped),
         }
     }
 
@@ -138,20 +161,17 @@ impl Row<'_> {
     #[inline(never)]
     unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
         let (least, one) = (V::splat(f32::NEG_INFINITY), V::splat(1.0));
-        let (mut sum, mut count) = (V::no_sums(), V::no_sums());
-        let mut room = 0.0;
-        self.scores.each(|from, scores: V| {
-            let left = scores.above(least);
-            scores.keep(left).sum_into(&mut sum);
-            one.keep(left).sum_into(&mut count);
-            if self.bounds.is_some() {
-                // SAFETY: `from` is the scores'.
-                room += wide_sum(unsafe { self.bound::<V>(from) }.keep(left));
-            }
-        });
-        let count = V::total(count);
-        let room = if self.bounds.is_some() { room } else { count };
-        (V::total(sum), count, room)
+        let (mut sum, mut count, mut room) = (V::no_sums(), V::no_sums(), V::no_sums());
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|scores: V, bound| {
+                let left = scores.above(least);
+                scores.keep(left).sum_into(&mut sum);
+                one.keep(left).sum_into(&mut count);
+                sum_exactly(bound.keep(left), &mut room);
+            });
+        }
+        (V::total(sum), V::total(count), V::total(room))
     }
 
     /// Newton's method from `tau` within a bracket; `loose` ends at a good lower bound.
@@ -227,16 +247,15 @@ impl<V: F32Block> Level<V> {
     }
 }
 
-/// A row that is neither empty nor holds a NaN or +inf, or None where f32 does not suffice. Writes to `out` or `list` and
-/// returns the threshold.
+/// Writes to `out` or `list` and returns the threshold; or None for a row that is empty, holds a NaN or +inf, or a temperature
+/// that f32 cannot divide by.
 ///
 /// # Safety
-/// As [`super::budget::solve`]; `max` is the row's.
+/// As [`super::budget::solve`].
 #[inline(never)]
 pub unsafe fn solve<V: F32Block>(
     problem: &Problem,
     (x, upper): (*const f32, *const f32),
-    max: f32,
     at_most: bool,
     out: *mut f32,
     scratch: *mut u8,
@@ -259,6 +278,15 @@ pub unsafe fn solve<V: F32Block>(
             inverse,
             temperature: 1.0 / f64::from(inverse),
         };
+        // A budget far below n: the lane maxima tell where to look.
+        let few = upper.is_null() && n >= SHORT_ROW && 4.0 * budget <= maxima_len(n) as f64;
+        let maxima: *mut f32 = behind_lists(n, scratch).cast();
+        let max = if few {
+            scores.lane_maxima::<V>(maxima)
+        } else {
+            scores.maximum::<V>()
+        };
+        let max = max.filter(|max| max.is_finite())?;
         let highest = f64::from(max);
         if at_most {
             let sums = row.sums::<V>(0.0);
@@ -267,10 +295,10 @@ pub unsafe fn solve<V: F32Block>(
                 return Some(0.0);
             }
         }
-        if upper.is_null() && n >= SHORT_ROW {
-            if let Some(low) = row.lower_bound::<V>(budget, max, scratch) {
+        if few {
+            if let Some(low) = row.lower_bound::<V>(budget, max, maxima) {
                 let mut candidates = lists(n, scratch);
-                candidates.collect::<V>(&scores, behind_lists(n, scratch).cast(), max, low);
+                candidates.collect::<V>(&scores, maxima, max, low);
                 let packed = Scores::new(candidates.scores, candidates.len.next_multiple_of(LANES));
                 let packed = Row {
                     scores: &packed,
@@ -282,7 +310,7 @@ pub unsafe fn solve<V: F32Block>(
                     ..*problem
                 };
                 let start = highest + f64::from(low);
-                let tau = packed.threshold::<V>(&problem, start, highest, behind_lists(n, scratch));
+                let tau = packed.threshold::<V>(&problem, start, highest, maxima.cast());
                 // In place: the entries take the scores' room.
                 packed.write::<V>(tau, candidates.scores);
                 *list = candidates.result();
@@ -332,32 +360,39 @@ impl Row<'_> {
         }
     }
 
-    /// What no entry above 0 lies below, relative to the maximum, from the lane maxima, which are left behind the lists.
-    /// None where most of them lie above it, or too few of them are there for the budget.
+    /// What no entry above 0 lies below, relative to the maximum. None where most lane maxima lie above it.
     ///
     /// # Safety
-    /// All bounds are 1, and `scratch` is the row's.
+    /// All bounds are 1, `maxima` are the row's lane maxima and behind them the 16 largest by lane, with as much room
+    /// behind.
     #[inline(always)]
     unsafe fn lower_bound<V: F32Block>(
         &self,
         budget: f64,
         max: f32,
-        scratch: *mut u8,
+        maxima: *mut f32,
     ) -> Option<f32> {
-        let n = self.scores.len;
-        let total = maxima_len(n);
-        if 4.0 * budget > total as f64 {
-            return None;
-        }
-        let maxima: *mut f32 = behind_lists(n, scratch).cast();
+        let total = maxima_len(self.scores.len);
         // SAFETY: by the caller.
         unsafe {
-            self.scores.lane_maxima::<V>(maxima);
-            let scores = &Scores::new(maxima, total);
+            let best = maxima.add(total);
+            let start = (0..LANES).fold(max, |least, lane| least.min(*best.add(lane)));
+            let (mut subset, mut len) = (maxima, total);
+            if 16.0 * budget <= total as f64 {
+                // Sharp enough, at a quarter of the cost: the maxima of four times as many scores.
+                subset = best;
+                len = (total / 4).next_multiple_of(LANES);
+                for from in (0..len).step_by(LANES) {
+                    let mut most: V = V::load(maxima.add(from));
+                    for other in (from + len..total).step_by(len) {
+                        most = most.pmax(V::load(maxima.add(other)));
+                    }
+                    most.store(subset.add(from));
+                }
+            }
+            let scores = &Scores::new(subset, len);
             let subset = Row { scores, ..*self };
-            let (sum, count, _) = subset.totals::<V>();
-            let start = (sum - budget * self.temperature) / count;
-            let bracket = subset.newton::<V>(budget, start, f64::from(max), LOOSE);
+            let bracket = subset.newton::<V>(budget, f64::from(start), f64::from(max), LOOSE);
             let tau = if bracket.solved {
                 bracket.tau
             } else {

@@ -98,14 +98,13 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
     unsafe fn budget(
         problem: &Problem,
         rows: (*const f32, *const f32),
-        max: f32,
         at_most: bool,
         out: *mut f32,
         scratch: *mut u8,
         list: &mut List<f32>,
     ) -> Option<f64> {
         // SAFETY: passed on.
-        unsafe { budget_f32::solve::<V>(problem, rows, max, at_most, out, scratch, list) }
+        unsafe { budget_f32::solve::<V>(problem, rows, at_most, out, scratch, list) }
     }
 
     #[inline(never)]

@@ -110,8 +110,8 @@ pub trait RowKernel<T: Score> {
         list: &mut List<T>,
     ) -> Outcome;
 
-    /// A row of the capped simplex without NaN, +inf or an empty support, and its threshold; None where the type has no
-    /// kernel of its own for it, and nothing was written.
+    /// A row of the capped simplex with a budget above 0, and its threshold; None where the type has no kernel of its own for
+    /// it, and nothing was written.
     ///
     /// # Safety
     /// As [`super::budget::solve`].
@@ -119,7 +119,6 @@ pub trait RowKernel<T: Score> {
     unsafe fn budget(
         _problem: &Problem,
         _x_and_upper: (*const T, *const T),
-        _max: T,
         _at_most: bool,
         _out: *mut T,
         _scratch: *mut u8,
