@@ -11,10 +11,11 @@
 
 use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
-use super::kernel::List;
+use super::entmax_f32::EntmaxF32;
+use super::kernel::{List, RowKernel};
 use super::scan_f32::{count_above, maxima_len, Scores};
 use super::threshold_f32::{behind_lists, lists, SHORT_ROW};
-use crate::simd::{F32Block, LANES};
+use crate::simd::{copy_short, F32Block, LANES};
 
 /// Newton's steps and bisections before the exact method takes over.
 const STEPS: usize = 16;
@@ -56,6 +57,16 @@ struct Bracket {
     high: f64,
     tau: f64,
     solved: bool,
+}
+
+/// [`Scores::new`], once.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn blocks(values: *const f32, len: usize) -> Scores {
+    // SAFETY: passed on.
+    unsafe { Scores::new(values, len) }
 }
 
 /// Which quarter of a block a lane belongs to.
@@ -107,15 +118,15 @@ impl Row<'_> {
         }
     }
 
-    /// Calls `f(scores, bounds)` for every block; -inf behind the row.
+    /// Calls `f(index, scores, bounds)` for every block; -inf behind the row.
     ///
     /// # Safety
     /// The bounds are readable.
     #[inline(always)]
-    unsafe fn each<V: F32Block>(&self, mut f: impl FnMut(V, V)) {
+    unsafe fn each<V: F32Block>(&self, mut f: impl FnMut(usize, V, V)) {
         for from in (0..self.scores.len).step_by(LANES) {
             // SAFETY: `from` is a multiple of 16 below the length.
-            unsafe { f(self.scores.block(from), self.bound(from)) };
+            unsafe { f(from, self.scores.block(from), self.bound(from)) };
         }
     }
 
@@ -131,7 +142,7 @@ impl Row<'_> {
         let (mut active, mut count, mut capped) = (V::no_sums(), V::no_sums(), V::no_sums());
         // SAFETY: by the caller.
         unsafe {
-            self.each(|scores: V, bound| {
+            self.each(|_, scores: V, bound| {
                 let value = level.value(scores);
                 let (over, inside) = (value.above(bound), value.above(zero));
                 zero.or_else(over, value.keep(inside)).sum_into(&mut active);
@@ -154,24 +165,23 @@ impl Row<'_> {
         }
     }
 
-    /// The sum and the number of the scores but -inf, and the sum of their bounds.
+    /// The sum and the number of the scores but -inf.
     ///
     /// # Safety
     /// The bounds are readable.
     #[inline(never)]
-    unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
+    unsafe fn totals<V: F32Block>(&self) -> (f64, f64) {
         let (least, one) = (V::splat(f32::NEG_INFINITY), V::splat(1.0));
-        let (mut sum, mut count, mut room) = (V::no_sums(), V::no_sums(), V::no_sums());
+        let (mut sum, mut count) = (V::no_sums(), V::no_sums());
         // SAFETY: by the caller.
         unsafe {
-            self.each(|scores: V, bound| {
+            self.each(|_, scores: V, _| {
                 let left = scores.above(least);
                 scores.keep(left).sum_into(&mut sum);
                 one.keep(left).sum_into(&mut count);
-                sum_exactly(bound.keep(left), &mut room);
             });
         }
-        (V::total(sum), V::total(count), V::total(room))
+        (V::total(sum), V::total(count))
     }
 
     /// Newton's method from `tau` within a bracket; `loose` ends at a good lower bound.
@@ -227,14 +237,19 @@ impl Row<'_> {
     unsafe fn write<V: F32Block>(&self, tau: Pair, out: *mut f32) {
         let level: Level<V> = self.level(tau);
         let zero = V::splat(0.0);
-        let mut from = 0;
-        // SAFETY: by the caller; blocks come in order.
+        let n = self.scores.len;
+        // SAFETY: by the caller; what a block writes it has read before.
         unsafe {
-            self.scores.map_into::<V>(out, |scores| {
-                let bound: V = self.bound(from);
-                from += LANES;
+            self.each(|from, scores: V, bound| {
                 let value = level.value(scores);
-                bound.or_else(value.above(bound), value.keep(value.above(zero)))
+                let entries = bound.or_else(value.above(bound), value.keep(value.above(zero)));
+                if from + LANES <= n {
+                    entries.store(out.add(from));
+                } else {
+                    let mut tail = [0.0; LANES];
+                    entries.store(tail.as_mut_ptr());
+                    copy_short(tail.as_ptr(), out.add(from), n - from);
+                }
             });
         }
     }
@@ -269,8 +284,8 @@ pub unsafe fn solve<V: F32Block>(
     // SAFETY: by the caller.
     unsafe {
         let (scores, bounds) = (
-            Scores::new(x, n),
-            Scores::new(upper, if upper.is_null() { 0 } else { n }),
+            blocks(x, n),
+            blocks(upper, if upper.is_null() { 0 } else { n }),
         );
         let row = Row {
             scores: &scores,
@@ -284,7 +299,7 @@ pub unsafe fn solve<V: F32Block>(
         let max = if few {
             scores.lane_maxima::<V>(maxima)
         } else {
-            scores.maximum::<V>()
+            EntmaxF32::<V>::maximum(x, n)
         };
         let max = max.filter(|max| max.is_finite())?;
         let highest = f64::from(max);
@@ -299,7 +314,7 @@ pub unsafe fn solve<V: F32Block>(
             if let Some(low) = row.lower_bound::<V>(budget, max, maxima) {
                 let mut candidates = lists(n, scratch);
                 candidates.collect::<V>(&scores, maxima, max, low);
-                let packed = Scores::new(candidates.scores, candidates.len.next_multiple_of(LANES));
+                let packed = blocks(candidates.scores, candidates.len.next_multiple_of(LANES));
                 let packed = Row {
                     scores: &packed,
                     ..row
@@ -317,20 +332,21 @@ pub unsafe fn solve<V: F32Block>(
                 return Some(tau.rounded());
             }
         }
-        let (sum, count, room) = row.totals::<V>();
-        if problem.is_full(room) {
-            let threshold = problem.lowest_threshold();
-            let all = Pair {
+        let (sum, count) = row.totals::<V>();
+        let (tau, threshold);
+        if problem.is_full(row.sums::<V>(f64::NEG_INFINITY).capped) {
+            tau = Pair {
                 high: f64::NEG_INFINITY,
                 low: 0.0,
             };
-            row.write::<V>(all, out);
-            return Some(threshold);
+            threshold = problem.lowest_threshold();
+        } else {
+            let start = (sum - budget * row.temperature) / count;
+            tau = row.threshold::<V>(problem, start, highest, scratch);
+            threshold = tau.rounded();
         }
-        let start = (sum - budget * row.temperature) / count;
-        let tau = row.threshold::<V>(problem, start, highest, scratch);
         row.write::<V>(tau, out);
-        Some(tau.rounded())
+        Some(threshold)
     }
 }
 
@@ -339,7 +355,7 @@ impl Row<'_> {
     ///
     /// # Safety
     /// `scratch` has room for 2 n f64.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn threshold<V: F32Block>(
         &self,
         problem: &Problem,
@@ -390,7 +406,7 @@ impl Row<'_> {
                     most.store(subset.add(from));
                 }
             }
-            let scores = &Scores::new(subset, len);
+            let scores = &blocks(subset, len);
             let subset = Row { scores, ..*self };
             let bracket = subset.newton::<V>(budget, f64::from(start), f64::from(max), LOOSE);
             let tau = if bracket.solved {
