@@ -4,6 +4,7 @@
 //! from both, and hands it to B. Where "at most B" leaves room there is no tau, and the mean is 0.
 
 use super::rows::Row;
+use super::support::Support;
 use crate::maps::map;
 
 /// Less than this part of B means that "at most B" does not bind.
@@ -16,28 +17,28 @@ const SLACK: f64 = 1e-6;
 #[inline(never)]
 pub unsafe fn pull_back(row: &Row, which: u32, budget: f64, temperature: f64) -> f64 {
     let (mut sum, mut free, mut free_v) = (0.0, 0usize, 0.0);
-    // SAFETY: indices below n; each entry is read before it is written.
+    // SAFETY: by the caller; what is read of p and v is in the list before anything is written.
     unsafe {
-        let entry = |j: usize| {
-            let p = row.p.get(j);
+        let list = Support::gather(row);
+        let is_free = |k: usize| {
             let upper = if row.upper.is_null() {
                 1.0
             } else {
-                row.upper.get(j)
+                row.upper.get(*list.indices.add(k) as usize)
             };
-            (p, p > 0.0 && p < upper, row.v.get(j))
+            *list.p.add(k) < upper
         };
-        for j in 0..row.n {
-            let (p, inside, v) = entry(j);
-            sum += p;
-            if inside {
+        for k in 0..list.len {
+            sum += *list.p.add(k);
+            if is_free(k) {
                 free += 1;
-                free_v += v;
+                free_v += *list.v.add(k);
             }
         }
-        if !(sum + free_v).is_finite() {
-            row.dx.fill(row.n, true);
-            row.dupper.fill(row.n, true);
+        let is_nan = !(sum + free_v).is_finite();
+        row.dx.fill(row.n, is_nan);
+        row.dupper.fill(row.n, is_nan);
+        if is_nan {
             return f64::NAN;
         }
         let loose = which == map::BUDGET_AT_MOST && sum < budget * (1.0 - SLACK);
@@ -46,18 +47,19 @@ pub unsafe fn pull_back(row: &Row, which: u32, budget: f64, temperature: f64) ->
         } else {
             free_v / free as f64
         };
-        for j in 0..row.n {
-            let (p, inside, v) = entry(j);
-            let gradient = v - mean;
-            if !row.dx.is_null() {
-                row.dx
-                    .set(j, if inside { gradient / temperature } else { 0.0 });
-            }
-            if !row.dupper.is_null() {
-                let capped = p > 0.0 && !inside;
-                row.dupper.set(j, if capped { gradient } else { 0.0 });
-            }
+        // p gives its place to the bounds' gradient, v to that of the scores.
+        for k in 0..list.len {
+            let gradient = *list.v.add(k) - mean;
+            let (to_x, to_upper) = if is_free(k) {
+                (gradient / temperature, 0.0)
+            } else {
+                (0.0, gradient)
+            };
+            *list.p.add(k) = to_upper;
+            *list.v.add(k) = to_x;
         }
+        list.scatter(list.v, row.dx);
+        list.scatter(list.p, row.dupper);
         mean
     }
 }

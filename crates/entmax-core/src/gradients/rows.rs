@@ -3,7 +3,7 @@
 
 use super::budget;
 use super::cells::Cells;
-use super::support::{list_bytes, Support};
+use super::support::{self, list_bytes};
 use crate::maps::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
 use crate::maps::{map, Score};
 use crate::status::Status;
@@ -245,7 +245,7 @@ impl Batch {
                 return if is_nan { f64::NAN } else { 0.0 };
             }
             if !self.dparameter.is_null() {
-                by_alpha = Support::gather(row).by_alpha(e);
+                by_alpha = support::by_alpha(row, e);
             }
             if !row.dx.is_null() {
                 pull_back(row, e, self.temperature);

@@ -1,15 +1,19 @@
 //! dx = s (v - mean) / T for a row of f32 and alpha <= 2, in two passes over p that skip whatever is all zero.
 //!
-//! The sums are formed in f32 products and f64 accumulators in the block's order. Blocks without support read nothing
-//! of v: a sparse row is a read of p and a write of zeros.
+//! The sums are formed in f32 products and f64 accumulators in the block's order. The first pass lists the blocks that
+//! have support, the second visits those and clears what lies between: a sparse row is a read of p and a write of zeros.
 
 use super::rows::Row;
 use super::support;
+use crate::maps::kernels;
 use crate::simd::{
     copy_short,
     exp_log::{exp2_nonpositive, log2_of_ratio},
     F32Block, LANES,
 };
+
+/// Entries that are looked at at once.
+const SPAN: usize = 4 * LANES;
 
 /// s = p^(2 - alpha). One function for all alphas and a branch in each block: four functions would be 2 KB more, and no
 /// faster where memory is the limit.
@@ -17,6 +21,8 @@ use crate::simd::{
 enum Skew {
     /// alpha = 1.
     Same,
+    /// alpha = 1.25: p^(3/4).
+    Roots,
     /// alpha = 1.5.
     Root,
     /// alpha = 2.
@@ -29,6 +35,8 @@ impl Skew {
     fn new(e: f64) -> Skew {
         if e == 0.0 {
             Skew::Same
+        } else if e == 0.25 {
+            Skew::Roots
         } else if e == 0.5 {
             Skew::Root
         } else if e == 1.0 {
@@ -46,6 +54,10 @@ impl Skew {
     unsafe fn of<V: F32Block>(self, p: V, kept: *mut f32, is_kept: bool) -> V {
         match self {
             Skew::Same => p,
+            Skew::Roots => {
+                let root = p.sqrt();
+                root.mul(root.sqrt())
+            }
             Skew::Root => p.sqrt(),
             // 1, but NaN of NaN.
             Skew::One => p.sub(p).add(V::splat(1.0)),
@@ -87,6 +99,7 @@ unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
     let (p, v): (*mut f32, *mut f32) = (row.p.pointer(), row.v.pointer());
     let dx: *mut f32 = row.dx.pointer();
     let kept: *mut f32 = row.scratch.cast();
+    let blocks: *mut u32 = kept.wrapping_add(n.next_multiple_of(LANES)).cast();
     let (whole, left) = (n / LANES * LANES, n % LANES);
     let (mut tail_p, mut tail_v) = ([0.0; LANES], [0.0; LANES]);
     let zero = V::splat(0.0);
@@ -103,7 +116,17 @@ unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
             }
         };
         let (mut all_s, mut all_sv) = (V::no_sums(), V::no_sums());
-        for from in (0..n).step_by(LANES) {
+        let (mut count, mut from) = (0, 0);
+        while from < n {
+            if from % SPAN == 0 && from + SPAN <= n {
+                // Of numbers that are not negative the sum is 0 only if all are.
+                let four =
+                    |at: usize| V::load(p.add(from + at)).add(V::load(p.add(from + at + LANES)));
+                if !V::any(four(0).add(four(2 * LANES)).differs(zero)) {
+                    from += SPAN;
+                    continue;
+                }
+            }
             let (p, v) = block(from);
             let p = V::load(p);
             let inside = p.differs(zero);
@@ -111,10 +134,13 @@ unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
                 let s = skew.of(p, kept.add(from), false).keep(inside);
                 s.sum_into(&mut all_s);
                 s.mul(V::load(v)).keep(inside).sum_into(&mut all_sv);
+                *blocks.add(count) = from as u32;
+                count += 1;
             }
+            from += LANES;
         }
         let sum = V::total(all_s);
-        let mean = if sum == 0.0 {
+        let mean = if count == 0 {
             0.0
         } else {
             V::total(all_sv) / sum
@@ -124,22 +150,42 @@ unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
         }
         let mean = V::splat(mean as f32);
         let inverse = V::splat((1.0 / temperature) as f32);
-        let mut tail_dx = [0.0; LANES];
-        for from in (0..n).step_by(LANES) {
+        // Zeros are due from `end` on.
+        let mut end = 0;
+        for at in 0..count {
+            let from = *blocks.add(at) as usize;
+            if end < from {
+                clear::<V>(dx.add(end), from - end);
+            }
             let (p, v) = block(from);
             let p = V::load(p);
-            let inside = p.differs(zero);
-            let mut result = zero;
-            if V::any(inside) {
-                let s = skew.of(p, kept.add(from), true);
-                result = s.mul(V::load(v).sub(mean)).mul(inverse).keep(inside);
-            }
-            result.store(if from < whole {
-                dx.add(from)
+            let s = skew.of(p, kept.add(from), true);
+            let result = s
+                .mul(V::load(v).sub(mean))
+                .mul(inverse)
+                .keep(p.differs(zero));
+            end = from + LANES;
+            if from < whole {
+                result.store(dx.add(from));
             } else {
-                tail_dx.as_mut_ptr()
-            });
+                let mut tail = [0.0; LANES];
+                result.store(tail.as_mut_ptr());
+                copy_short(tail.as_ptr(), dx.add(whole), left);
+                end = n;
+            }
         }
-        copy_short(tail_dx.as_ptr(), dx.add(whole), left);
+        if end < n {
+            clear::<V>(dx.add(end), n - end);
+        }
     }
+}
+
+/// [`kernels::clear`], once.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn clear<V: F32Block>(out: *mut f32, n: usize) {
+    // SAFETY: passed on.
+    unsafe { kernels::clear::<V>(out, n) }
 }

@@ -1,9 +1,10 @@
-//! A row as the list of its support, in f64: for f64 rows, for alpha > 2 and for d/dalpha of either type.
+//! A row as the list of its support, in f64: for f64 rows, for alpha > 2 and for budgets of either type; and d/dalpha.
 //!
 //! For alpha > 2 the smallest p has the largest s, which may exceed all others by a hundred digits: its own gradient
 //! s (v - mean) would be a difference of two equal numbers. So v is taken relative to the v of that entry: the mean
 //! then holds what the others contribute, and nothing else.
 
+use super::cells::Cells;
 use super::rows::Row;
 use super::tsallis::{skewed, Terms};
 
@@ -45,35 +46,15 @@ impl Support {
         Support { p, v, indices, len }
     }
 
-    /// <v, dp/dalpha>, the difference of two weighted means of v (MATH.md section 4, its sums in another order):
-    /// with g = p (1 - e ln p), and G, Phi, D the sums of g, w, s = g + e^2 w,
-    /// (G Phi / D) (mean of v by g - mean of v by w). It is 0 for |S| = 1, where w is 0.
+    /// Writes one number for each entry of the list to its index; `out` may be null.
     ///
     /// # Safety
-    /// The list is readable.
-    #[inline(never)]
-    pub unsafe fn by_alpha(&self, e: f64) -> f64 {
-        let (mut g_sum, mut w_sum, mut s_sum, mut g_v, mut w_v) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        // SAFETY: indices below len.
-        unsafe {
-            for j in 0..self.len {
-                let origin = *self.v;
-                let p = *self.p.add(j);
-                let v = *self.v.add(j) - origin;
-                let terms = Terms::new(p, e);
-                let g = p + e * terms.h;
-                g_sum += g;
-                w_sum += terms.w;
-                s_sum += terms.s;
-                g_v += g * v;
-                w_v += terms.w * v;
-            }
+    /// `values` is as long as the list; `out` is writable for the row.
+    pub unsafe fn scatter(&self, values: *const f64, out: Cells) {
+        for j in 0..if out.is_null() { 0 } else { self.len } {
+            // SAFETY: by the caller.
+            unsafe { out.set(*self.indices.add(j) as usize, *values.add(j)) };
         }
-        // A NaN passes.
-        if w_sum == 0.0 {
-            return 0.0;
-        }
-        (w_sum / s_sum) * (g_v - g_sum * (w_v / w_sum))
     }
 
     /// Replaces v by s (v - mean) / temperature; returns false where the mean is not finite.
@@ -114,6 +95,39 @@ impl Support {
     }
 }
 
+/// <v, dp/dalpha>, the difference of two weighted means of v (MATH.md section 4, its sums in another order):
+/// with g = p (1 - e ln p), and G, Phi, D the sums of g, w, s = g + e^2 w,
+/// (G Phi / D) (mean of v by g - mean of v by w). It is 0 for |S| = 1, where w is 0.
+///
+/// # Safety
+/// As [`Row`] says.
+#[inline(never)]
+pub unsafe fn by_alpha(row: &Row, e: f64) -> f64 {
+    let (mut g_sum, mut w_sum, mut s_sum, mut g_v, mut w_v) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    // SAFETY: indices below n.
+    unsafe {
+        let mut j = row.p.next(0, row.n);
+        let origin = if j < row.n { row.v.get(j) } else { 0.0 };
+        while j < row.n {
+            let p = row.p.get(j);
+            let v = row.v.get(j) - origin;
+            let terms = Terms::new(p, e);
+            let g = p + e * terms.h;
+            g_sum += g;
+            w_sum += terms.w;
+            s_sum += terms.s;
+            g_v += g * v;
+            w_v += terms.w * v;
+            j = row.p.next(j + 1, row.n);
+        }
+    }
+    // A NaN passes.
+    if w_sum == 0.0 {
+        return 0.0;
+    }
+    (w_sum / s_sum) * (g_v - g_sum * (w_v / w_sum))
+}
+
 /// dx of a row of entmax, through the list.
 ///
 /// # Safety
@@ -125,8 +139,8 @@ pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) {
         let list = Support::gather(row);
         let finite = list.pull_back(e, temperature);
         row.dx.fill(row.n, !finite);
-        for j in 0..if finite { list.len } else { 0 } {
-            row.dx.set(*list.indices.add(j) as usize, *list.v.add(j));
+        if finite {
+            list.scatter(list.v, row.dx);
         }
     }
 }

@@ -68,9 +68,13 @@ impl Terms {
         let h = -p * log;
         let x = -e * log;
         if x < SERIES_BELOW {
-            let mut psi = 0.0;
-            for coefficient in PSI.iter().rev() {
-                psi = psi * x + coefficient;
+            // At alpha = 1 the series is its first term, and its nine steps in a row would be half of the time.
+            let mut psi = 0.5;
+            if x != 0.0 {
+                psi = PSI
+                    .iter()
+                    .rev()
+                    .fold(0.0, |psi, coefficient| psi * x + coefficient);
             }
             let w = p * log * log * psi;
             return Terms {

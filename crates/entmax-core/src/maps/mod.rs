@@ -41,13 +41,14 @@ pub use csr::compact as csr_compact;
 pub use rows::{Results, RowBatch};
 pub use score::Score;
 
-/// What the losses take from the maps.
+/// What gradients and losses take from the maps.
 pub(crate) mod kernels {
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
     pub(crate) use super::solve::{scratch, solve_row};
+    pub(crate) use super::threshold_f32::clear;
 }
 
 use crate::simd::{F32Block, Native};

@@ -277,7 +277,7 @@ pub unsafe fn spread<V: F32Block>(list: &List<f32>, out: *mut f32, n: usize) {
 /// # Safety
 /// `out` is writable for `n` floats.
 #[inline(always)]
-unsafe fn clear<V: F32Block>(out: *mut f32, n: usize) {
+pub unsafe fn clear<V: F32Block>(out: *mut f32, n: usize) {
     // SAFETY: by the caller.
     unsafe {
         if n >= 4 * SHORT_ROW {
