@@ -57,8 +57,8 @@ export interface ReadIntegers {
   readonly shape: Shape | undefined;
 }
 
-/** Integers or booleans in any accepted form. */
-export function readIntegers(op: string, name: string, source: unknown): ReadIntegers {
+/** Integers or booleans in any accepted form, or nothing if the source is something else. */
+export function integersIn(op: string, source: unknown): ReadIntegers | undefined {
   if (source instanceof Tensor && (source.dtype === 'int32' || source.dtype === 'uint8')) {
     return { values: elementsOf(source, op), shape: source.shape };
   }
@@ -68,13 +68,15 @@ export function readIntegers(op: string, name: string, source: unknown): ReadInt
     const shape: unknown = 'shape' in source ? source.shape : 'dims' in source ? source.dims : undefined;
     if (isIntegerArray(data)) return { values: data, shape: checkShape(op, shape, data.length) };
   }
+  return undefined;
+}
+
+export function readIntegers(op: string, name: string, source: unknown): ReadIntegers {
+  const integers = integersIn(op, source);
+  if (integers) return integers;
   const expected = `${name} as Uint8Array, Int32Array, BigInt64Array, an array, a shaped block or an integer Tensor`;
-  throw new EntmaxError(
-    'ENTMAX_DTYPE',
-    op,
-    expected,
-    source instanceof Tensor ? `a Tensor of ${source.dtype}` : show(source),
-  );
+  const got = source instanceof Tensor ? `a Tensor of ${source.dtype}` : show(source);
+  throw new EntmaxError('ENTMAX_DTYPE', op, expected, got);
 }
 
 function isIntegerArray(value: unknown): value is ArrayLike<unknown> {

@@ -1,0 +1,57 @@
+/** Two kinds of plot as SVG, drawn by vega without a browser. */
+
+import { parse, View } from 'vega';
+import { compile } from 'vega-lite';
+
+const INK = '#2b3440';
+const IN_SUPPORT = '#2f6fb0';
+const CONFIG = {
+  background: 'white',
+  font: 'system-ui, sans-serif',
+  view: { stroke: null },
+  axis: { labelColor: INK, titleColor: INK, gridColor: '#e8ebee', domainColor: '#9aa5b1', tickColor: '#9aa5b1' },
+  title: { color: INK, fontSize: 14, anchor: 'start' },
+};
+
+const svgOf = (spec) => new View(parse(compile({ ...spec, config: CONFIG }).spec), { renderer: 'none' }).toSVG();
+
+/** Bars over indices: what is exactly 0 has no bar and says so. */
+export function barsOf(title, numbers) {
+  const values = Array.from(numbers, (value, index) => ({ index, value }));
+  const x = { field: 'index', type: 'ordinal', title: 'index', axis: { labelAngle: 0, grid: false } };
+  const y = { field: 'value', type: 'quantitative', title: null };
+  return svgOf({
+    title,
+    width: 320,
+    height: 140,
+    data: { values },
+    layer: [
+      { mark: { type: 'bar', color: IN_SUPPORT }, encoding: { x, y } },
+      {
+        transform: [{ filter: 'datum.value !== 0' }],
+        mark: { type: 'text', dy: { expr: 'datum.value < 0 ? 9 : -7' }, fontSize: 10, color: INK },
+        encoding: { x, y, text: { field: 'value', format: '.2f' } },
+      },
+      {
+        transform: [{ filter: 'datum.value === 0' }],
+        mark: { type: 'text', dy: -7, fontSize: 10, color: '#8a94a0' },
+        encoding: { x, y, text: { value: '0' } },
+      },
+    ],
+  });
+}
+
+/** One curve for each `line` of `{ x, y, line }`. */
+export function curvesOf(values, titles) {
+  return svgOf({
+    width: 380,
+    height: 240,
+    data: { values },
+    mark: { type: 'line', strokeWidth: 2 },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: titles.x },
+      y: { field: 'y', type: 'quantitative', title: titles.y },
+      color: { field: 'line', type: 'nominal', title: null, scale: { scheme: 'viridis' } },
+    },
+  });
+}

@@ -1,0 +1,166 @@
+/**
+ * One random call through the public API, held against the float64 references and against its own other forms: the
+ * probabilities, the support, CSR bit for bit, the gradients, and the loss where the map has one.
+ */
+
+import * as entmax from 'entmax';
+import { budgetReference, budgetVjpReference } from '../oracle/budget.ts';
+import { errorOf, wrongSupport } from '../oracle/compare.ts';
+import { entmaxVjpReference } from '../oracle/derivatives.ts';
+import { entmaxReference } from '../oracle/reference.ts';
+import { topkReference, topkVjpReference } from '../oracle/topk.ts';
+import { inputsOf } from './random-call.ts';
+import type { Inputs, RandomCall } from './random-call.ts';
+
+type Floats = Float32Array | Float64Array;
+interface UntypedMap {
+  (x: unknown, options: object): unknown;
+  csr(x: unknown, options: object): { toDense(): Floats; indptr: Int32Array; thresholds: Floats };
+  support(x: unknown, options: object): { sizes: Int32Array; thresholds: Floats };
+  vjp(x: unknown, options: object): [unknown, { (dy: unknown): Record<string, unknown>; dispose(): void }];
+}
+
+const ALPHA = { softmax: 1, sparsemax: 2, entmax15: 1.5, topkSparsemax: 2 } as const;
+/** Relative to the largest entry of a row. */
+const TOLERANCE = { float32: 2e-6, float64: 1e-12 };
+
+/** What is wrong with the call; nothing if nothing is. */
+export function complaints(call: RandomCall): string[] {
+  const inputs = inputsOf(call);
+  const { outer, n, inner, dtype, asTensor } = call;
+  const at = (r: number, j: number): number => (Math.floor(r / inner) * n + j) * inner + (r % inner);
+  const lay = (rows: readonly ArrayLike<number>[]): Floats => {
+    const data = dtype === 'float32' ? new Float32Array(outer * n * inner) : new Float64Array(outer * n * inner);
+    rows.forEach((row, r) => Array.from(row).forEach((value, j) => (data[at(r, j)] = value)));
+    return data;
+  };
+  const unlay = (data: ArrayLike<number>): number[][] =>
+    inputs.rows.map((_, r) => Array.from({ length: n }, (__, j) => data[at(r, j)]!));
+
+  const shape = [outer, n, inner];
+  const own = ownOptions(call, inputs, lay);
+  const layout = asTensor ? { axis: 1 } : { axis: 1, shape };
+  const masking =
+    call.masked === 'none'
+      ? {}
+      : inputs.lengths
+        ? { lengths: inputs.lengths }
+        : { mask: { data: Uint8Array.from(lay(inputs.masks)), shape } };
+  const options = { ...layout, ...masking, temperature: call.temperature, ...own };
+  const map = entmax[call.map] as unknown as UntypedMap;
+  const wrong: string[] = [];
+
+  entmax.scope(() => {
+    const x = asTensor ? entmax.tensor(lay(inputs.rows), shape) : lay(inputs.rows);
+    const flat = (result: unknown): Floats =>
+      (result instanceof entmax.Tensor ? result.toTypedArray() : result) as Floats;
+    const p = flat(map(x, options));
+    const csr = map.csr(x, options);
+    if (!sameBits(csr.toDense(), p)) wrong.push('CSR differs from dense');
+    const { sizes, thresholds } = map.support(x, options);
+    if (!sameBits(csr.thresholds, thresholds)) wrong.push('thresholds of CSR and support differ');
+    sizes.forEach((size, r) => {
+      if (csr.indptr[r + 1]! - csr.indptr[r]! !== size) wrong.push(`row ${r}: ${size} in the support`);
+    });
+
+    // Around 1e30 the reference of a budget has no digits left between a threshold and its score.
+    const comparable = !(call.map === 'budget' && call.scores === 'huge');
+    (comparable ? unlay(p) : []).forEach((row, r) => {
+      const wanted = referenceOf(call, inputs, r);
+      const error = errorOf(row, wanted.p);
+      if (!(error <= tolerance(call)) && !(row.every(Number.isNaN) && wanted.p.some(Number.isNaN)))
+        wrong.push(`row ${r}: off by ${error}`);
+      const excused = call.map === 'budget' || call.temperature !== 1 || alphaOf(call, inputs, r) > 2;
+      if (!excused && !wanted.p.some(Number.isNaN)) {
+        const differing = wrongSupport(row, wanted, inputs.rows[r]!, dtype);
+        if (differing.length > 0) wrong.push(`row ${r}: support differs at ${differing.join()}`);
+      }
+    });
+
+    const [value, pullback] = map.vjp(x, options);
+    if (!sameBits(flat(value), p)) wrong.push('the value of vjp differs');
+    const dy = asTensor ? entmax.tensor(lay(inputs.cotangents), shape) : lay(inputs.cotangents);
+    const gradients = pullback(dy);
+    const dx = unlay(flat(gradients['x']));
+    if (dtype === 'float64' && call.scores !== 'huge' && call.scores !== 'tiny') {
+      dx.forEach((row, r) => {
+        const wanted = gradientOf(call, inputs, r);
+        if (wanted === undefined) return;
+        const scale = wanted.reduce((most, each) => Math.max(most, Math.abs(each)), 1e-3);
+        const error = row.reduce((most, each, j) => Math.max(most, Math.abs(each - wanted[j]!)), 0) / scale;
+        if (!(error <= 1e-7) && !(Number.isNaN(row[0]) && Number.isNaN(wanted[0])))
+          wrong.push(`row ${r}: gradient off by ${error}`);
+      });
+    }
+    pullback.dispose();
+  });
+  return wrong;
+}
+
+function sameBits(a: Floats, b: Floats): boolean {
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+}
+
+function tolerance({ map, dtype }: RandomCall): number {
+  return map === 'budget' ? 4 * TOLERANCE[dtype] : TOLERANCE[dtype];
+}
+
+function alphaOf(call: RandomCall, inputs: Inputs, r: number): number {
+  return call.map in ALPHA ? ALPHA[call.map as keyof typeof ALPHA] : inputs.alphas[r]!;
+}
+
+function ownOptions(call: RandomCall, inputs: Inputs, lay: (rows: readonly Float64Array[]) => Floats): object {
+  const one = (values: Float64Array): Float64Array | number => (call.perRow ? values : (values[0] ?? 1));
+  const alpha = { alpha: one(inputs.alphas) };
+  if (call.map === 'entmax') return alpha;
+  if (call.map === 'topkEntmax') return { ...alpha, k: call.k };
+  if (call.map === 'topkSparsemax') return { k: call.k };
+  if (call.map !== 'budget') return {};
+  const shape = [call.outer, call.n, call.inner];
+  const upper = call.bounded ? { upper: { data: lay(inputs.bounds), shape } } : {};
+  return { budget: one(inputs.budgets), atMost: call.atMost, ...upper };
+}
+
+function referenceOptions(call: RandomCall, inputs: Inputs, r: number) {
+  return { mask: inputs.masks[r], temperature: call.temperature };
+}
+
+function referenceOf(call: RandomCall, inputs: Inputs, r: number): { p: Float64Array; threshold: number } {
+  const options = referenceOptions(call, inputs, r);
+  const scores = inputs.rows[r]!;
+  if (call.map === 'budget') return budgetReference(scores, { ...options, ...cappedOptions(call, inputs, r) });
+  const alpha = alphaOf(call, inputs, r);
+  return 'k' in ownOptions(call, inputs, () => new Float64Array())
+    ? topkReference(scores, call.k, alpha, options)
+    : entmaxReference(scores, alpha, options);
+}
+
+function cappedOptions(call: RandomCall, inputs: Inputs, r: number) {
+  return { budget: inputs.budgets[r]!, atMost: call.atMost, upper: inputs.bounds[r] };
+}
+
+/** The gradient of a row, where differentiation says what it is. */
+function gradientOf(call: RandomCall, inputs: Inputs, r: number): Float64Array | undefined {
+  const options = referenceOptions(call, inputs, r);
+  const scores = inputs.rows[r]!;
+  const dp = inputs.cotangents[r]!;
+  // Sets that rounding decides: an entry on its bound within the last digits is inside for one and outside for the other.
+  if (call.map === 'budget') {
+    const { p } = referenceOf(call, inputs, r);
+    const onEdge = p.some(
+      (value, j) => value > 0 && Math.abs(value - inputs.bounds[r]![j]!) < 1e-9 && value !== inputs.bounds[r]![j],
+    );
+    if (onEdge || call.odd.includes('Infinity') || p.some((value) => value > 0 && value < 1e-9)) return undefined;
+    return budgetVjpReference(scores, dp, { ...options, ...cappedOptions(call, inputs, r) }).x;
+  }
+  const alpha = alphaOf(call, inputs, r);
+  const { p } = referenceOf(call, inputs, r);
+  // Above 2 the derivative grows without bound as p goes to 0.
+  if (alpha > 2 && p.some((value) => value > 0 && value < 1e-5)) return undefined;
+  if (p.some((value) => value > 0 && value < 1e-200)) return undefined;
+  return call.map === 'topkEntmax' || call.map === 'topkSparsemax'
+    ? call.odd.includes('Infinity')
+      ? undefined
+      : topkVjpReference(scores, call.k, alpha, dp, options).x
+    : entmaxVjpReference(scores, alpha, dp, options).x;
+}
