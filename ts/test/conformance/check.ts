@@ -10,13 +10,13 @@ export type Answer = Partial<Record<Quantity, ArrayLike<number> | readonly (read
 /** Quantities that have no tolerance. */
 const LISTS = new Set<Quantity>(['support', 'saturated', 'sizes', 'exact']);
 
-/** Fails unless each given quantity that the case expects is as expected; returns how many were compared. */
-export function check(conformance: ConformanceCase, dtype: FloatType, answer: Answer, context = ''): number {
-  let compared = 0;
+/** Fails unless each given quantity that the case expects is as expected; returns the names of those compared. */
+export function check(conformance: ConformanceCase, dtype: FloatType, answer: Answer, context = ''): Quantity[] {
+  const compared: Quantity[] = [];
   for (const [name, actual] of Object.entries(answer) as [Quantity, Answer[Quantity]][]) {
     const expected = conformance.expected[name];
     if (expected === undefined || actual === undefined) continue;
-    compared++;
+    compared.push(name);
     const where = `${conformance.name}${context && `, ${context}`}: ${name}`;
     if (LISTS.has(name)) {
       expect(actual, where).toEqual(expected);

@@ -148,7 +148,7 @@ describe.each(CONFORMANCE_FILES)('%s.json', (file) => {
       }
       const dtype = conformance.tolerance.float64 ? 'float64' : 'float32';
       const compared = check(conformance, dtype, answer(conformance));
-      expect(compared, conformance.name).toBe(Object.keys(conformance.expected).length);
+      expect(compared.sort(), conformance.name).toEqual(Object.keys(conformance.expected).sort());
     }
   });
 });
