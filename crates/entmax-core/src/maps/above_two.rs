@@ -17,6 +17,7 @@
 
 use super::compensated::Sum;
 use super::kernel::{Outcome, Solved};
+use super::powers_f64::pow;
 use super::score::Score;
 
 /// Newton's steps take 4 to 9; see STEPS in threshold_f32.
@@ -111,7 +112,7 @@ impl AboveTwo {
     fn power(&self, difference: f64, t_power: f64, log_t_power: f64) -> (f64, f64) {
         let sum = difference * self.unit + t_power;
         if sum > 1e-280 && sum < 1e280 {
-            return (libm::pow(sum, self.inverse), t_power / sum);
+            return (pow(sum, self.inverse), t_power / sum);
         }
         // ln(a + b) from ln a and ln b.
         let log_gap = libm::log(difference) + self.log_unit;
@@ -127,33 +128,44 @@ impl AboveTwo {
         )
     }
 
-    /// Whether g(score) < 1, over candidates that include all larger ones.
+    /// (e difference / temperature)^(1/e) for a difference > 0.
+    #[inline(always)]
+    fn root(&self, difference: f64) -> f64 {
+        let gap = difference * self.unit;
+        if gap > 1e-280 && gap < 1e280 {
+            return pow(gap, self.inverse);
+        }
+        self.power(difference, 0.0, f64::NEG_INFINITY).0
+    }
+
+    /// g(score) over candidates that include all larger ones; at least 1 where it is.
     ///
     /// # Safety
     /// `larger` is readable for `len`; scores not above `score` do not count.
-    unsafe fn admits(&self, score: f64, larger: *const f64, len: usize) -> bool {
+    unsafe fn claim(&self, score: f64, larger: *const f64, len: usize) -> f64 {
         let mut sum = 0.0;
         for j in 0..len {
             // SAFETY: by the caller.
             let difference = unsafe { *larger.add(j) } - score;
             if difference > 0.0 {
-                sum += self.power(difference, 0.0, f64::NEG_INFINITY).0;
+                sum += self.root(difference);
                 if sum >= 1.0 {
-                    return false;
+                    break;
                 }
             }
         }
-        true
+        sum
     }
 
-    /// Moves the support to the front, and returns its size and its smallest score.
+    /// Moves the support to the front, and returns its size, its smallest score, and what the larger ones leave to that:
+    /// 1 - g.
     ///
     /// # Safety
     /// `candidates` is writable for `len >= 1` scores.
-    unsafe fn select_support(&self, candidates: *mut f64, len: usize) -> (usize, f64) {
+    unsafe fn select_support(&self, candidates: *mut f64, len: usize) -> (usize, f64, f64) {
         // [0, inside) is in the support, [outside, len) is not, between them it is open.
         let (mut inside, mut outside) = (0, len);
-        let mut smallest = f64::INFINITY;
+        let (mut smallest, mut left) = (f64::INFINITY, 1.0);
         // SAFETY: all indices stay below len.
         unsafe {
             let mut probe = *candidates;
@@ -180,9 +192,10 @@ impl AboveTwo {
                         core::ptr::swap(candidates.add(next), candidates.add(below));
                     }
                 }
-                if self.admits(probe, candidates, above) {
+                let claim = self.claim(probe, candidates, above);
+                if claim < 1.0 {
                     inside = below;
-                    smallest = probe;
+                    (smallest, left) = (probe, 1.0 - claim);
                 } else {
                     outside = above;
                 }
@@ -197,7 +210,7 @@ impl AboveTwo {
                 }
             }
         }
-        (inside, smallest)
+        (inside, smallest, left)
     }
 
     /// The threshold of the candidates, which are reordered.
@@ -206,8 +219,10 @@ impl AboveTwo {
     /// `candidates` is writable for `len >= 1` scores, all finite, the row's maximum among them.
     pub unsafe fn solve(&self, candidates: *mut f64, len: usize) -> Threshold {
         // SAFETY: by the caller.
-        let (size, smallest) = unsafe { self.select_support(candidates, len) };
-        let most = 1.0 / size as f64;
+        let (size, smallest, left) = unsafe { self.select_support(candidates, len) };
+        let even = 1.0 / size as f64;
+        // G is convex with a slope of at least 1: Newton's step from 0 is above the root too, and close where t is small.
+        let most = even.min(left + 1e-13);
         // SAFETY: by the caller.
         let mut state = unsafe { self.try_smallest(candidates, size, smallest, most) };
         let mut taken = 0;
@@ -215,7 +230,7 @@ impl AboveTwo {
             // p is concave in the gap: with all gaps at their mean, t comes out below the root, and very near to it in
             // near-uniform rows. A step from there lands above again.
             let mean_gap = state.gaps / size as f64;
-            let below = libm::pow(most, self.exponent) - mean_gap;
+            let below = libm::pow(even, self.exponent) - mean_gap;
             if below > 1e-280 {
                 // SAFETY: by the caller.
                 let guess = unsafe {

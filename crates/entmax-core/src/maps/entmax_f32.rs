@@ -6,9 +6,11 @@ use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::scan_f32::{count_above, maxima_len, Scores};
-use super::threshold_f32::{self, behind_lists, lists, spread, SHORT_ROW};
+use super::threshold_f32::{
+    self, behind_lists, bound_of_maxima, certified, lists, sparsemax_bound, spread, SHORT_ROW,
+};
 use super::{above_two, budget_f32, narrow_f32, softmax_f32};
-use crate::simd::F32Block;
+use crate::simd::{F32Block, LANES};
 use core::marker::PhantomData;
 
 /// The kernels of f32 rows on the block implementation `V`.
@@ -131,52 +133,61 @@ impl Seen<'_> {
     }
 
     /// Collects the candidates, hands them to the f64 kernel and spreads its answer.
+    ///
+    /// The support shrinks as alpha grows: (e d)^(1/e) grows with e wherever e d < 1, so what the larger scores claim
+    /// grows too. Whatever sparsemax leaves out, or a lower bound of its threshold, is therefore no candidate.
     #[inline(never)]
     unsafe fn solve_above_two<V: F32Block>(self, exponent: f64, temperature: f64) -> Outcome {
-        let (row, out, max) = (self.row, self.out, self.max);
+        let (row, out, max, n) = (self.row, self.out, self.max, self.row.len);
         let map = AboveTwo::new(exponent, temperature);
         // In units of x; lowered for the rounding of score - max, and below 0 for any temperature.
-        let bound = -((map.reach() * (1.0 + 1e-6)) as f32).max(f32::MIN_POSITIVE);
+        let mut bound = -((map.reach() * (1.0 + 1e-6)) as f32).max(f32::MIN_POSITIVE);
+        let mut reach = map.reach();
         let exact_max = f64::from(max);
         // Where a difference of two scores may overflow f32 no screening in f32 is possible.
-        let mut dense = map.reach() > 1e38;
+        let mut dense = reach > 1e38;
+        let warm = temperature == 1.0;
+        let mut start = 0.0;
         // SAFETY: the fields are `RowKernel::solve`'s arguments; the list holds n / 2 and more.
         unsafe {
             if !self.maxima.is_null() && !dense {
-                let total = maxima_len(row.len);
+                let total = maxima_len(n);
+                if warm {
+                    let maxima = self.maxima.cast_mut();
+                    (start, _) = bound_of_maxima::<V, _>(IntegerPower::<1>, n, max, maxima);
+                    bound = bound.max(certified(start - 1.0));
+                }
                 dense = 2 * count_above::<V>(self.maxima, total, max, bound) > total;
             }
-            if dense {
-                if temperature == 1.0 {
-                    let even = libm::exp(-exponent * libm::log(row.len as f64));
-                    if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, exponent, even) {
-                        return outcome;
-                    }
+            if warm && (dense || self.maxima.is_null()) {
+                let even = libm::exp(-exponent * libm::log(n as f64));
+                if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, exponent, even) {
+                    return outcome;
                 }
+                if n > LANES {
+                    start = sparsemax_bound::<V>(row.values, n, max, start);
+                    reach = reach.min(-f64::from(certified(start - 1.0)));
+                }
+            }
+            if dense {
                 let candidates: *mut f64 = self.scratch.cast();
-                let len = above_two::copy_candidates(
-                    row.values,
-                    row.len,
-                    exact_max,
-                    map.reach(),
-                    candidates,
-                );
+                let len = above_two::copy_candidates(row.values, n, exact_max, reach, candidates);
                 let threshold = map.solve(candidates, len);
-                for j in 0..row.len {
+                for j in 0..n {
                     *out.add(j) = threshold.probability(f64::from(*row.values.add(j))) as f32;
                 }
                 return threshold.outcome(exact_max);
             }
-            let mut list = lists(row.len, self.scratch);
+            let mut list = lists(n, self.scratch);
             list.collect::<V>(row, self.maxima, max, bound);
-            let candidates: *mut f64 = behind_lists(row.len, self.scratch).cast();
-            let len = above_two::copy_candidates(
-                list.scores,
-                list.len,
-                exact_max,
-                map.reach(),
-                candidates,
-            );
+            if warm && !self.maxima.is_null() && list.len > LANES {
+                let len = list.len.next_multiple_of(LANES);
+                start = sparsemax_bound::<V>(list.scores, len, max, start);
+                reach = reach.min(-f64::from(certified(start - 1.0)));
+            }
+            let candidates: *mut f64 = behind_lists(n, self.scratch).cast();
+            let len =
+                above_two::copy_candidates(list.scores, list.len, exact_max, reach, candidates);
             let threshold = map.solve(candidates, len);
             for j in 0..list.len {
                 let score = list.scores.add(j);

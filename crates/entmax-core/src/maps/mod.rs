@@ -24,6 +24,7 @@ mod entmax_f64;
 mod kernel;
 mod narrow_f32;
 mod powers_f32;
+mod powers_f64;
 mod rows;
 mod scan_f32;
 mod score;

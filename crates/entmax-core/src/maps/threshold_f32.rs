@@ -16,7 +16,7 @@
 
 use super::kernel::{List, Outcome, Solved};
 use super::narrow_f32;
-use super::powers_f32::{Level, Power};
+use super::powers_f32::{IntegerPower, Level, Power};
 
 use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
 use super::softmax_f32::scale;
@@ -148,8 +148,64 @@ pub fn behind_lists(n: usize, scratch: *mut u8) -> *mut u8 {
 
 /// A bound in f32, lowered by what rounding may have added to it.
 #[inline(always)]
-fn certified(bound: f64) -> f32 {
+pub fn certified(bound: f64) -> f32 {
     (bound - 1e-5 - 5e-7 * bound.abs()) as f32
+}
+
+/// A lower bound of a row's c from its lane maxima, and how many of these lie above it.
+///
+/// # Safety
+/// `maxima` is readable for the lane maxima of a row of `n` and 16 more, behind which there is as much room.
+#[inline(never)]
+pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
+    power: P,
+    n: usize,
+    max: f32,
+    maxima: *mut f32,
+) -> (f64, usize) {
+    let beta = 1.0 / power.exponent();
+    let total = maxima_len(n);
+    // SAFETY: by the caller.
+    unsafe {
+        let behind = maxima.add(total);
+        let newton_on = |subset: *const f32, len: usize, from: f64, steps: usize| {
+            let scores = &Scores::new(subset, len);
+            let problem = Problem { power, scores, max };
+            problem.newton::<V>(from, steps, core::ptr::null_mut()).c
+        };
+        let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
+        let mut start = newton_on(behind, LANES, 0.0, 4);
+        let mut count = above(start);
+        // Near softmax all of the row counts, and no subset tells more.
+        let hopeless = beta > 10.0 && 8 * count > 7 * total;
+        if count > MANY_MAXIMA && !hopeless {
+            let len = pack_above::<V>(maxima, total, max, certified(start - beta), behind);
+            let steps = if 2 * count > total { 2 } else { 4 };
+            start = newton_on(behind, len, start, steps);
+            count = above(start);
+        }
+        (start, count)
+    }
+}
+
+/// A lower bound of the c of sparsemax by a few steps on a list that stands for the row.
+///
+/// # Safety
+/// `values` is readable for `len` floats.
+#[inline(never)]
+pub unsafe fn sparsemax_bound<V: F32Block>(
+    values: *const f32,
+    len: usize,
+    max: f32,
+    start: f64,
+) -> f64 {
+    let power = IntegerPower::<1>;
+    // SAFETY: by the caller.
+    unsafe {
+        let scores = &Scores::new(values, len);
+        let problem = Problem { power, scores, max };
+        problem.newton::<V>(start, STEPS, core::ptr::null_mut()).c
+    }
 }
 
 /// # Safety
@@ -178,25 +234,9 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             }
         }
         if !maxima.is_null() {
-            let total = maxima_len(n);
-            let behind = maxima.cast_mut().add(total);
-            let newton_on = |subset: *const f32, len: usize, from: f64, steps: usize| {
-                let scores = &Scores::new(subset, len);
-                let problem = Problem { power, scores, max };
-                problem.newton::<V>(from, steps, core::ptr::null_mut()).c
-            };
-            let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
-            start = newton_on(behind, LANES, 0.0, 4);
-            let mut count = above(start);
-            // Near softmax all of the row counts, and no subset tells more.
-            let hopeless = beta > 10.0 && 8 * count > 7 * total;
-            if count > MANY_MAXIMA && !hopeless {
-                let len = pack_above::<V>(maxima, total, max, certified(start - beta), behind);
-                let steps = if 2 * count > total { 2 } else { 4 };
-                start = newton_on(behind, len, start, steps);
-                count = above(start);
-            }
-            dense = 2 * count > total;
+            let (bound, count) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
+            start = bound;
+            dense = 2 * count > maxima_len(n);
         }
         if dense {
             let problem = Problem {
