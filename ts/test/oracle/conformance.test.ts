@@ -132,9 +132,11 @@ function answer(conformance: ConformanceCase): Answer {
 describe.each(CONFORMANCE_FILES)('%s.json', (file) => {
   const cases = conformanceCases(file);
 
-  test('has cases, each with a tolerance for all that it expects', () => {
+  test('has cases whose blocks have one size, with tolerances and expected values', () => {
     expect(cases.length).toBeGreaterThan(10);
-    for (const { name, expected, tolerance } of cases) {
+    for (const { name, x, shape, dp, mask, distribution, expected, tolerance } of cases) {
+      const size = shape.reduce((product, length) => product * length, 1);
+      for (const block of [x, dp, mask, distribution]) if (block) expect(block.length, name).toBe(size);
       expect(Object.keys(tolerance).length, name).toBeGreaterThan(0);
       expect(Object.keys(expected).length, name).toBeGreaterThan(0);
     }
