@@ -58,22 +58,9 @@ impl Gradient {
         let is_list = !solution.list.indices.is_null();
         // SAFETY: indices below n.
         unsafe {
-            let Target::Class(class) = self.target else {
-                // In place: entry j is read before anything behind it is written.
-                let p = solution.p;
-                if is_list {
-                    (solution.kernels.spread)(&solution.list, p, self.n);
-                }
-                let mut size = 0;
-                for j in 0..self.n {
-                    let (p, q) = (p.get(j), self.target.at(j));
-                    if self.sparse.is_null() {
-                        self.set_dense(j, self.entry(p, q));
-                    } else if p > 0.0 || q != 0.0 {
-                        self.push(&mut size, j, p, q);
-                    }
-                }
-                return size;
+            let class = match self.target {
+                Target::Class(class) if is_list || self.sparse.is_null() => class,
+                _ => return self.write_each(solution),
             };
             if !self.sparse.is_null() {
                 return self.merge(class as usize, solution);
@@ -99,14 +86,37 @@ impl Gradient {
         0
     }
 
+    /// [`Gradient::write`], entry by entry. In place: entry j is read before anything behind it is written.
+    ///
     /// # Safety
-    /// j < n.
-    #[inline(always)]
-    unsafe fn set_dense(&self, j: usize, value: f64) {
-        if !self.dense.is_null() {
-            // SAFETY: by the caller.
-            unsafe { self.dense.set(j, value) };
+    /// As there.
+    #[inline(never)]
+    unsafe fn write_each(&self, solution: &Solution) -> usize {
+        let p = solution.p;
+        let mut size = 0;
+        // SAFETY: indices below n.
+        unsafe {
+            if !solution.list.indices.is_null() {
+                (solution.kernels.spread)(&solution.list, p, self.n);
+            }
+            let is_sparse = !self.sparse.is_null();
+            if !is_sparse && self.dense.is_null() {
+                return 0;
+            }
+            let out = if is_sparse { self.sparse } else { self.dense };
+            for j in 0..self.n {
+                let (p, q) = (p.get(j), self.target.at(j));
+                if is_sparse {
+                    if p == 0.0 && q == 0.0 {
+                        continue;
+                    }
+                    *self.indices.add(size) = j as i32;
+                }
+                out.set(size, self.entry(p, q));
+                size += 1;
+            }
         }
+        size
     }
 
     /// # Safety

@@ -4,6 +4,7 @@
 use crate::gradients::cells::Cells;
 use crate::maps::kernels::{finish_support, solve_row, List, Outcome, RowKernel, Settings};
 use crate::maps::{RowBatch, Score};
+use crate::simd::{copy_short, F32Block, LANES};
 
 /// Rows, lists and settings of either type: they hold addresses, whose type only the kernels know.
 pub type AnyBatch = RowBatch<f32>;
@@ -20,17 +21,22 @@ pub struct Kernels {
     pub spread: unsafe fn(&AnyList, Cells, usize),
     /// Of a row without NaN.
     pub maximum: unsafe fn(Cells, usize) -> f64,
+    /// The sum of p (z - origin) over p != 0.
+    pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
 }
 
 impl Kernels {
     #[inline(always)]
-    pub fn of<T: Score, K: RowKernel<T>>() -> Kernels {
+    pub fn of<T: Score, K: RowKernel<T>>(
+        dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+    ) -> Kernels {
         Kernels {
             gather: gather::<T>,
             solve: solve::<T, K>,
             finish: finish::<T>,
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
+            dot,
         }
     }
 }
@@ -99,4 +105,50 @@ unsafe fn spread<T: Score, K: RowKernel<T>>(list: &AnyList, out: Cells, n: usize
 unsafe fn maximum<T: Score, K: RowKernel<T>>(x: Cells, n: usize) -> f64 {
     // SAFETY: as above.
     unsafe { K::maximum(x.pointer::<T>(), n) }.map_or(f64::NAN, T::to_f64)
+}
+
+/// [`Kernels::dot`] of f32.
+///
+/// # Safety
+/// `p` and `x` hold n numbers.
+pub unsafe fn dot_f32<V: F32Block>(p: Cells, x: Cells, n: usize, origin: f64) -> f64 {
+    let (p, x): (*mut f32, *mut f32) = (p.pointer(), x.pointer());
+    let (zero, origin) = (V::splat(0.0), V::splat(origin as f32));
+    let mut sums = V::no_sums();
+    // SAFETY: by the caller; a block that is not whole is read from copies.
+    unsafe {
+        for from in (0..n).step_by(LANES) {
+            let (mut tail_p, mut tail_x) = ([0.0; LANES], [0.0; LANES]);
+            let (mut at_p, mut at_x) = (p.add(from), x.add(from));
+            if from + LANES > n {
+                copy_short(at_p, tail_p.as_mut_ptr(), n - from);
+                copy_short(at_x, tail_x.as_mut_ptr(), n - from);
+                (at_p, at_x) = (tail_p.as_mut_ptr(), tail_x.as_mut_ptr());
+            }
+            let p = V::load(at_p);
+            let inside = p.differs(zero);
+            if V::any(inside) {
+                p.mul(V::load(at_x).sub(origin))
+                    .keep(inside)
+                    .sum_into(&mut sums);
+            }
+        }
+    }
+    V::total(sums)
+}
+
+/// [`Kernels::dot`] of f64.
+///
+/// # Safety
+/// As [`dot_f32`].
+pub unsafe fn dot_f64(p: Cells, x: Cells, n: usize, origin: f64) -> f64 {
+    let mut sum = 0.0;
+    for j in 0..n {
+        // SAFETY: j < n.
+        let (p, x) = unsafe { (p.get(j), x.get(j)) };
+        if p != 0.0 {
+            sum += p * (x - origin);
+        }
+    }
+    sum
 }

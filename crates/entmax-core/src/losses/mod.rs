@@ -53,7 +53,9 @@ pub unsafe fn row_loss_f32_with<V: F32Block>(
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace) }
+    unsafe {
+        rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace, kernels::dot_f32::<V>)
+    }
 }
 
 /// The losses of `rows` of f64.
@@ -67,5 +69,5 @@ pub unsafe fn row_loss_f64(
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace) }
+    unsafe { rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace, kernels::dot_f64) }
 }

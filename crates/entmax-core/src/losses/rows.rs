@@ -76,6 +76,7 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
     rows: Range<usize>,
     results: &LossResults<T>,
     workspace: *mut u8,
+    dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
 ) -> Status {
     // SAFETY: by the caller; batch and results are `repr(C)` and differ in the type behind pointers only.
     unsafe {
@@ -85,7 +86,7 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
             soft: Cells::new(batch.soft),
             dz: Cells::new(results.dz),
             values: Cells::new(results.values),
-            kernels: Kernels::of::<T, K>(),
+            kernels: Kernels::of::<T, K>(dot),
         };
         if !batch.scores.has_valid_parameters(&rows) {
             return Status::InvalidParameter;

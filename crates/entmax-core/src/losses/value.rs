@@ -250,13 +250,18 @@ impl Solution<'_> {
             };
             let alpha = 1.0 + e;
             let mut loss = c / alpha;
-            if e > 0.0 {
+            // In a row with +inf all of the support is there.
+            if e > 0.0 && origin < f64::INFINITY {
                 let mut dot = 0.0;
-                cursor = 0;
-                while let Some((j, p)) = self.next(&mut cursor) {
-                    dot += p * below(j);
+                if dense {
+                    dot = (self.kernels.dot)(self.p, self.x, self.n, origin);
+                } else {
+                    cursor = 0;
+                    while let Some((j, p)) = self.next(&mut cursor) {
+                        dot += p * (self.x.get(j) - origin);
+                    }
                 }
-                loss += dot * (1.0 - 1.0 / alpha);
+                loss += dot / self.settings.temperature * (1.0 - 1.0 / alpha);
             }
             let mut entropy = Entropy::new(e);
             cursor = 0;
