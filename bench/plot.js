@@ -30,7 +30,7 @@ program
 const { only, quick = false, out } = program.opts();
 
 /** A call takes some tens of microseconds. */
-const EFFORT = { rounds: 7, time: 1.5, calls: 3, warmup: 3 };
+const EFFORT = { rounds: 7, time: 1, calls: 3, warmup: 2 };
 
 console.log(machineLine(describeMachine()));
 mkdirSync(out, { recursive: true });
@@ -62,8 +62,6 @@ async function plot(form) {
   for (const line of found) console.log(`  ${line}`);
 }
 
-/** Nanoseconds per element in the fastest round: what other programs took of the machine is no property of a length. */
-function cost({ suite, entries }, map) {
-  const milliseconds = Math.min(...entries[map].timing.rounds.filter((time) => time !== undefined));
-  return Number(((1e6 * milliseconds) / (suite.rows * suite.n)).toPrecision(4));
-}
+/** Nanoseconds per element in the fastest call: what other programs took of the machine is no property of a length. */
+const cost = ({ suite, entries }, map) =>
+  Number(((1e6 * entries[map].timing.samples.min) / (suite.rows * suite.n)).toPrecision(4));
