@@ -63,5 +63,6 @@ async function plot(form) {
 }
 
 /** Nanoseconds per element in the fastest call: what other programs took of the machine is no property of a length. */
-const cost = ({ suite, entries }, map) =>
-  Number(((1e6 * entries[map].timing.samples.min) / (suite.rows * suite.n)).toPrecision(4));
+function cost({ suite, entries }, map) {
+  return Number(((1e6 * entries[map].timing.samples.min) / (suite.rows * suite.n)).toPrecision(4));
+}
