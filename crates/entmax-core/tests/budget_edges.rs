@@ -134,8 +134,8 @@ mod claims {
             z[n / 2] = T::round(f64::NEG_INFINITY);
             for b in [n as f64 - 0.5, n as f64, 1e300, f64::INFINITY] {
                 let p = dense(&exactly(&z, b));
-                for j in 0..n {
-                    assert_eq!(p[j].wide(), if j == n / 2 { 0.0 } else { 1.0 });
+                for (j, p) in p.iter().enumerate() {
+                    assert_eq!(p.wide(), if j == n / 2 { 0.0 } else { 1.0 });
                 }
             }
         }

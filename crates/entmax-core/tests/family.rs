@@ -92,7 +92,7 @@ fn data<T: Number>(input: &Input) -> Data<T> {
     };
     let rows = input.outer * input.inner;
     let given = &input.parameters;
-    let parameters = if given.len() % 2 == 0 {
+    let parameters = if given.len().is_multiple_of(2) {
         vec![given[0]]
     } else {
         (0..rows).map(|r| given[r % given.len()]).collect()

@@ -20,8 +20,6 @@ use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
 use super::map;
 use super::score::Score;
 
-/// Newton's steps at the end, which take out what rounding left.
-const POLISHING: usize = 3;
 /// A budget this close to the sum of the bounds is that sum.
 const FULL: f64 = 1.0 - 4.0 * f64::EPSILON;
 
@@ -236,8 +234,8 @@ impl Undecided {
         }
     }
 
-    /// The sum of the clipped entries, less the rest; and the sum.
-    unsafe fn excess(&self, tau: Pair) -> (f64, f64) {
+    /// The sum of the clipped entries, less the rest.
+    unsafe fn excess(&self, tau: Pair) -> f64 {
         let mut sum = Sum::new();
         for j in 0..self.len {
             // SAFETY: j < len.
@@ -246,7 +244,7 @@ impl Undecided {
                 sum.add(clip(distance / self.temperature, *self.bounds.add(j)));
             }
         }
-        (sum.less(&self.rest), sum.total())
+        sum.less(&self.rest)
     }
 
     /// Drops what is decided by the sign of the excess at tau.
@@ -272,26 +270,21 @@ impl Undecided {
         if self.len == 0 {
             return Pair::ZERO.plus(fallback);
         }
-        let mut polished = 0;
         // SAFETY: len > 0 wherever tau is formed.
         unsafe {
             let mut tau = self.unclipped();
             loop {
                 let len = self.len;
-                let (excess, sum) = self.excess(tau);
+                let excess = self.excess(tau);
                 self.decide(tau, excess);
                 if excess == 0.0 || self.len == 0 {
                     return tau;
                 }
-                if self.len < len {
-                    tau = self.unclipped();
-                    continue;
+                if self.len == len {
+                    // Newton's step takes out what rounding has left.
+                    return tau.plus(excess / len as f64 * self.temperature);
                 }
-                tau = tau.plus(excess / len as f64 * self.temperature);
-                polished += 1;
-                if polished == POLISHING || excess.abs() <= f64::EPSILON * sum {
-                    return tau;
-                }
+                tau = self.unclipped();
             }
         }
     }
