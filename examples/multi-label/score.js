@@ -1,4 +1,4 @@
-/** How good predicted label sets are: the F1 measure over all labels of all documents (micro-averaged). */
+/** How good predictions are: of label sets by F1 over all labels of all documents (micro-averaged), and of proportions. */
 
 /** 1 for the labels whose probability is above the threshold. */
 export function predictedAbove(probabilities, threshold) {
@@ -20,4 +20,14 @@ export function score(predicted, { targets, size }) {
     if (present) real++;
   }
   return { f1: (2 * hits) / (named + real), predicted: named / size };
+}
+
+/**
+ * How far predicted proportions are from the true ones: the sum of absolute differences, averaged over the documents.
+ *
+ * @param {Float32Array} probabilities [N, K]
+ * @param {import('./data.js').Documents} documents
+ */
+export function meanDistance(probabilities, { targets, size }) {
+  return probabilities.reduce((sum, p, i) => sum + Math.abs(p - targets[i]), 0) / size;
 }

@@ -19,7 +19,7 @@ const svgOf = (spec) => new View(parse(compile({ ...spec, config: CONFIG }).spec
 export function barsOf(title, numbers) {
   const values = Array.from(numbers, (value, index) => ({ index, value }));
   const x = { field: 'index', type: 'ordinal', title: 'index', axis: { labelAngle: 0, grid: false } };
-  const y = { field: 'value', type: 'quantitative', title: null };
+  const y = { field: 'value', type: 'quantitative', title: null, scale: { padding: 14 } };
   return svgOf({
     title,
     width: 320,
@@ -30,7 +30,7 @@ export function barsOf(title, numbers) {
       {
         transform: [{ filter: 'datum.value !== 0' }],
         mark: { type: 'text', dy: { expr: 'datum.value < 0 ? 9 : -7' }, fontSize: 10, color: INK },
-        encoding: { x, y, text: { field: 'value', format: '.2f' } },
+        encoding: { x, y, text: { field: 'value', format: '.2~r' } },
       },
       {
         transform: [{ filter: 'datum.value === 0' }],
