@@ -107,7 +107,8 @@ fn every_kind_of_row<T: Number>(tolerance: f64) {
                         for (j, (p, exact)) in p.iter().zip(&exact).enumerate() {
                             let error = (p.wide() - exact).abs() / most;
                             assert!(error <= tolerance, "{label}: entry {j}: {p:?} {exact}");
-                            assert!(*exact > 0.0 || p.wide() == 0.0, "{label}: entry {j}");
+                            // The oracle's f64 cannot see less; the support itself is exact_support's matter.
+                            assert!(*exact > 0.0 || p.wide() < 1e-16, "{label}: entry {j}");
                             worst = worst.max(error);
                         }
                         let (sizes, thresholds) = support(&batch);
