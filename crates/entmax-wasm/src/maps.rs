@@ -166,9 +166,10 @@ macro_rules! row_map_exports {
             indices: usize,
             values: usize,
         ) -> usize {
-            let (indices, values) = (indices as *mut i32, values as *mut $scalar);
+            let (sizes, indices) = (sizes as *const i32, indices as *mut i32);
+            let (values, bytes) = (values as *mut u8, size_of::<$scalar>());
             // SAFETY: the addresses are the caller's, as the module says.
-            unsafe { maps::csr_compact(rows, n, sizes as *const i32, indices, values) }
+            unsafe { maps::csr_compact(rows, n, sizes, indices, values, bytes) }
         }
     };
 }

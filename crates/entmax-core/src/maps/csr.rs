@@ -151,13 +151,14 @@ unsafe fn sort_by_value<T: Score>(indices: *mut i32, values: *mut T, len: usize)
 /// Moves the slots of `rows` rows to the front, one behind the other, and returns the number of entries.
 ///
 /// # Safety
-/// `sizes` is readable for `rows`, each at most `n`; `indices` and `values` hold as many slots.
-pub unsafe fn compact<T>(
+/// `sizes` is readable for `rows`, each at most `n`; `indices` and `values` (of `bytes` each) hold as many slots.
+pub unsafe fn compact(
     rows: usize,
     n: usize,
     sizes: *const i32,
     indices: *mut i32,
-    values: *mut T,
+    values: *mut u8,
+    bytes: usize,
 ) -> usize {
     let mut total = 0;
     for r in 0..rows {
@@ -165,7 +166,8 @@ pub unsafe fn compact<T>(
         unsafe {
             let size = *sizes.add(r) as usize;
             core::ptr::copy(indices.add(r * n), indices.add(total), size);
-            core::ptr::copy(values.add(r * n), values.add(total), size);
+            let slot = values.add(r * n * bytes);
+            core::ptr::copy(slot, values.add(total * bytes), size * bytes);
             total += size;
         }
     }

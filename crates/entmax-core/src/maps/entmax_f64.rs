@@ -7,6 +7,7 @@
 
 use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
+use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
 use crate::simd::sqrt;
 
@@ -17,6 +18,10 @@ pub struct EntmaxF64;
 const SOFTMAX_BELOW: f64 = 1e-22;
 /// As in threshold_f32.
 const STEPS: usize = 60;
+
+/// How near to the threshold a score is undecided, for alpha = 2 and 1.5 (see `exact_f32`, with f64's rounding and
+/// compensated sums: 2^-51 would do), in units of |tau| + 1 and with what Newton's method leaves of the sum.
+const UNDECIDED: f64 = 1.0 / (1u64 << 48) as f64;
 
 /// A threshold tau = c - beta in units of u = score - max.
 struct Level {
@@ -174,6 +179,27 @@ unsafe fn entmax(
             let converged = residual <= 1e-15 || (residual < 1e-12 && residual > 0.5 * previous);
             let next = c.plus(delta);
             if converged || taken == STEPS || !(next.high >= 0.0 && next.rounded() < level.beta) {
+                if exponent == 1.0 || exponent == 0.5 {
+                    let tau = -level.reach;
+                    let window = UNDECIDED * (1.0 + level.reach) + 2.0 * residual;
+                    // `active` has served.
+                    let (mut len, mut near) = (0, false);
+                    for j in 0..n {
+                        let distance = (*x.add(j) - max) - tau;
+                        if distance >= -window {
+                            *active.add(len) = *x.add(j);
+                            len += 1;
+                            near |= distance <= window;
+                        }
+                    }
+                    if near {
+                        let exact = settle(active, len, max, (tau, window), exponent == 0.5);
+                        for j in 0..n {
+                            *out.add(j) = exact.probability(*x.add(j));
+                        }
+                        return Solved::unrestricted(exact.cutoff(max), true);
+                    }
+                }
                 // For sparsemax d is p; elsewhere the sum takes out the common factor.
                 let total = if exponent == 1.0 { 1.0 } else { sum_q.total() };
                 for j in 0..n {

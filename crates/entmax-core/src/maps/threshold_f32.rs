@@ -14,6 +14,7 @@
 //! Newton's method on the norm starts left of the root, increases monotonically and is exact in one step for equal
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
+use super::exact_f32::{is_near, settle_f32, write, Computed};
 use super::kernel::{List, Outcome, Solved};
 use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
@@ -32,17 +33,18 @@ const STEPS: usize = 40;
 const MANY_MAXIMA: usize = 3 * LANES;
 
 /// A row, or the packed list that stands for it, with the row's maximum.
-struct Problem<'a, P> {
-    power: P,
-    scores: &'a Scores,
-    max: f32,
+pub struct Problem<'a, P> {
+    pub power: P,
+    pub scores: &'a Scores,
+    pub max: f32,
 }
 
-struct Solution {
-    c: f64,
-    /// Sum of q at c.
-    q: f64,
-    converged: bool,
+pub struct Solution {
+    pub c: f64,
+    /// Sums of q and s at c.
+    pub q: f64,
+    pub s: f64,
+    pub converged: bool,
 }
 
 impl<P: Power> Problem<'_, P> {
@@ -76,7 +78,7 @@ impl<P: Power> Problem<'_, P> {
     /// # Safety
     /// As [`Problem::sums`].
     #[inline(never)]
-    unsafe fn newton<V: F32Block>(&self, mut c: f64, steps: usize, kept: *mut f32) -> Solution {
+    pub unsafe fn newton<V: F32Block>(&self, mut c: f64, steps: usize, kept: *mut f32) -> Solution {
         let beta = 1.0 / self.power.exponent();
         let mut previous = f64::INFINITY;
         let mut taken = 0;
@@ -91,7 +93,7 @@ impl<P: Power> Problem<'_, P> {
             let next = c + step.delta;
             // The maximum stays above the threshold whatever the sums were.
             if converged || taken == steps || !(next >= 0.0 && next < beta) {
-                return Solution { c, q, converged };
+                return Solution { c, q, s, converged };
             }
             previous = residual;
             c = next;
@@ -99,12 +101,37 @@ impl<P: Power> Problem<'_, P> {
         }
     }
 
-    /// The probabilities of all the scores, zeros included.
+    /// The probabilities of all the scores, zeros included, with the exact support where there is a test for it, and
+    /// the cutoff.
     ///
     /// # Safety
-    /// `out` is writable for `len` floats, equal to the scores or disjoint.
+    /// `out` is writable for `len` floats, equal to the scores or disjoint; `wide` for `len` f64, disjoint from both.
     #[inline(always)]
-    unsafe fn write<V: F32Block>(&self, solution: &Solution, out: *mut f32) {
+    unsafe fn write<V: F32Block>(
+        &self,
+        solution: &Solution,
+        out: *mut f32,
+        wide: *mut f64,
+    ) -> Outcome {
+        let beta = 1.0 / self.power.exponent();
+        let tau = solution.c - beta;
+        if beta == 1.0 || beta == 2.0 {
+            let computed = Computed {
+                tau,
+                q: solution.q,
+                square: beta == 2.0,
+            };
+            if is_near::<V>(self.scores, self.max, tau, computed.window()) {
+                // SAFETY: by the caller.
+                unsafe {
+                    let exact = settle_f32::<V>(self.scores, self.max, computed, wide);
+                    if let Some(exact) = exact {
+                        write(&exact, self.scores.values, out, self.scores.len);
+                        return Solved::unrestricted(exact.cutoff(f64::from(self.max)), true);
+                    }
+                }
+            }
+        }
         let level: Level<V> = self.power.level(solution.c);
         let factor = V::splat(self.power.factor(solution.q) as f32);
         let max = V::splat(self.max);
@@ -114,6 +141,7 @@ impl<P: Power> Problem<'_, P> {
                 self.power.terms(&level, scores.sub(max)).0.mul(factor)
             });
         }
+        Solved::unrestricted(tau, solution.converged)
     }
 }
 
@@ -248,10 +276,9 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             let solution = problem.newton::<V>(start, STEPS, kept);
             if P::COSTLY {
                 scale::<V>(kept, out, n, solution.q);
-            } else {
-                problem.write::<V>(&solution, out);
+                return Solved::unrestricted(solution.c - beta, solution.converged);
             }
-            return Solved::unrestricted(solution.c - beta, solution.converged);
+            return problem.write::<V>(&solution, out, scratch.cast());
         }
         let mut list = lists(n, scratch);
         list.collect::<V>(row, maxima, max, certified(start - beta));
@@ -263,9 +290,10 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
         };
         let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
         // In place: the probabilities take the scores' room.
-        candidates.write::<V>(&solution, list.scores);
+        let wide = behind_lists(n, scratch).cast();
+        let outcome = candidates.write::<V>(&solution, list.scores, wide);
         *result = list.result();
-        Solved::unrestricted(solution.c - beta, solution.converged)
+        outcome
     }
 }
 

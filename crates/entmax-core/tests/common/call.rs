@@ -255,8 +255,8 @@ pub fn csr<T: Number>(batch: &Batch<T>, by_value: bool) -> Csr<T> {
     assert_eq!(status, Status::Ok);
     assert!(indices[entries..].iter().all(|&index| index == -77));
     assert!(values[entries..].iter().all(|&value| value == guard));
-    let (i, v) = (indices.as_mut_ptr(), values.as_mut_ptr());
-    let total = unsafe { csr_compact(rows, batch.n, sizes.as_ptr(), i, v) };
+    let (i, v) = (indices.as_mut_ptr(), values.as_mut_ptr().cast());
+    let total = unsafe { csr_compact(rows, batch.n, sizes.as_ptr(), i, v, size_of::<T>()) };
     let mut from = 0;
     let rows = sizes
         .iter()
