@@ -8,7 +8,7 @@ import { InputError } from '../formats/input-error.ts';
 import type { Block, Layout } from './blocks.ts';
 import type { MapOptions } from './map-options.ts';
 import { parseNumbers, rowValuesOfFile, rowValuesOfList, scoreValuesOfFile } from './row-values.ts';
-import type { RowValues, ScoreValues } from './row-values.ts';
+import type { Keeping, RowValues, ScoreValues } from './row-values.ts';
 
 export type BlockOptions = (block: Block) => Record<string, unknown>;
 
@@ -32,7 +32,7 @@ export async function blockOptions(options: MapOptions, scores: Scores): Promise
     emptyRow,
     ...(alpha && { alpha: alpha(block) }),
     ...(lengths && { lengths: wholeLengths(lengths(block), block) }),
-    ...(mask && { mask: flags(mask(block)) }),
+    ...(mask && { mask: mask(block) }),
   });
 }
 
@@ -43,13 +43,23 @@ async function rowValues(option: string, text: string | undefined, scores: Score
   return rowValuesOfFile(option, await sideFile(option, text, scores), scores.shape, scores.layout);
 }
 
-async function maskValues(path: string | undefined, scores: Scores): Promise<ScoreValues | undefined> {
+/** A mask is kept as the library takes it: one byte for each score, 1 = keep. */
+const FLAGS: Keeping<Uint8Array> = {
+  create: (length) => new Uint8Array(length),
+  convert(value) {
+    if (Number.isNaN(value)) throw new InputError('--mask of integers or booleans', 'nan');
+    return value === 0 ? 0 : 1;
+  },
+};
+
+async function maskValues(path: string | undefined, scores: Scores): Promise<ScoreValues<Uint8Array> | undefined> {
   if (path === undefined) return undefined;
   const array = await sideFile('--mask', path, scores);
-  if (!path.toLowerCase().endsWith('.csv') && /F/.test(array.type)) {
+  if (formatOfName(path) !== 'csv' && array.type.includes('F')) {
     throw new InputError('--mask of integers or booleans', `${array.type} (${path})`);
   }
-  return scoreValuesOfFile('--mask', array, scores.shape, scores.layout, scores.reading.limit);
+  const { shape, layout, reading } = scores;
+  return scoreValuesOfFile('--mask', array, { shape, layout, limit: reading.limit }, FLAGS);
 }
 
 /** A file beside the scores; the type of numbers in CSV is float64, which holds integers and alphas alike. */
@@ -72,11 +82,4 @@ function wholeLengths(values: number | Float64Array, { n, rows, firstRow }: Bloc
     lengths[row] = length;
   }
   return lengths;
-}
-
-function flags(values: Float64Array): Uint8Array {
-  return Uint8Array.from(values, (value) => {
-    if (Number.isNaN(value)) throw new InputError('--mask of integers or booleans', 'nan');
-    return value === 0 ? 0 : 1;
-  });
 }

@@ -81,7 +81,7 @@ export function* blocksOf(layout: Layout, elements: number): Generator<Block> {
 }
 
 /** Visits the block's runs: where each begins in the whole array, and its part of `values`. */
-export function forEachRun<A extends Float32Array | Float64Array>(
+export function forEachRun<A extends Uint8Array | Float32Array | Float64Array>(
   { runs, runLength, starts }: Block,
   values: A,
   visit: (start: number, part: A) => void,

@@ -16,6 +16,8 @@ export interface MapOptions {
   readonly mask?: string;
   readonly lengths?: string;
   readonly emptyRow: 'zero' | 'nan' | 'throw';
+  readonly csr?: boolean;
+  readonly order?: 'index' | 'value';
   readonly tensor?: string;
   readonly format?: Format;
   readonly outputFormat?: Format;
@@ -55,6 +57,12 @@ export function describeMap(command: Command): Command {
         .choices(['zero', 'nan', 'throw'])
         .default('zero'),
     )
+    .option('--csr', 'write the supports alone, as named arrays in one .safetensors file')
+    .addOption(
+      new Option('--order <by>', 'of the entries of a row in --csr')
+        .choices(['index', 'value'])
+        .default(undefined, 'index'),
+    )
     .option('--tensor <name>', 'which tensor of a .safetensors file')
     .addOption(new Option('--format <f>', 'format of pipes, and of files whose name does not tell').choices(FORMATS))
     .addOption(new Option('--output-format <f>', "the output's, where it is another").choices(FORMATS))
@@ -84,5 +92,6 @@ Examples:
   entmax map scores.npy probabilities.npy --map sparsemax
   entmax map logits.safetensors p.safetensors --tensor logits --map entmax --alpha 1.25 --temperature 0.7
   entmax map scores.csv --map softmax --axis 0 > columns.csv
+  entmax map scores.npy supports.safetensors --csr --map sparsemax
   entmax map scores.npy p.npy --map entmax --alpha alphas.npy --mask keep.npy
   cat scores.npy | entmax map - --format npy | gzip > p.npy.gz`;

@@ -6,7 +6,6 @@ import { openArrayFile } from '../formats/array-file.ts';
 import type { ArrayFile } from '../formats/array-file.ts';
 import { PIPE } from '../formats/bytes.ts';
 import { ELEMENT_BYTES, floatType, newFloats, fillFloats } from '../formats/elements.ts';
-import type { Floats } from '../formats/elements.ts';
 import { formatOfName } from '../formats/format.ts';
 import type { Format } from '../formats/format.ts';
 import { InputError } from '../formats/input-error.ts';
@@ -14,7 +13,7 @@ import { blockOptions } from './block-options.ts';
 import type { BlockOptions } from './block-options.ts';
 import { areSequential, blocksOf, forEachRun, layoutOf } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
-import { checkCsvShape, denseWriter } from './dense-writer.ts';
+import { checkCsvShape } from './dense-writer.ts';
 import { openDestination } from './destination.ts';
 import type { Destination } from './destination.ts';
 import type { MapOptions } from './map-options.ts';
@@ -22,6 +21,7 @@ import { plainTable, write } from './output.ts';
 import { Progress } from './progress.ts';
 import { MAP_OPTIONS, mapNamed } from './row-maps.ts';
 import type { AnyRowMap } from './row-maps.ts';
+import { denseResults, sparseResults } from './result-writer.ts';
 import { SupportStatistics } from './support-statistics.ts';
 
 /** Scores, results, what a map is given beside them, and what waits to be written share the memory. */
@@ -53,7 +53,7 @@ export async function mapFile(input: string, output: string, options: MapOptions
     if (outputFormat === 'csv') checkCsvShape(shape);
     const optionsOf = await blockOptions(options, { shape, layout, reading });
     destination = openDestination(output, limit);
-    const work = { map, file, layout, optionsOf, format: outputFormat, delimiter: options.delimiter, limit };
+    const work = { map, file, layout, optionsOf, format: outputFormat, options, limit };
     const statistics = await mapBlocks(work, destination, progress);
     await destination.commit();
     progress.stop();
@@ -73,12 +73,15 @@ function formatOf(path: string, given: Format | undefined): Format {
   );
 }
 
-function formatOfOutput(path: string, input: Format, { format: given, outputFormat }: MapOptions): Format {
+function formatOfOutput(path: string, input: Format, options: MapOptions): Format {
+  const { csr, order, outputFormat, format: given } = options;
+  if (order !== undefined && !csr) throw new InputError('--order with --csr', 'no --csr');
   const named = formatOfName(path);
   if (named !== undefined && outputFormat !== undefined && named !== outputFormat) {
     throw new InputError(`--output-format ${named} for ${path}`, outputFormat);
   }
-  const format = named ?? outputFormat ?? given ?? input;
+  const format = named ?? outputFormat ?? (csr ? 'safetensors' : (given ?? input));
+  if (csr && format !== 'safetensors') throw new InputError('--csr into .safetensors', format);
   if (path === PIPE && format !== 'csv' && process.stdout.isTTY) {
     throw new InputError('a file or a pipe for binary output', 'a terminal');
   }
@@ -91,33 +94,29 @@ interface Work {
   readonly layout: Layout;
   readonly optionsOf: BlockOptions;
   readonly format: Format;
-  readonly delimiter: string;
+  readonly options: MapOptions;
   readonly limit: number;
 }
 
 async function mapBlocks(work: Work, destination: Destination, progress: Progress): Promise<SupportStatistics> {
-  const { map, file, layout, optionsOf, limit } = work;
+  const { file, layout, optionsOf, options, limit } = work;
   const { array } = file;
   const type = floatType(array.type);
   const elements = Math.floor(limit / ELEMENT_BYTES[type]);
-  const writer = await denseWriter(destination, {
-    ...work,
-    type,
-    shape: array.shape,
-    sequential: areSequential(layout, elements),
-    name: file.name ?? 'probabilities',
-    header: file.header,
-  });
   const statistics = new SupportStatistics();
-  let [scores, results] = [newFloats(type, 0), newFloats(type, 0)];
+  const { delimiter } = options;
+  const results = { ...work, statistics, delimiter, sequential: areSequential(layout, elements) };
+  const writer = options.csr
+    ? sparseResults(destination, results, options.order)
+    : await denseResults(destination, results);
+  let scores = newFloats(type, 0);
   for (const block of blocksOf(layout, elements)) {
-    if (scores.length < block.size) [scores, results] = [newFloats(type, block.size), newFloats(type, block.size)];
+    if (scores.length < block.size) scores = newFloats(type, block.size);
     const x = scores.subarray(0, block.size);
-    const out = results.subarray(0, block.size);
     forEachRun(block, x, (start, part) => fillFloats(array, start, part));
-    callMap(map, x, { ...optionsOf(block), out }, block);
-    statistics.addDense(out, block.outer, block.n, block.inner);
-    await writer.write(block, out);
+    await writer.map(block, x, optionsOf(block)).catch((error: unknown) => {
+      throw inWholeArray(error, block);
+    });
     progress.update('mapping', block.firstRow + block.rows, layout.rows);
     await turn();
   }
@@ -127,14 +126,10 @@ async function mapBlocks(work: Work, destination: Destination, progress: Progres
 }
 
 /** What the library refuses is the user's to mend; rows are counted in the whole array, not in the block. */
-function callMap(map: AnyRowMap, x: Floats, options: Record<string, unknown>, { firstRow }: Block): unknown {
-  try {
-    return map(x, options);
-  } catch (error) {
-    if (!(error instanceof EntmaxError) || !USER_ERRORS.has(error.code)) throw error;
-    const got = error.got.replace(/\brow ([0-9]+)/, (_, row: string) => `row ${firstRow + Number(row)}`);
-    throw new InputError(error.expected, got);
-  }
+function inWholeArray(error: unknown, { firstRow }: Block): unknown {
+  if (!(error instanceof EntmaxError) || !USER_ERRORS.has(error.code)) return error;
+  const got = error.got.replace(/\brow ([0-9]+)/, (_, row: string) => `row ${firstRow + Number(row)}`);
+  return new InputError(error.expected, got);
 }
 
 const USER_ERRORS: ReadonlySet<string> = new Set(['ENTMAX_OPTION', 'ENTMAX_SHAPE', 'ENTMAX_DTYPE', 'ENTMAX_EMPTY_ROW']);

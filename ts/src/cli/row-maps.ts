@@ -1,11 +1,13 @@
 // The maps that `entmax map` offers, and which options each takes besides those of all. A new map of the library is a line here.
 
 import { entmax, entmax15, softmax, sparsemax } from 'entmax';
+import type { SparseRows } from './csr-writer.ts';
 import { InputError } from '../formats/input-error.ts';
 
 /** A row map as the command calls it: the options have been read, their types are the library's business. */
 export interface AnyRowMap {
   (x: Float32Array | Float64Array, options: Record<string, unknown>): unknown;
+  csr(x: Float32Array | Float64Array, options: Record<string, unknown>): SparseRows;
 }
 
 interface MapEntry {
@@ -18,10 +20,10 @@ export const MAP_OPTIONS = ['alpha', 'k', 'budget', 'atMost', 'upper'] as const;
 export type MapOption = (typeof MAP_OPTIONS)[number];
 
 const MAPS: Readonly<Record<string, MapEntry>> = {
-  softmax: { map: softmax, options: [] },
-  sparsemax: { map: sparsemax, options: [] },
-  entmax15: { map: entmax15, options: [] },
-  entmax: { map: entmax, options: ['alpha'] },
+  softmax: { map: softmax as unknown as AnyRowMap, options: [] },
+  sparsemax: { map: sparsemax as unknown as AnyRowMap, options: [] },
+  entmax15: { map: entmax15 as unknown as AnyRowMap, options: [] },
+  entmax: { map: entmax as unknown as AnyRowMap, options: ['alpha'] },
 };
 
 export const MAP_NAMES = Object.keys(MAPS);

@@ -10,7 +10,13 @@ import type { Block, Layout } from './blocks.ts';
 /** One value for all rows, or one for each row of a block. */
 export type RowValues = (block: Block) => number | Float64Array<ArrayBuffer>;
 /** One value for each score of a block. */
-export type ScoreValues = (block: Block) => Float64Array<ArrayBuffer>;
+export type ScoreValues<A> = (block: Block) => A;
+/** How values of scores are kept: a mask as bytes, bounds as floats. */
+export interface Keeping<A> {
+  readonly create: (length: number) => A;
+  /** The value as it is kept; throws when it is none. */
+  readonly convert: (value: number) => number;
+}
 
 const NUMBER = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?)$/i;
 
@@ -53,13 +59,12 @@ function notForRows(option: string, rows: number, got: string): InputError {
 }
 
 /** Values of scores from a file whose shape broadcasts to that of the scores, as in NumPy. */
-export function scoreValuesOfFile(
+export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
   option: string,
   array: StoredArray,
-  shape: readonly number[],
-  layout: Layout,
-  limit: number,
-): ScoreValues {
+  { shape, layout, limit }: { shape: readonly number[]; layout: Layout; limit: number },
+  keeping: Keeping<A>,
+): ScoreValues<A> {
   const own = [...new Array<number>(Math.max(0, shape.length - array.shape.length)).fill(1), ...array.shape];
   if (own.length !== shape.length || own.some((length, axis) => length !== 1 && length !== shape[axis])) {
     throw new InputError(
@@ -67,30 +72,48 @@ export function scoreValuesOfFile(
       `shape [${array.shape.join(', ')}]`,
     );
   }
-  if (own.every((length, axis) => length === shape[axis])) return wholeBlocks(array);
-  if (countOf(own) * Float64Array.BYTES_PER_ELEMENT > limit) {
+  if (own.every((length, axis) => length === shape[axis])) return wholeBlocks(array, keeping);
+  const all = keeping.create(countOf(own));
+  if (all.byteLength > limit) {
     throw new InputError(
       `${option} of the scores' own shape, or one that fits --memory`,
       `shape [${array.shape.join(', ')}]`,
     );
   }
-  return broadcastBlocks(readNumbers(array, 0, countOf(own)), own, shape, layout);
+  fill(array, 0, all, keeping);
+  return broadcastBlocks(all, own, shape, layout, keeping);
 }
 
-function wholeBlocks(array: StoredArray): ScoreValues {
+const AT_ONCE = 1 << 16;
+
+/** Fills `target` with the elements from number `start` on, a piece at a time. */
+function fill<A extends Uint8Array | Float64Array>(
+  array: StoredArray,
+  start: number,
+  target: A,
+  { convert }: Keeping<A>,
+): void {
+  for (let first = 0; first < target.length; first += AT_ONCE) {
+    const values = readNumbers(array, start + first, Math.min(AT_ONCE, target.length - first));
+    for (let i = 0; i < values.length; i++) target[first + i] = convert(values[i]!);
+  }
+}
+
+function wholeBlocks<A extends Uint8Array | Float64Array>(array: StoredArray, keeping: Keeping<A>): ScoreValues<A> {
   return (block) => {
-    const values = new Float64Array(block.size);
-    forEachRun(block, values, (start, part) => part.set(readNumbers(array, start, part.length)));
+    const values = keeping.create(block.size);
+    forEachRun(block, values, (start, part) => fill(array, start, part, keeping));
     return values;
   };
 }
 
-function broadcastBlocks(
-  values: Float64Array,
+function broadcastBlocks<A extends Uint8Array | Float64Array>(
+  values: A,
   own: readonly number[],
   shape: readonly number[],
   { axis, inner }: Layout,
-): ScoreValues {
+  { create }: Keeping<A>,
+): ScoreValues<A> {
   const strides = own.map((length, at) => (length === 1 ? 0 : countOf(own.slice(at + 1))));
   /** Where the value lies for an index of the axes [from, to), which are counted row-major. */
   const offset = (index: number, from: number, to: number): number => {
@@ -102,7 +125,7 @@ function broadcastBlocks(
     return sum;
   };
   return (block) => {
-    const result = new Float64Array(block.size);
+    const result = create(block.size);
     const firstOuter = Math.floor(block.firstRow / inner);
     const firstInner = block.firstRow % inner;
     const inners = Array.from({ length: block.inner }, (_, i) => offset(firstInner + i, axis + 1, shape.length));

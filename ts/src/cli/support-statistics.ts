@@ -42,6 +42,15 @@ export class SupportStatistics {
     }
   }
 
+  /** Takes the sparse rows of a block; a NaN row lists all its entries. */
+  addSparse({ indptr, values }: { indptr: Int32Array; values: Float32Array | Float64Array }, n: number): void {
+    for (let row = 0; row + 1 < indptr.length; row++) {
+      const [start, end] = [indptr[row]!, indptr[row + 1]!];
+      const isNaN = end > start && Number.isNaN(values[start]);
+      this.#addRow(n, isNaN ? 0 : end - start, isNaN ? 0 : n - (end - start));
+    }
+  }
+
   #addRow(n: number, positive: number, zeros: number): void {
     this.rows++;
     this.#entries += n;
