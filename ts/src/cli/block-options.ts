@@ -5,22 +5,20 @@ import type { ArrayFileOptions } from '../formats/array-file.ts';
 import type { StoredArray } from '../formats/elements.ts';
 import { formatOfName } from '../formats/format.ts';
 import { InputError } from '../formats/input-error.ts';
-import type { Block, Layout } from './blocks.ts';
+import type { Block } from './blocks.ts';
 import type { MapOptions } from './map-options.ts';
 import { parseNumbers, rowValuesOfFile, rowValuesOfList, scoreValuesOfFile } from './row-values.ts';
-import type { Keeping, RowValues, ScoreValues } from './row-values.ts';
+import type { Keeping, RowValues, Scores, ScoreValues } from './row-values.ts';
 
 export type BlockOptions = (block: Block) => Record<string, unknown>;
 
-/** What side files are read with, and the scores that they belong to. */
-export interface Scores {
-  readonly shape: readonly number[];
-  readonly layout: Layout;
+/** The scores that side files belong to, and what files are read with. */
+export interface ScoresToRead extends Scores {
   readonly reading: Omit<ArrayFileOptions, 'format' | 'tensor' | 'onProgress'>;
 }
 
 /** Opens the files that options name, checks their shapes, and returns the options of each block. */
-export async function blockOptions(options: MapOptions, scores: Scores): Promise<BlockOptions> {
+export async function blockOptions(options: MapOptions, scores: ScoresToRead): Promise<BlockOptions> {
   const alpha = await rowValues('--alpha', options.alpha, scores);
   const lengths = await rowValues('--lengths', options.lengths, scores);
   const mask = await maskValues(options.mask, scores);
@@ -36,7 +34,11 @@ export async function blockOptions(options: MapOptions, scores: Scores): Promise
   });
 }
 
-async function rowValues(option: string, text: string | undefined, scores: Scores): Promise<RowValues | undefined> {
+async function rowValues(
+  option: string,
+  text: string | undefined,
+  scores: ScoresToRead,
+): Promise<RowValues | undefined> {
   if (text === undefined) return undefined;
   const numbers = parseNumbers(text);
   if (numbers) return rowValuesOfList(option, numbers, scores.layout);
@@ -52,18 +54,20 @@ const FLAGS: Keeping<Uint8Array> = {
   },
 };
 
-async function maskValues(path: string | undefined, scores: Scores): Promise<ScoreValues<Uint8Array> | undefined> {
+async function maskValues(
+  path: string | undefined,
+  scores: ScoresToRead,
+): Promise<ScoreValues<Uint8Array> | undefined> {
   if (path === undefined) return undefined;
   const array = await sideFile('--mask', path, scores);
   if (formatOfName(path) !== 'csv' && array.type.includes('F')) {
     throw new InputError('--mask of integers or booleans', `${array.type} (${path})`);
   }
-  const { shape, layout, reading } = scores;
-  return scoreValuesOfFile('--mask', array, { shape, layout, limit: reading.limit }, FLAGS);
+  return scoreValuesOfFile('--mask', array, scores, FLAGS);
 }
 
 /** A file beside the scores; the type of numbers in CSV is float64, which holds integers and alphas alike. */
-async function sideFile(option: string, path: string, { reading }: Scores): Promise<StoredArray> {
+async function sideFile(option: string, path: string, { reading }: ScoresToRead): Promise<StoredArray> {
   const format = formatOfName(path);
   if (format === undefined) {
     throw new InputError(`${option} as numbers or a name ending in .npy, .safetensors or .csv`, JSON.stringify(path));

@@ -46,6 +46,16 @@ export function areSequential({ n, inner }: Layout, elements: number): boolean {
   return inner === 1 || n * inner <= elements;
 }
 
+/** Shorter runs make a file slow. */
+const SHORTEST_RUN_BYTES = 4096;
+
+/** True when blocks of so many elements would consist of short runs, and the axis had better be moved behind the others. */
+export function hasShortRuns(layout: Layout, elements: number, elementBytes: number): boolean {
+  if (areSequential(layout, elements)) return false;
+  const run = Math.floor(elements / layout.n);
+  return run * elementBytes < SHORTEST_RUN_BYTES && run < Math.floor(elements / layout.inner);
+}
+
 /** All rows in blocks of at most `elements` elements, or of one row. */
 export function* blocksOf(layout: Layout, elements: number): Generator<Block> {
   const { outer, n, inner, rows } = layout;

@@ -1,16 +1,17 @@
-// Writes probabilities block by block in each format. Binary formats have a header of known size and the elements at their places. CSV
-// has no places: when blocks do not follow each other, they wait in a spool until all are there.
+// Writes probabilities in each format. Binary formats have a header of known size and the elements at their places. CSV has no places:
+// what does not come in order waits in a spool until all is there.
 
 import { Spool, bytesOf } from '../formats/bytes.ts';
 import { csvHeader, csvLines } from '../formats/csv.ts';
-import type { Format } from '../formats/format.ts';
-import { countOf, newFloats, fillFloats } from '../formats/elements.ts';
+import { ELEMENT_BYTES, countOf, fillFloats, newFloats } from '../formats/elements.ts';
 import type { Floats } from '../formats/elements.ts';
+import type { Format } from '../formats/format.ts';
 import { InputError } from '../formats/input-error.ts';
 import { npyHeader } from '../formats/npy.ts';
 import { safetensorsHeader } from '../formats/safetensors.ts';
+import { swapAxes } from '../formats/swap-axes.ts';
 import { forEachRun } from './blocks.ts';
-import type { Block } from './blocks.ts';
+import type { Block, Layout } from './blocks.ts';
 import type { Destination } from './destination.ts';
 
 export interface DenseWriter {
@@ -22,9 +23,12 @@ export interface DenseWriter {
 export interface DenseOptions {
   readonly format: Format;
   readonly type: 'F32' | 'F64';
+  /** Shape of the result. */
   readonly shape: readonly number[];
   /** Whether blocks follow each other without a gap. */
   readonly sequential: boolean;
+  /** The result's layout, when blocks have its axis behind the others. */
+  readonly moved: Layout | undefined;
   /** The tensor's name in a safetensors file. */
   readonly name: string;
   /** A CSV file's first line. */
@@ -40,22 +44,68 @@ export function checkCsvShape(shape: readonly number[]): void {
   throw new InputError('scores with one or two axes, to be written as CSV', `shape [${shape.join(', ')}]`);
 }
 
+/** The elements of the result, row-major; `start` is the number of the first. */
+interface Elements {
+  /** Behind everything that was appended before. */
+  append(values: Floats): Promise<void>;
+  /** In any order; not mixed with `append`. */
+  put(start: number, values: Floats): void;
+  finish(): Promise<void>;
+}
+
 export async function denseWriter(destination: Destination, options: DenseOptions): Promise<DenseWriter> {
-  const { format, type, shape, sequential, name } = options;
-  if (format === 'csv') return csvWriter(destination, options);
-  const header = format === 'npy' ? npyHeader(type, shape) : safetensorsHeader([{ name, dtype: type, shape }]);
-  if (sequential) {
-    await destination.append(header);
-    return { write: (_, values) => destination.append(bytesOf(values)), finish: () => Promise.resolve() };
-  }
-  destination.put(0, header);
+  const { type, sequential, moved, limit } = options;
+  const inOrder = sequential && moved === undefined;
+  const elements = await (options.format === 'csv' ? csvElements : binaryElements)(destination, options, inOrder);
+  if (moved) return movedWriter(elements, moved, type, limit);
+  if (inOrder) return { write: (_, values) => elements.append(values), finish: () => elements.finish() };
   return {
     write(block, values) {
-      forEachRun(block, values, (start, part) => {
-        destination.put(header.length + start * values.BYTES_PER_ELEMENT, bytesOf(part));
-      });
+      forEachRun(block, values, (start, part) => elements.put(start, part));
       return Promise.resolve();
     },
+    finish: () => elements.finish(),
+  };
+}
+
+/** Collects rows, and exchanges the axes in the end. */
+function movedWriter(elements: Elements, { outer, n, inner }: Layout, type: 'F32' | 'F64', limit: number): DenseWriter {
+  const size = ELEMENT_BYTES[type] as 4 | 8;
+  const spool = new Spool(limit, outer * n * inner * size);
+  return {
+    write(_, values) {
+      spool.append(bytesOf(values));
+      return Promise.resolve();
+    },
+    async finish() {
+      const bytes = spool.bytes();
+      swapAxes(
+        { outer, rows: inner, columns: n, size },
+        limit,
+        (position, target) => bytes.read(position, target),
+        (position, piece) => elements.put(position / size, floatsOf(piece, type)),
+      );
+      bytes.close();
+      await elements.finish();
+    },
+  };
+}
+
+function floatsOf({ buffer, byteOffset, byteLength }: Uint8Array, type: 'F32' | 'F64'): Floats {
+  const own = buffer as ArrayBuffer;
+  return type === 'F32'
+    ? new Float32Array(own, byteOffset, byteLength / 4)
+    : new Float64Array(own, byteOffset, byteLength / 8);
+}
+
+async function binaryElements(destination: Destination, options: DenseOptions, inOrder: boolean): Promise<Elements> {
+  const { format, type, shape, name } = options;
+  const header = format === 'npy' ? npyHeader(type, shape) : safetensorsHeader([{ name, dtype: type, shape }]);
+  if (inOrder) await destination.append(header);
+  else destination.put(0, header);
+  return {
+    append: (values) => destination.append(bytesOf(values)),
+    put: (start, values) => destination.put(header.length + start * ELEMENT_BYTES[type], bytesOf(values)),
     finish: () => Promise.resolve(),
   };
 }
@@ -63,31 +113,32 @@ export async function denseWriter(destination: Destination, options: DenseOption
 /** Elements of a spooled table that become text at once. */
 const CSV_ELEMENTS = 1 << 16;
 
-async function csvWriter(destination: Destination, options: DenseOptions): Promise<DenseWriter> {
-  const { type, shape, sequential, header, delimiter, limit } = options;
+async function csvElements(destination: Destination, options: DenseOptions): Promise<Elements> {
+  const { type, shape, header, delimiter, limit } = options;
   const columns = shape.at(-1)!;
   const encoder = new TextEncoder();
-  const writeLines = async (values: Floats): Promise<void> => {
+  const append = async (values: Floats): Promise<void> => {
     for (const text of csvLines(values, columns, delimiter)) await destination.append(encoder.encode(text));
   };
   if (header) await destination.append(encoder.encode(csvHeader(header, delimiter)));
-  if (sequential) return { write: (_, values) => writeLines(values), finish: () => Promise.resolve() };
-  const spool = new Spool(limit);
+  let spool: Spool | undefined;
   return {
-    write(block, values) {
-      forEachRun(block, values, (start, part) => spool.put(start * values.BYTES_PER_ELEMENT, bytesOf(part)));
-      return Promise.resolve();
+    append,
+    put(start, values) {
+      spool ??= new Spool(limit);
+      spool.put(start * ELEMENT_BYTES[type], bytesOf(values));
     },
     async finish() {
-      const bytes = spool.bytes();
+      if (spool === undefined) return;
+      const array = { type, shape, bytes: spool.bytes(), offset: 0, bigEndian: false };
       const step = Math.max(1, Math.floor(CSV_ELEMENTS / columns)) * columns;
       const total = countOf(shape);
       for (let start = 0; start < total; start += step) {
         const values = newFloats(type, Math.min(step, total - start));
-        fillFloats({ type, shape, bytes, offset: 0, bigEndian: false }, start, values);
-        await writeLines(values);
+        fillFloats(array, start, values);
+        await append(values);
       }
-      bytes.close();
+      array.bytes.close();
     },
   };
 }

@@ -9,9 +9,10 @@ import { ELEMENT_BYTES, floatType, newFloats, fillFloats } from '../formats/elem
 import { formatOfName } from '../formats/format.ts';
 import type { Format } from '../formats/format.ts';
 import { InputError } from '../formats/input-error.ts';
+import { moveAxisLast } from '../formats/row-major.ts';
 import { blockOptions } from './block-options.ts';
 import type { BlockOptions } from './block-options.ts';
-import { areSequential, blocksOf, forEachRun, layoutOf } from './blocks.ts';
+import { areSequential, blocksOf, forEachRun, hasShortRuns, layoutOf } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 import { checkCsvShape } from './dense-writer.ts';
 import { openDestination } from './destination.ts';
@@ -51,9 +52,14 @@ export async function mapFile(input: string, output: string, options: MapOptions
     const { shape } = file.array;
     const layout = layoutOf(shape, options.axis);
     if (outputFormat === 'csv') checkCsvShape(shape);
-    const optionsOf = await blockOptions(options, { shape, layout, reading });
+    const type = floatType(file.array.type);
+    const elements = Math.floor(limit / ELEMENT_BYTES[type]);
+    const moved = hasShortRuns(layout, elements, ELEMENT_BYTES[type])
+      ? { ...layout, outer: layout.rows, inner: 1, axis: shape.length - 1 }
+      : undefined;
+    const optionsOf = await blockOptions(options, { shape, layout, moved, reading, limit });
     destination = openDestination(output, limit);
-    const work = { map, file, layout, optionsOf, format: outputFormat, options, limit };
+    const work = { map, file, layout, moved, type, elements, optionsOf, format: outputFormat, options, limit };
     const statistics = await mapBlocks(work, destination, progress);
     await destination.commit();
     progress.stop();
@@ -92,6 +98,10 @@ interface Work {
   readonly map: AnyRowMap;
   readonly file: ArrayFile;
   readonly layout: Layout;
+  readonly moved: Layout | undefined;
+  readonly type: 'F32' | 'F64';
+  /** How many scores a block may have. */
+  readonly elements: number;
   readonly optionsOf: BlockOptions;
   readonly format: Format;
   readonly options: MapOptions;
@@ -99,18 +109,16 @@ interface Work {
 }
 
 async function mapBlocks(work: Work, destination: Destination, progress: Progress): Promise<SupportStatistics> {
-  const { file, layout, optionsOf, options, limit } = work;
-  const { array } = file;
-  const type = floatType(array.type);
-  const elements = Math.floor(limit / ELEMENT_BYTES[type]);
+  const { file, layout, moved, type, elements, optionsOf, options, limit } = work;
   const statistics = new SupportStatistics();
   const { delimiter } = options;
   const results = { ...work, statistics, delimiter, sequential: areSequential(layout, elements) };
   const writer = options.csr
     ? sparseResults(destination, results, options.order)
     : await denseResults(destination, results);
+  const array = moved ? moveAxisLast(file.array, layout.axis, limit) : file.array;
   let scores = newFloats(type, 0);
-  for (const block of blocksOf(layout, elements)) {
+  for (const block of blocksOf(moved ?? layout, elements)) {
     if (scores.length < block.size) scores = newFloats(type, block.size);
     const x = scores.subarray(0, block.size);
     forEachRun(block, x, (start, part) => fillFloats(array, start, part));

@@ -21,6 +21,8 @@ export interface ResultOptions {
   readonly map: AnyRowMap;
   readonly file: ArrayFile;
   readonly layout: Layout;
+  /** The layout that blocks have, when the axis was moved behind the others. */
+  readonly moved: Layout | undefined;
   readonly statistics: SupportStatistics;
   readonly format: Format;
   readonly delimiter: string;
@@ -32,12 +34,13 @@ export interface ResultOptions {
 
 /** Probabilities as an array of the scores' shape. */
 export async function denseResults(destination: Destination, options: ResultOptions): Promise<ResultWriter> {
-  const { map, file, statistics } = options;
+  const { map, file, layout, moved, statistics } = options;
   const type = floatType(file.array.type);
   const writer = await denseWriter(destination, {
     ...options,
     type,
     shape: file.array.shape,
+    moved: moved && layout,
     name: file.name ?? 'probabilities',
     header: file.header,
   });

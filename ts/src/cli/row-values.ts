@@ -4,6 +4,7 @@
 import type { StoredArray } from '../formats/elements.ts';
 import { countOf, readNumbers } from '../formats/elements.ts';
 import { InputError } from '../formats/input-error.ts';
+import { moveAxisLast } from '../formats/row-major.ts';
 import { forEachRun } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 
@@ -58,13 +59,24 @@ function notForRows(option: string, rows: number, got: string): InputError {
   return new InputError(`${option} with one value for each of ${rows} rows`, got);
 }
 
+/** The scores that values belong to. */
+export interface Scores {
+  readonly shape: readonly number[];
+  readonly layout: Layout;
+  /** The layout that blocks have, when the axis was moved behind the others. */
+  readonly moved: Layout | undefined;
+  /** Bytes of a block of scores. */
+  readonly limit: number;
+}
+
 /** Values of scores from a file whose shape broadcasts to that of the scores, as in NumPy. */
 export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
   option: string,
   array: StoredArray,
-  { shape, layout, limit }: { shape: readonly number[]; layout: Layout; limit: number },
+  scores: Scores,
   keeping: Keeping<A>,
 ): ScoreValues<A> {
+  const { shape, layout, moved, limit } = scores;
   const own = [...new Array<number>(Math.max(0, shape.length - array.shape.length)).fill(1), ...array.shape];
   if (own.length !== shape.length || own.some((length, axis) => length !== 1 && length !== shape[axis])) {
     throw new InputError(
@@ -72,8 +84,22 @@ export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
       `shape [${array.shape.join(', ')}]`,
     );
   }
-  if (own.every((length, axis) => length === shape[axis])) return wholeBlocks(array, keeping);
-  const all = keeping.create(countOf(own));
+  const aligned = { ...array, shape: own };
+  if (moved === undefined) return alignedValues(option, aligned, shape, layout, limit, keeping);
+  const target = [...shape.slice(0, layout.axis), ...shape.slice(layout.axis + 1), layout.n];
+  return alignedValues(option, moveAxisLast(aligned, layout.axis, limit), target, moved, limit, keeping);
+}
+
+function alignedValues<A extends Uint8Array | Float64Array>(
+  option: string,
+  array: StoredArray,
+  shape: readonly number[],
+  layout: Layout,
+  limit: number,
+  keeping: Keeping<A>,
+): ScoreValues<A> {
+  if (array.shape.every((length, axis) => length === shape[axis])) return wholeBlocks(array, keeping);
+  const all = keeping.create(countOf(array.shape));
   if (all.byteLength > limit) {
     throw new InputError(
       `${option} of the scores' own shape, or one that fits --memory`,
@@ -81,7 +107,7 @@ export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
     );
   }
   fill(array, 0, all, keeping);
-  return broadcastBlocks(all, own, shape, layout, keeping);
+  return broadcastBlocks(all, array.shape, shape, layout, keeping);
 }
 
 const AT_ONCE = 1 << 16;

@@ -10,7 +10,7 @@ export function npyFile(
   shape: readonly number[],
   { type = 'f4', order = '<', fortran = false }: { type?: string; order?: string; fortran?: boolean } = {},
 ): Buffer {
-  const text = `{'descr': '${order}${type}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${shape.join(',')},), }`;
+  const text = `{'descr': '${order}${type}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${shape.join(',')}${shape.length === 1 ? ',' : ''}), }`;
   const header = Buffer.concat([
     Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
     Buffer.from([text.length, 0]),

@@ -278,7 +278,7 @@ describe('in slices', () => {
     const input = write('x.npy', npyFile(x32, SHAPE));
     const mask = write('mask.npy', npyFile(new Uint8Array(COLUMNS), [COLUMNS], { type: 'u1', order: '|' }));
     await expect(map(input, path('out.npy'), { mask, memory: 100 / 0x100000 })).rejects.toThrow(
-      "expected --mask of the scores' own shape, or one that fits --memory, got shape [33]",
+      "expected --mask of the scores' own shape, or one that fits --memory, got shape [1, 33]",
     );
   });
 
