@@ -20,15 +20,21 @@ export interface ScoresToRead extends Scores {
 /** Opens the files that options name, checks their shapes, and returns the options of each block. */
 export async function blockOptions(options: MapOptions, scores: ScoresToRead): Promise<BlockOptions> {
   const alpha = await rowValues('--alpha', options.alpha, scores);
+  const budget = await rowValues('--budget', options.budget, scores);
+  const upper = await upperValues(options.upper, scores);
   const lengths = await rowValues('--lengths', options.lengths, scores);
   const mask = await maskValues(options.mask, scores);
-  const { temperature, emptyRow } = options;
+  const { temperature, emptyRow, k, atMost } = options;
   return (block) => ({
     shape: [block.outer, block.n, block.inner],
     axis: 1,
     temperature,
     emptyRow,
+    ...(k !== undefined && { k }),
+    ...(atMost !== undefined && { atMost }),
     ...(alpha && { alpha: alpha(block) }),
+    ...(budget && { budget: budget(block) }),
+    ...(upper && { upper: upper(block) }),
     ...(lengths && { lengths: wholeLengths(lengths(block), block) }),
     ...(mask && { mask: mask(block) }),
   });
@@ -43,6 +49,19 @@ async function rowValues(
   const numbers = parseNumbers(text);
   if (numbers) return rowValuesOfList(option, numbers, scores.layout);
   return rowValuesOfFile(option, await sideFile(option, text, scores), scores.shape, scores.layout);
+}
+
+const BOUNDS: Keeping<Float64Array> = { create: (length) => new Float64Array(length), convert: (value) => value };
+
+async function upperValues(
+  text: string | undefined,
+  scores: ScoresToRead,
+): Promise<ScoreValues<Float64Array | number> | undefined> {
+  if (text === undefined) return undefined;
+  const [bound, ...more] = parseNumbers(text) ?? [];
+  if (more.length > 0) throw new InputError('--upper as a number or a file', 'a list');
+  if (bound !== undefined) return () => bound;
+  return scoreValuesOfFile('--upper', await sideFile('--upper', text, scores), scores, BOUNDS);
 }
 
 /** A mask is kept as the library takes it: one byte for each score, 1 = keep. */

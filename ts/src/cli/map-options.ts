@@ -11,6 +11,10 @@ import { MAP_NAMES } from './row-maps.ts';
 export interface MapOptions {
   readonly map: string;
   readonly alpha?: string;
+  readonly k?: number;
+  readonly budget?: string;
+  readonly atMost?: boolean;
+  readonly upper?: string;
   readonly axis: number;
   readonly temperature: number;
   readonly mask?: string;
@@ -47,7 +51,17 @@ export function describeMap(command: Command): Command {
     .argument('<input>', 'scores: .npy, .safetensors or .csv; - for standard input')
     .argument('[output]', 'where probabilities go; - for standard output', '-')
     .addOption(new Option('--map <name>', 'which map').choices(MAP_NAMES).default('entmax15'))
-    .option('--alpha <a>', 'a number, a list with commas for the rows, or a file with one for each row (entmax)')
+    .option(
+      '--alpha <a>',
+      'a number, a list with commas for the rows, or a file with one for each row (entmax, topk-entmax)',
+    )
+    .option('--k <n>', 'how many scores of each row count, the largest (topk-*)', integer('--k', 1, 0x7fffffff))
+    .option('--budget <b>', 'what rows sum to: a number, a list, or a file, as alpha (budget)')
+    .option('--at-most', 'rows may sum to less than their budget (budget)')
+    .option(
+      '--upper <u>',
+      'bounds of the entries: a number, or a file that broadcasts to the scores (budget; default: 1)',
+    )
     .option('--axis <n>', 'the axis along which rows run; negative counts from the end', axis, -1)
     .option('--temperature <t>', 'scores are divided by it', positive('--temperature'), 1)
     .option('--mask <file>', 'which scores count: integers or booleans that broadcast to the scores, 0 = leave out')
@@ -92,6 +106,7 @@ Examples:
   entmax map scores.npy probabilities.npy --map sparsemax
   entmax map logits.safetensors p.safetensors --tensor logits --map entmax --alpha 1.25 --temperature 0.7
   entmax map scores.csv --map softmax --axis 0 > columns.csv
+  entmax map scores.npy choice.npy --map budget --budget 5
   entmax map scores.npy supports.safetensors --csr --map sparsemax
   entmax map scores.npy p.npy --map entmax --alpha alphas.npy --mask keep.npy
   cat scores.npy | entmax map - --format npy | gzip > p.npy.gz`;

@@ -20,7 +20,7 @@ import type { Destination } from './destination.ts';
 import type { MapOptions } from './map-options.ts';
 import { plainTable, write } from './output.ts';
 import { Progress } from './progress.ts';
-import { MAP_OPTIONS, mapNamed } from './row-maps.ts';
+import { mapNamed } from './row-maps.ts';
 import type { AnyRowMap } from './row-maps.ts';
 import { denseResults, sparseResults } from './result-writer.ts';
 import { SupportStatistics } from './support-statistics.ts';
@@ -30,10 +30,7 @@ const SHARES = 4;
 
 export async function mapFile(input: string, output: string, options: MapOptions): Promise<void> {
   const started = performance.now();
-  const map = mapNamed(
-    options.map,
-    MAP_OPTIONS.filter((option) => option in options),
-  );
+  const map = mapNamed(options.map, { ...options });
   const inputFormat = formatOf(input, options.format);
   const outputFormat = formatOfOutput(output, inputFormat, options);
   const limit = Math.floor((options.memory * 0x100000) / SHARES);

@@ -28,7 +28,7 @@ export class Progress {
     if (this.#bar === undefined) {
       if (this.#now() - this.#started < PATIENCE_MILLISECONDS) return;
       const format = `${label} [{bar}] {percentage}% | {eta_formatted} left`;
-      this.#bar = new SingleBar({ stream: this.#stream, format, clearOnComplete: true, hideCursor: null });
+      this.#bar = new SingleBar({ stream: this.#stream, format, clearOnComplete: true, linewrap: true });
       this.#bar.start(total, done);
     }
     this.#bar.update(done);

@@ -1,7 +1,7 @@
 // What `entmax map` writes is, bit for bit, what the library returns for the same data, whatever the format, the order of the elements and
 // the number of slices. The command's function is called in this process; the shell's view is in map-shell.test.ts.
 
-import { init, entmax, entmax15, softmax, sparsemax } from 'entmax';
+import { budget, entmax, entmax15, init, softmax, sparsemax, topkEntmax, topkSparsemax } from 'entmax';
 import fc from 'fast-check';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -158,6 +158,7 @@ describe('every map with its options', () => {
   const alphas = Float64Array.from({ length: ROWS }, (_, row) => 1 + row / 3);
   const keep = Uint8Array.from(x32, (_, i) => Number(i % 5 !== 0));
   const lengths = Array.from({ length: ROWS }, (_, row) => row * 4);
+  const uppers = Float64Array.from({ length: COLUMNS }, (_, j) => (j % 4) / 3);
   const keepRow = Array.from({ length: COLUMNS }, (_, j) => j % 2);
   test.each<[string, () => Partial<MapOptions>, () => Float32Array]>([
     ['softmax', () => ({ map: 'softmax' }), () => softmax(x32, { shape: SHAPE })],
@@ -179,6 +180,28 @@ describe('every map with its options', () => {
       'alphas in CSV',
       () => ({ map: 'entmax', alpha: write('alpha.csv', [...alphas].join('\n')) }),
       () => entmax(x32, { shape: SHAPE, alpha: alphas }),
+    ],
+    ['top-k sparsemax', () => ({ map: 'topk-sparsemax', k: 2 }), () => topkSparsemax(x32, { shape: SHAPE, k: 2 })],
+    [
+      'top-k entmax',
+      () => ({ map: 'topk-entmax', k: 5, alpha: '1.2' }),
+      () => topkEntmax(x32, { shape: SHAPE, k: 5, alpha: 1.2 }),
+    ],
+    ['a budget', () => ({ map: 'budget', budget: '2.5' }), () => budget(x32, { shape: SHAPE, budget: 2.5 })],
+    [
+      'at most a budget for each row',
+      () => ({ map: 'budget', budget: '1,2,3,4,5,6,7', atMost: true }),
+      () => budget(x32, { shape: SHAPE, budget: [1, 2, 3, 4, 5, 6, 7], atMost: true }),
+    ],
+    [
+      'one bound',
+      () => ({ map: 'budget', budget: '2', upper: '0.25' }),
+      () => budget(x32, { shape: SHAPE, budget: 2, upper: 0.25 }),
+    ],
+    [
+      'a bound for each column, from CSV',
+      () => ({ map: 'budget', budget: '2', upper: write('upper.csv', `${uppers.join(',')}\n`) }),
+      () => budget(x32, { shape: SHAPE, budget: 2, upper: { data: uppers, shape: [COLUMNS] } }),
     ],
     ['temperature', () => ({ temperature: 0.5 }), () => entmax15(x32, { shape: SHAPE, temperature: 0.5 })],
     ['axis', () => ({ axis: 0 }), () => entmax15(x32, { shape: SHAPE, axis: 0 })],
@@ -280,6 +303,31 @@ describe('in slices', () => {
     await expect(map(input, path('out.npy'), { mask, memory: 100 / 0x100000 })).rejects.toThrow(
       "expected --mask of the scores' own shape, or one that fits --memory, got shape [1, 33]",
     );
+  });
+
+  test('bounds of every score are those of one call', async () => {
+    const shape = [20, 30, 10];
+    const x = scoresOf(new Float32Array(6000), 3);
+    const upper = scoresOf(new Float32Array(6000), 4).map(Math.abs);
+    const input = write('x.npy', npyFile(x, shape));
+    const bounds = write('upper.npy', npyFile(upper, shape));
+    for (const axis of [0, 1, 2]) {
+      for (const memory of [500, 4000, 50_000].map((bytes) => bytes / 0x100000)) {
+        const options = { map: 'budget', budget: '1.5', upper: bounds, axis, memory };
+        const expected = budget(x, { shape, axis, budget: 1.5, upper: { data: upper, shape } });
+        expect(readNpyFile(await map(input, path('out.npy'), options)).data).toEqual(expected);
+      }
+    }
+  });
+
+  test('sparse results of the top-k maps tell which rows are exact', async () => {
+    const x = scoresOf(new Float32Array(600), 5);
+    const output = path('out.safetensors');
+    const options = { map: 'topk-entmax', alpha: '1.5', k: 3, csr: true, memory: 1000 / 0x100000 };
+    await map(write('x.npy', npyFile(x, [60, 10])), output, options);
+    const { exact } = topkEntmax.csr(x, { shape: [60, 10], alpha: 1.5, k: 3 });
+    expect(readSafetensorsFile(output)['exact']).toEqual({ dtype: 'U8', shape: [60], bytes: exact });
+    expect(new Set(exact)).toEqual(new Set([0, 1]));
   });
 
   test('sparse results are those of one call', async () => {

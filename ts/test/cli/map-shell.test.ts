@@ -255,7 +255,34 @@ describe('refuses with one clear line and exit code 2', () => {
     [
       'alpha for a map without',
       () => [small(), '--map', 'sparsemax', '--alpha', '2'],
-      'expected --alpha with --map entmax, got --map sparsemax'.slice(0, 37),
+      'expected --alpha with --map entmax or topk-entmax, got --map sparsemax',
+    ],
+    [
+      'a top-k map without k',
+      () => [small(), '--map', 'topk-entmax'],
+      'expected --k with --map topk-entmax, got no --k',
+    ],
+    ['a k below 1', () => [small(), '--map', 'topk-sparsemax', '--k', '0'], 'expected --k to be an integer from 1 to'],
+    [
+      'a budget map without',
+      () => [small(), '--map', 'budget'],
+      'expected --budget with --map budget, got no --budget',
+    ],
+    [
+      'at most for another map',
+      () => [small(), '--at-most'],
+      'expected --at-most with --map budget, got --map entmax15',
+    ],
+    ['a budget that no row can have', () => [small(), '--map', 'budget', '--budget', '1,3'], 'entmax map: expected '],
+    [
+      'a list of bounds',
+      () => [small(), '--map', 'budget', '--budget', '1', '--upper', '1,2'],
+      'expected --upper as a number or a file, got a list',
+    ],
+    [
+      'a negative bound',
+      () => [small(), '--map', 'budget', '--budget', '1', '--upper', '-1'],
+      'expected upper >= 0, got -1',
     ],
     [
       'alphas for other rows',
