@@ -5,7 +5,8 @@
 //! enough, in big integers elsewhere. Much of the rows has scores exactly on the threshold, and one ulp beside it.
 
 mod common;
-use common::call::{csr, dense, Batch, Number};
+use common::call::{bits, csr, dense, to, Batch, Number, Workspace};
+use entmax_core::maps::RowBatch;
 use num_bigint::BigInt;
 use std::collections::BTreeMap;
 
@@ -363,6 +364,18 @@ fn check<T: Float>(row: &[T], square: bool, counts: &mut BTreeMap<&'static str, 
     }
     let total: f64 = p.iter().map(|p| p.wide()).sum();
     assert!((total - 1.0).abs() < T::SUM, "{row:?}: sum {total}");
+    if row.len() % 16 == 5 {
+        *counts.entry("rows in place too").or_default() += 1;
+        let mut place = row.to_vec();
+        let mut workspace = Workspace::new(T::workspace(row.len(), 1));
+        let raw = RowBatch {
+            x: place.as_ptr(),
+            ..batch.raw()
+        };
+        let target = to(place.as_mut_ptr());
+        unsafe { T::row_map(&raw, 0..1, &target, workspace.pointer()) };
+        assert_eq!(bits(&place), bits(&p), "{row:?}: in place");
+    }
     if row.len() % 16 == 3 {
         *counts.entry("rows as CSR too").or_default() += 1;
         let form = csr(&batch, false);

@@ -50,18 +50,45 @@ impl Computed {
     }
 }
 
-/// Whether some score lies within `window` of max + tau, or a rounding farther.
+/// Looks for undecided scores among those that pass by, given as u = score - max. Three operations for each vector, and
+/// one that `IntegerPower::terms` makes too.
+pub struct Watch<V> {
+    tau: V,
+    limit: V,
+    /// The most of window^2 - (u - tau)^2.
+    best: V,
+}
+
+impl<V: F32Block> Watch<V> {
+    #[inline(always)]
+    pub fn new(tau: f64, window: f64) -> Watch<V> {
+        Watch {
+            tau: V::splat(tau as f32),
+            limit: V::splat((1.001 * window * window) as f32),
+            best: V::splat(f32::NEG_INFINITY),
+        }
+    }
+
+    #[inline(always)]
+    pub fn look(&mut self, u: V) {
+        let gap = u.sub(self.tau);
+        self.best = self.best.pmax(self.limit.sub(gap.mul(gap)));
+    }
+
+    /// Whether some u lay within `window` of tau.
+    #[inline(always)]
+    pub fn has_seen(&self) -> bool {
+        V::any(self.best.at_least(V::splat(0.0)))
+    }
+}
+
+/// Whether some score lies within `window` of max + tau.
 #[inline(never)]
 pub fn is_near<V: F32Block>(row: &Scores, max: f32, tau: f64, window: f64) -> bool {
-    let max = f64::from(max);
-    let window = window + (max.abs() + 2.0) * ETA;
-    let high = V::splat((max + (tau + window)) as f32);
-    let low = V::splat((max + (tau - window)) as f32);
-    let nothing = V::splat(f32::NEG_INFINITY);
-    // The largest score up to the window's end.
-    let mut best = nothing;
-    row.each(|_, scores: V| best = best.pmax(nothing.or_else(scores.above(high), scores)));
-    V::any(best.at_least(low))
+    let mut watch = Watch::<V>::new(tau, window);
+    let max = V::splat(max);
+    row.each(|_, scores: V| watch.look(scores.sub(max)));
+    watch.has_seen()
 }
 
 /// The exact solution of a row with undecided scores, or None where a sharper bound decides them all.

@@ -303,6 +303,20 @@ impl Candidates {
         }
     }
 
+    /// The scores again, from the row, after other values have taken their room.
+    ///
+    /// # Safety
+    /// The row is the one that was collected from; the lists are as [`Candidates::collect`] left them.
+    pub unsafe fn restore<V: F32Block>(&self, row: &Scores) {
+        // SAFETY: by the caller.
+        unsafe {
+            for j in 0..self.len {
+                *self.scores.add(j) = *row.values.add(*self.indices.add(j) as usize);
+            }
+            V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));
+        }
+    }
+
     /// Collects from the row, and pads the list with -inf to whole blocks; `maxima` is null or the row's.
     ///
     /// # Safety

@@ -14,7 +14,7 @@
 //! Newton's method on the norm starts left of the root, increases monotonically and is exact in one step for equal
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
-use super::exact_f32::{is_near, settle_f32, write, Computed};
+use super::exact_f32::{is_near, settle_f32, write, Computed, Watch};
 use super::kernel::{List, Outcome, Solved};
 use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
@@ -101,47 +101,70 @@ impl<P: Power> Problem<'_, P> {
         }
     }
 
-    /// The probabilities of all the scores, zeros included, with the exact support where there is a test for it, and
-    /// the cutoff.
+    /// Where support is decided exactly: the computed threshold.
+    #[inline(always)]
+    fn computed(&self, solution: &Solution) -> Option<Computed> {
+        let beta = 1.0 / self.power.exponent();
+        (beta == 1.0 || beta == 2.0).then_some(Computed {
+            tau: solution.c - beta,
+            q: solution.q,
+            square: beta == 2.0,
+        })
+    }
+
+    /// The probabilities of all the scores, zeros included; whether some score is undecided.
     ///
     /// # Safety
-    /// `out` is writable for `len` floats, equal to the scores or disjoint; `wide` for `len` f64, disjoint from both.
-    #[inline(always)]
-    unsafe fn write<V: F32Block>(
+    /// `out` is writable for `len` floats, equal to the scores or disjoint.
+    #[inline(never)]
+    unsafe fn write<V: F32Block>(&self, solution: &Solution, out: *mut f32) -> bool {
+        let level: Level<V> = self.power.level(solution.c);
+        let factor = V::splat(self.power.factor(solution.q) as f32);
+        let max = V::splat(self.max);
+        let computed = self.computed(solution);
+        let mut watch = computed.map(|computed| Watch::new(computed.tau, computed.window()));
+        // SAFETY: by the caller.
+        unsafe {
+            self.scores.map_into::<V>(out, |scores| {
+                let u = scores.sub(max);
+                if let Some(watch) = &mut watch {
+                    watch.look(u);
+                }
+                self.power.terms(&level, u).0.mul(factor)
+            });
+        }
+        watch.is_some_and(|watch| watch.has_seen())
+    }
+
+    /// Replaces the probabilities in `out` by those of the exact support where they differ.
+    ///
+    /// # Safety
+    /// `out` is writable for `len` floats, equal to the scores (which then are still there) or disjoint; `wide` for `len` f64,
+    /// disjoint from both.
+    #[inline(never)]
+    unsafe fn settle<V: F32Block>(
         &self,
         solution: &Solution,
         out: *mut f32,
         wide: *mut f64,
     ) -> Outcome {
-        let beta = 1.0 / self.power.exponent();
-        let tau = solution.c - beta;
-        if beta == 1.0 || beta == 2.0 {
-            let computed = Computed {
-                tau,
-                q: solution.q,
-                square: beta == 2.0,
-            };
-            if is_near::<V>(self.scores, self.max, tau, computed.window()) {
-                // SAFETY: by the caller.
-                unsafe {
-                    let exact = settle_f32::<V>(self.scores, self.max, computed, wide);
-                    if let Some(exact) = exact {
-                        write(&exact, self.scores.values, out, self.scores.len);
-                        return Solved::unrestricted(exact.cutoff(f64::from(self.max)), true);
-                    }
-                }
-            }
-        }
-        let level: Level<V> = self.power.level(solution.c);
-        let factor = V::splat(self.power.factor(solution.q) as f32);
-        let max = V::splat(self.max);
         // SAFETY: by the caller.
         unsafe {
-            self.scores.map_into::<V>(out, |scores| {
-                self.power.terms(&level, scores.sub(max)).0.mul(factor)
-            });
+            if let Some(computed) = self.computed(solution) {
+                if let Some(exact) = settle_f32::<V>(self.scores, self.max, computed, wide) {
+                    write(&exact, self.scores.values, out, self.scores.len);
+                    return Solved::unrestricted(exact.cutoff(f64::from(self.max)), true);
+                }
+            }
+            self.write::<V>(solution, out);
         }
-        Solved::unrestricted(tau, solution.converged)
+        self.outcome(solution)
+    }
+
+    #[inline(always)]
+    fn outcome(&self, solution: &Solution) -> Outcome {
+        let cutoff = solution.c - 1.0 / self.power.exponent();
+        Solved::unrestricted(cutoff, solution.converged)
     }
 }
 
@@ -276,9 +299,20 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             let solution = problem.newton::<V>(start, STEPS, kept);
             if P::COSTLY {
                 scale::<V>(kept, out, n, solution.q);
-                return Solved::unrestricted(solution.c - beta, solution.converged);
+                return problem.outcome(&solution);
             }
-            return problem.write::<V>(&solution, out, scratch.cast());
+            // In place, scores are looked at before they are gone.
+            let in_place = out.cast_const() == row.values;
+            let mut undecided = problem.computed(&solution).is_some_and(|computed| {
+                in_place && is_near::<V>(row, max, computed.tau, computed.window())
+            });
+            if !undecided {
+                undecided = problem.write::<V>(&solution, out);
+            }
+            if undecided {
+                return problem.settle::<V>(&solution, out, scratch.cast());
+            }
+            return problem.outcome(&solution);
         }
         let mut list = lists(n, scratch);
         list.collect::<V>(row, maxima, max, certified(start - beta));
@@ -290,10 +324,14 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
         };
         let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
         // In place: the probabilities take the scores' room.
-        let wide = behind_lists(n, scratch).cast();
-        let outcome = candidates.write::<V>(&solution, list.scores, wide);
+        let undecided = candidates.write::<V>(&solution, list.scores);
         *result = list.result();
-        outcome
+        if undecided {
+            list.restore::<V>(row);
+            let wide = behind_lists(n, scratch).cast();
+            return candidates.settle::<V>(&solution, list.scores, wide);
+        }
+        candidates.outcome(&solution)
     }
 }
 
