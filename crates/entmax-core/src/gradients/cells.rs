@@ -1,7 +1,7 @@
 //! Numbers of either type behind one pointer, read and written as f64.
 //!
-//! Whatever is not hot is compiled once for both types: a branch for each number, and half the module
-//! (5 KB of 12 after compression).
+//! Whatever is not hot is compiled once for both types, at the price of a branch for each number: the losses take
+//! 4.3 KB instead of 7.4, the gradients 4.0 instead of 5.3 (gzip -9 of the module with and without them).
 
 use crate::maps::Score;
 
