@@ -36,6 +36,7 @@ if (suites.length === 0)
 await main();
 
 async function main() {
+  const started = performance.now();
   const machine = describeMachine();
   const effort = EFFORT[check ? 'none' : quick ? 'quick' : 'full'];
   console.log(`${machineLine(machine)}\n`);
@@ -53,6 +54,7 @@ async function main() {
     const verdicts = judge(results, suites);
     if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
 
+    console.log(`${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
     const about = {};
     for (const [name, peer] of Object.entries(peers)) about[name] = await peer.about?.();
     await record({ machine, about, effort, results, verdicts });
