@@ -17,7 +17,10 @@ export async function drawCurves(values) {
   });
   const { spec } = compile({
     data: { values },
-    hconcat: [panel('value', 'training loss', { type: 'log' }), panel('f1', 'F1 on held-out documents', { zero: false })],
+    hconcat: [
+      panel('value', 'training loss', { type: 'log' }),
+      panel('f1', 'F1 on held-out documents', { zero: false }),
+    ],
     config: { background: 'white' },
   });
   return new View(parse(spec), { renderer: 'none' }).toSVG();
