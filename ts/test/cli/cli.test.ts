@@ -36,15 +36,18 @@ describe('entmax', () => {
     expect(await runCli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test.each([[['--help']], [['generate', '--help']], [['info', '--help']], [['help', 'generate']]])(
-    '%j explains itself with examples',
-    async (args) => {
-      const { code, stdout, stderr } = await runCli(args);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage: entmax/);
-      expect(stdout).toContain('Examples:\n  entmax ');
-    },
-  );
+  test.each([
+    [['--help']],
+    [['generate', '--help']],
+    [['info', '--help']],
+    [['map', '--help']],
+    [['help', 'generate']],
+  ])('%j explains itself with examples', async (args) => {
+    const { code, stdout, stderr } = await runCli(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: entmax/);
+    expect(stdout).toContain('Examples:\n  entmax ');
+  });
 
   test('generate --help names every option with its default', async () => {
     const { stdout } = await runCli(['generate', '--help']);
