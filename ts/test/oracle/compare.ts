@@ -14,6 +14,18 @@ export function errorOf(actual: ArrayLike<number>, expected: ArrayLike<number>):
   return worst / (scale || 1);
 }
 
+/** The largest difference relative to the largest magnitude of the expected values, or to `floor`; NaN must meet NaN. */
+export function gradientError(actual: ArrayLike<number>, expected: ArrayLike<number>, floor = 1): number {
+  let [worst, scale] = [0, floor];
+  for (let i = 0; i < expected.length; i++) {
+    if (Number.isNaN(expected[i]) && Number.isNaN(actual[i])) continue;
+    scale = Math.max(scale, Math.abs(expected[i]!));
+    worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!));
+    if (Number.isNaN(actual[i]! - expected[i]!)) return Infinity;
+  }
+  return worst / scale;
+}
+
 /** Distance from |value| to the next larger number of the type. */
 export function ulp(value: number, dtype: FloatType): number {
   const [fraction, smallest] = dtype === 'float32' ? [23, 2 ** -149] : [52, 2 ** -1074];
