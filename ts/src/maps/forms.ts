@@ -8,8 +8,7 @@ import type { Run } from '../runtime/execute.ts';
 import { readRun, runPlan, runPlanAsync } from '../runtime/plan.ts';
 import type { Plan } from '../runtime/plan.ts';
 import type { Destination, ReadScores } from '../scores.ts';
-import { isBusy, pin, refuseHalfWritten } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
+import { isBusy, pin, refuseHalfWritten, Tensor } from '../tensor.ts';
 
 /** A call that has been read and checked, before it begins. */
 export interface Prepared<R> {
@@ -59,16 +58,19 @@ export async function runPreparedAsync<R>(call: Prepared<R>): Promise<R> {
 }
 
 function tensorsOf({ reads, writes }: Prepared<unknown>): [Tensor[], Tensor[]] {
-  const read = reads.flatMap((each) =>
-    !each ? [] : 'form' in each ? (each.form === 'tensor' ? [each.tensor] : []) : [each],
-  );
+  const read: Tensor[] = [];
+  for (const each of reads) {
+    if (each instanceof Tensor) read.push(each);
+    else if (each?.form === 'tensor') read.push(each.tensor);
+  }
   return [read, writes && 'tensor' in writes ? [writes.tensor] : []];
 }
 
 function refuseBusy(call: Prepared<unknown>): void {
   const [reads, writes] = tensorsOf(call);
   for (const each of reads) refuseHalfWritten(each, call.op);
-  if (writes.some((each) => isBusy(each, call.op))) {
+  for (const each of writes) {
+    if (!isBusy(each, call.op)) continue;
     throw new EntmaxError('ENTMAX_BUSY', call.op, 'out to be at rest', 'a tensor in use by an asynchronous call');
   }
 }

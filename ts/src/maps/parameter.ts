@@ -51,12 +51,12 @@ export function readParameter(
   layout: RowLayout,
 ): Parameter {
   const { name } = rule;
-  const rowShape = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
   const value = given ?? rule.value;
   if (value === undefined) throw new EntmaxError('ENTMAX_OPTION', op, `the option ${name}`, 'undefined');
   if (typeof value === 'number') {
-    return { values: Float64Array.of(accepted(op, rule, value)), gradient: (perRow) => sumOf(perRow) };
+    return { values: Float64Array.of(accepted(op, rule, value)), gradient: sumOf };
   }
+  const rowShape = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
   const { values, form } = readValues(op, name ?? '', value);
   const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
   if (bare && values.length !== layout.rows) {
@@ -76,7 +76,7 @@ export function readParameter(
 
 /** Reads and checks `upper`: bounds >= 0, Infinity for none. */
 export function readBounds(op: string, given: unknown, dtype: FloatType, shape: Shape): Bounds {
-  if (given === undefined) return { data: undefined, gradient: (perScore) => sumOf(perScore) };
+  if (given === undefined) return { data: undefined, gradient: sumOf };
   const data = newArray(dtype, sizeOf(shape));
   const isNumber = typeof given === 'number';
   const { values, form } = isNumber ? { values: [given], form: undefined } : readValues(op, 'upper', given);
@@ -113,7 +113,7 @@ function summed(values: Float, from: Shape, own: Shape, template: Template): unk
   if (template.form === 'nested') return nest(sums, template.shape);
   const data = newArray(template.dtype, sums.length);
   data.set(sums);
-  return template.form === 'tensor' ? tensor(data, template.shape) : inFormOf(template, data);
+  return template.form === 'tensor' ? tensor(data, template.shape) : inFormOf(template.form, template.shape, data);
 }
 
 /** Values with the form that they came in; the shape of a bare array is its length. */

@@ -6,11 +6,11 @@
 import { elementBytes, viewOf } from '../elements.ts';
 import type { ElementType } from '../elements.ts';
 import { inFormOf, newArray } from '../scores.ts';
-import type { Destination, ReadScores, Template } from '../scores.ts';
+import type { Destination, FloatType, ReadScores, Template } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import { allocateTensor, pin } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Float } from '../types.ts';
+import type { Float, Shape } from '../types.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { Scratch } from '../runtime/scratch.ts';
 import type { Operand, StagedRows } from './staging.ts';
@@ -21,6 +21,24 @@ export interface Result {
   readonly operand: Operand;
   /** What the caller is given. */
   readonly value: unknown;
+}
+
+class ArrayResult implements Result {
+  readonly operand: Operand;
+  readonly #form: Template['form'];
+  readonly #shape: Shape;
+  readonly #data: Float;
+
+  constructor(form: Template['form'], dtype: FloatType, shape: Shape) {
+    this.#data = newArray(dtype, sizeOf(shape));
+    this.operand = { dtype, target: this.#data };
+    this.#form = form;
+    this.#shape = shape;
+  }
+
+  get value(): unknown {
+    return inFormOf(this.#form, this.#shape, this.#data);
+  }
 }
 
 export class Room extends Scratch {
@@ -44,13 +62,7 @@ export class Room extends Scratch {
       this.#created.push({ tensor, unpin: pin(tensor, this.#op, 'writes') });
       return { operand: { dtype, tensor, writes: true }, value: tensor };
     }
-    const target = newArray(dtype, sizeOf(shape));
-    return {
-      operand: { dtype, target },
-      get value() {
-        return inFormOf({ form, shape }, target);
-      },
-    };
+    return new ArrayResult(form, dtype, shape);
   }
 
   /** Room for one value for each row, filled with `value`. */

@@ -23,16 +23,16 @@ export function kernelOf({ descriptor, template }: RowMapCall, name: string): Ke
 
 const suffixOf = (dtype: 'float32' | 'float64'): string => (dtype === 'float32' ? '_f32' : '_f64');
 
-/** Runs a kernel over staged rows; `workspace` names the function that says what it needs, if it needs any. */
-export function* runKernel(
+/** A kernel over staged rows; `workspace` names the function that says what it needs, if it needs any. */
+export function rowJob(
   call: RowMapCall,
   { rows, inner, repeatable, setAside }: StagedRows,
   kernel: string,
   args: readonly number[],
   workspace?: string,
-): Plan<void> {
+): Job {
   const { op, descriptor, template, layout } = call;
-  const job: Job = {
+  return {
     op,
     family: descriptor.family,
     kernel: kernel + suffixOf(template.dtype),
@@ -44,7 +44,21 @@ export function* runKernel(
     repeatable,
     setAside,
   };
-  const status = yield job;
+}
+
+/** Runs a kernel over staged rows. */
+export function* runKernel(
+  call: RowMapCall,
+  stage: StagedRows,
+  kernel: string,
+  args: readonly number[],
+  workspace?: string,
+): Plan<void> {
+  refuseStatus(call, yield rowJob(call, stage, kernel, args, workspace));
+}
+
+/** Refuses a job's answer. */
+export function refuseStatus({ op }: RowMapCall, status: number): void {
   if (status === 0) return;
   throw new EntmaxError('ENTMAX_KERNEL', op, 'every row to be solved', STATUS[status] ?? `status ${status}`);
 }

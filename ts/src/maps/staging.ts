@@ -58,61 +58,66 @@ interface Chunk {
   readonly width: number;
 }
 
+type Operands = readonly (Operand | undefined)[];
+
 /** The rows of a call in chunks that lie in linear memory while the caller works on them. `large`: in large chunks. */
-export function* stagedRows(
+export function stagedRows(
   op: string,
   layout: RowLayout,
-  operands: readonly (Operand | undefined)[],
+  operands: Operands,
   scratch: Scratch,
   large: boolean,
   /** For rows that lie in place already: all at once, unless something else is limited by the size of a chunk. */
   whole = true,
-): Generator<StagedRows> {
-  if (layout.rows * layout.n === 0) return;
+): Iterable<StagedRows> {
+  if (layout.rows * layout.n === 0) return [];
   const wide = operands.some((operand) => operand?.dtype === 'float64') ? 8 : 4;
   if (operands.some((operand) => operand?.tensor)) {
-    yield* inPlace(op, layout, operands, scratch, whole ? Infinity : LARGE_STAGE_BYTES / wide);
-  } else {
-    yield* copied(layout, operands, scratch, (large ? LARGE_STAGE_BYTES : STAGE_BYTES) / wide);
+    return inPlace(op, layout, operands, scratch, whole ? Infinity : LARGE_STAGE_BYTES / wide);
   }
+  return copied(layout, operands, scratch, (large ? LARGE_STAGE_BYTES : STAGE_BYTES) / wide);
 }
 
-/** Runs of rows with at most `budget` elements, or one row. */
-function* chunks({ outer, n, inner }: RowLayout, budget: number): Generator<Chunk> {
+/** Runs of rows with at most `budget` elements, or one row. The first is the largest. */
+function chunks({ outer, n, inner }: RowLayout, budget: number): Chunk[] {
   const slab = n * inner;
   const step = slab <= budget ? Math.min(outer, Math.floor(budget / slab)) : 1;
   const width = slab <= budget ? inner : Math.max(1, Math.floor(budget / n));
+  const runs: Chunk[] = [];
   for (let o = 0; o < outer; o += step) {
     for (let first = 0; first < inner; first += width) {
-      yield { outer: o, outers: Math.min(step, outer - o), first, width: Math.min(width, inner - first) };
+      runs.push({ outer: o, outers: Math.min(step, outer - o), first, width: Math.min(width, inner - first) });
     }
   }
+  return runs;
 }
 
 function* inPlace(
   op: string,
   layout: RowLayout,
-  operands: readonly (Operand | undefined)[],
+  operands: Operands,
   scratch: Scratch,
   budget: number,
 ): Generator<StagedRows> {
   const { n, inner, rows } = layout;
   const size = rows * n;
+  const tensors: (() => void)[] = [];
   const bases = operands.map((operand) => {
     if (!operand) return 0;
-    if (operand.tensor) return addressOf(operand.tensor, op);
+    if (operand.tensor) {
+      tensors.push(abandoning(operand.tensor, op));
+      return addressOf(operand.tensor, op);
+    }
     const address = scratch.allocate(size * elementBytes(operand.dtype));
     if (operand.source) viewOf(operand.dtype, address, size).set(operand.source);
     return address;
   });
-  const tensors = operands.flatMap((operand) => (operand?.tensor ? [abandoning(operand.tensor, op)] : []));
   const repeatable = operands.every(
     (operand, i) => !operand?.writes || bases.indexOf(bases[i]!) === bases.lastIndexOf(bases[i]!),
   );
   for (const { outer, outers, first, width } of chunks(layout, budget)) {
     const offset = outer * n * inner + first;
     const firstRow = outer * inner + first;
-    const isLast = firstRow + outers * width === rows;
     yield {
       firstRow,
       rows: outers * width,
@@ -121,49 +126,56 @@ function* inPlace(
       repeatable,
       setAside: () => tensors.forEach((setAside) => setAside()),
       finish: () => {
-        operands.forEach((operand, i) => {
-          if (isLast && operand?.target) operand.target.set(viewOf(operand.dtype, bases[i]!, size));
-        });
+        if (firstRow + outers * width < rows) return;
+        operands.forEach((operand, i) => operand?.target?.set(viewOf(operand.dtype, bases[i]!, size)));
       },
     };
   }
 }
 
-function* copied(
-  layout: RowLayout,
-  operands: readonly (Operand | undefined)[],
-  scratch: Scratch,
-  budget: number,
-): Generator<StagedRows> {
+function* copied(layout: RowLayout, operands: Operands, scratch: Scratch, budget: number): Generator<StagedRows> {
   const { n, inner } = layout;
-  let at: number[] | undefined;
-  for (const { outer, outers, first, width } of chunks(layout, budget)) {
-    const rows = outers * width;
-    // The first chunk is the largest.
-    at ??= operands.map((operand) => (operand ? scratch.allocate(rows * n * elementBytes(operand.dtype)) : 0));
-    const addresses = at;
-    const start = outer * n * inner + first;
-    operands.forEach((operand, i) => {
-      if (!operand?.source) return;
-      const stage = viewOf(operand.dtype, addresses[i]!, rows * n);
-      if (width === inner) stage.set(operand.source.subarray(start, start + rows * n));
-      else for (let j = 0; j < n; j++) copyRun(operand.source, start + j * inner, stage, j * width, width);
-    });
+  const runs = chunks(layout, budget);
+  const capacity = runs[0]!.outers * runs[0]!.width * n;
+  const at = operands.map((operand) => (operand ? scratch.allocate(capacity * elementBytes(operand.dtype)) : 0));
+  const repeatable = operands.every((operand) => !(operand?.source && operand.target));
+  for (const chunk of runs) {
+    for (let i = 0; i < at.length; i++) copyRows(operands[i], at[i]!, layout, chunk, true);
     yield {
-      firstRow: outer * inner + first,
-      rows,
-      inner: width,
-      at: addresses,
-      repeatable: operands.every((operand) => !(operand?.source && operand.target)),
+      firstRow: chunk.outer * inner + chunk.first,
+      rows: chunk.outers * chunk.width,
+      inner: chunk.width,
+      at,
+      repeatable,
       setAside: () => undefined,
-      finish: () =>
-        operands.forEach((operand, i) => {
-          if (!operand?.target) return;
-          const stage = viewOf(operand.dtype, addresses[i]!, rows * n);
-          if (width === inner) operand.target.set(stage, start);
-          else for (let j = 0; j < n; j++) copyRun(stage, j * width, operand.target, start + j * inner, width);
-        }),
+      finish: () => {
+        for (let i = 0; i < at.length; i++) copyRows(operands[i], at[i]!, layout, chunk, false);
+      },
     };
+  }
+}
+
+/** Copies a chunk of an operand to the stage, or back. */
+function copyRows(
+  operand: Operand | undefined,
+  address: number,
+  { n, inner }: RowLayout,
+  { outer, outers, first, width }: Chunk,
+  toStage: boolean,
+): void {
+  const array = toStage ? operand?.source : operand?.target;
+  if (!operand || !array) return;
+  const start = outer * n * inner + first;
+  const length = outers * width * n;
+  const stage = viewOf(operand.dtype, address, length);
+  if (width === inner) {
+    if (!toStage) array.set(stage, start);
+    else stage.set(length === array.length ? array : array.subarray(start, start + length));
+    return;
+  }
+  for (let j = 0; j < n; j++) {
+    if (toStage) copyRun(array, start + j * inner, stage, j * width, width);
+    else copyRun(stage, j * width, array, start + j * inner, width);
   }
 }
 
