@@ -12,7 +12,7 @@ import { EntmaxError, show, showShape } from './errors.ts';
 import { flatten, nest } from './nested.ts';
 import { checkShape, sameShape, sizeOf } from './shape.ts';
 import { addressOf, isDetached, refuseHalfWritten, Tensor } from './tensor.ts';
-import type { F32, F64, Float, Shape } from './types.ts';
+import type { F32, F64, Float } from './types.ts';
 
 export type FloatType = 'float32' | 'float64';
 
@@ -84,7 +84,7 @@ export function scoresView(scores: ReadScores, op: string): Float {
 }
 
 /** A result of the scores' size in the scores' form. */
-export function inFormOf(form: Template['form'], shape: Shape, data: Float): unknown {
+export function inFormOf({ form, shape }: Pick<Template, 'form' | 'shape'>, data: Float): unknown {
   if (form === 'array') return data;
   if (form === 'block') return { data, shape: [...shape] };
   return nest(data, shape);

@@ -113,7 +113,7 @@ function summed(values: Float, from: Shape, own: Shape, template: Template): unk
   if (template.form === 'nested') return nest(sums, template.shape);
   const data = newArray(template.dtype, sums.length);
   data.set(sums);
-  return template.form === 'tensor' ? tensor(data, template.shape) : inFormOf(template.form, template.shape, data);
+  return template.form === 'tensor' ? tensor(data, template.shape) : inFormOf(template, data);
 }
 
 /** Values with the form that they came in; the shape of a bare array is its length. */

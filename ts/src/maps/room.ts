@@ -6,11 +6,11 @@
 import { elementBytes, viewOf } from '../elements.ts';
 import type { ElementType } from '../elements.ts';
 import { inFormOf, newArray } from '../scores.ts';
-import type { Destination, FloatType, ReadScores, Template } from '../scores.ts';
+import type { Destination, ReadScores, Template } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import { allocateTensor, pin } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Float, Shape } from '../types.ts';
+import type { Float } from '../types.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { Scratch } from '../runtime/scratch.ts';
 import type { Operand, StagedRows } from './staging.ts';
@@ -25,19 +25,17 @@ export interface Result {
 
 class ArrayResult implements Result {
   readonly operand: Operand;
-  readonly #form: Template['form'];
-  readonly #shape: Shape;
+  readonly #template: Template;
   readonly #data: Float;
 
-  constructor(form: Template['form'], dtype: FloatType, shape: Shape) {
-    this.#data = newArray(dtype, sizeOf(shape));
-    this.operand = { dtype, target: this.#data };
-    this.#form = form;
-    this.#shape = shape;
+  constructor(template: Template) {
+    this.#data = newArray(template.dtype, sizeOf(template.shape));
+    this.operand = { dtype: template.dtype, target: this.#data };
+    this.#template = template;
   }
 
   get value(): unknown {
-    return inFormOf(this.#form, this.#shape, this.#data);
+    return inFormOf(this.#template, this.#data);
   }
 }
 
@@ -51,7 +49,8 @@ export class Room extends Scratch {
   }
 
   /** A result of the scores' size, in `out` or in the form of the scores. */
-  result({ form, dtype, shape }: Template, out?: Destination): Result {
+  result(template: Template, out?: Destination): Result {
+    const { form, dtype, shape } = template;
     if (out) {
       if ('tensor' in out) return { operand: { dtype, tensor: out.tensor, writes: true }, value: out.tensor };
       return { operand: { dtype, target: out.data }, value: out.original };
@@ -62,7 +61,7 @@ export class Room extends Scratch {
       this.#created.push({ tensor, unpin: pin(tensor, this.#op, 'writes') });
       return { operand: { dtype, tensor, writes: true }, value: tensor };
     }
-    return new ArrayResult(form, dtype, shape);
+    return new ArrayResult(template);
   }
 
   /** Room for one value for each row, filled with `value`. */

@@ -275,7 +275,7 @@ const rejecting =
   (map: UntypedMap, x: unknown, options: unknown): Promise<unknown> =>
     new Promise((resolve) => resolve(call(map, x, options)));
 
-/** The four calls of a map. */
+/** The calls of a map that are given scores. */
 const CALLS: readonly {
   form: string;
   takesOut: boolean;
@@ -283,8 +283,12 @@ const CALLS: readonly {
 }[] = [
   { form: '', takesOut: true, run: rejecting((map, x, options) => map(x, options)) },
   { form: '.support', takesOut: false, run: rejecting((map, x, options) => map.support(x, options)) },
+  { form: '.csr', takesOut: false, run: rejecting((map, x, options) => map.csr(x, options)) },
+  { form: '.vjp', takesOut: false, run: rejecting((map, x, options) => map.vjp(x, options)) },
   { form: '.async', takesOut: true, run: (map, x, options) => map.async(x, options) },
   { form: '.async.support', takesOut: false, run: (map, x, options) => map.async.support(x, options) },
+  { form: '.async.csr', takesOut: false, run: (map, x, options) => map.async.csr(x, options) },
+  { form: '.async.vjp', takesOut: false, run: (map, x, options) => map.async.vjp(x, options) },
 ];
 
 function optionsOf(added: unknown, own: object, out: unknown): unknown {

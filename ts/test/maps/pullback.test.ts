@@ -94,16 +94,20 @@ describe.each([
   });
 });
 
-test('it keeps the support only', () => {
+test('it keeps the support only', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const z = new Float32Array(250_000).map((_, i) => (i * 7919) % 250_000);
   collect();
   const before = process.memoryUsage().arrayBuffers;
   const kept = Array.from({ length: 20 }, () => sparsemax.vjp(z)[1]);
-  collect();
-  // The dense outputs would take 20 MB.
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
+  // The dense outputs would take 20 MB. Buffers are given back a little after they are collected.
+  const held = (): number => process.memoryUsage().arrayBuffers - before;
+  for (let attempt = 0; attempt < 50 && held() > 1 << 20; attempt++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  expect(held()).toBeLessThan(1 << 20);
   expect(kept[0]!(z).x).toHaveLength(z.length);
 });
 

@@ -4,8 +4,8 @@
  */
 
 import { expectTypeOf } from 'vitest';
-import { entmax, entmax15, softmax, sparsemax } from 'entmax';
-import type { Dims, F32, F64, Float, Like, Nd, RowMap, Scores, Support, Tensor, Values } from 'entmax';
+import { budget, entmax, entmax15, softmax, sparsemax, topkEntmax, topkSparsemax } from 'entmax';
+import type { Csr, Dims, F32, F64, Float, Like, Nd, Row, RowMap, Scores, Support, Tensor, Values } from 'entmax';
 
 declare const f32: Float32Array;
 declare const f64: Float64Array;
@@ -161,3 +161,60 @@ expectTypeOf<Like<{ data: Float64Array; shape: readonly number[] }>>().toEqualTy
 expectTypeOf<Like<{ data: Any; dims: number[] }>>().toEqualTypeOf<Nd<F32 | F64>>();
 expectTypeOf<Values<number[][]>>().toEqualTypeOf<F64>();
 expectTypeOf<Values<Tensor<'float32'>>>().toEqualTypeOf<F32>();
+
+// CSR results have typed arrays of the scores' element type, and iterate over rows.
+expectTypeOf(sparsemax.csr(f32)).toEqualTypeOf<Csr<F32>>();
+expectTypeOf(sparsemax.csr(t64, { order: 'value' }).values).toEqualTypeOf<F64>();
+expectTypeOf(sparsemax.csr(deep).toDense()).toEqualTypeOf<F64>();
+for (const row of sparsemax.csr(f32)) expectTypeOf(row).toEqualTypeOf<Row<F32>>();
+expectTypeOf(entmax.async.csr(n32, { alpha: 2 })).toEqualTypeOf<Promise<Csr<F32>>>();
+// @ts-expect-error: no such order
+sparsemax.csr(f32, { order: 'size' });
+// @ts-expect-error: a sparse result has no place to go
+sparsemax.csr(f32, { out: f32 });
+
+// Gradients are named, each in the form of what it belongs to.
+const [value, pullback] = entmax.vjp(t32, { alpha: f64 });
+expectTypeOf(value).toEqualTypeOf<Tensor<'float32'>>();
+expectTypeOf(pullback(t32).x).toEqualTypeOf<Tensor<'float32'>>();
+expectTypeOf(pullback(t32).alpha).toEqualTypeOf<F64>();
+expectTypeOf(pullback(t32, ['alpha'])).toEqualTypeOf<{ alpha: F64 }>();
+expectTypeOf(entmax.vjp(f32)[1](f32).alpha).toEqualTypeOf<number>();
+expectTypeOf(entmax.vjp(deep, { alpha: [1, 2] })[1]([[[1]]]).alpha).toEqualTypeOf<number[]>();
+expectTypeOf(softmax.vjp(f32)[1](shared)).toEqualTypeOf<{ x: F32 }>();
+expectTypeOf(softmax.vjp(n32)[1](n32).x).toEqualTypeOf<Nd<F32>>();
+expectTypeOf(softmax.backward(f32, f32).x).toEqualTypeOf<F32>();
+expectTypeOf(entmax.backward(f32, f32, { alpha: n64, wrt: ['alpha'] })).toEqualTypeOf<{ alpha: Nd<F64> }>();
+expectTypeOf(entmax.wrt).toEqualTypeOf<readonly ('x' | 'alpha')[]>();
+// @ts-expect-error: softmax has no alpha
+softmax.backward(f32, f32, { wrt: ['alpha'] });
+// @ts-expect-error: nor its pullback
+softmax.vjp(f32)[1](f32, ['alpha']);
+// @ts-expect-error: a cotangent of another form
+softmax.vjp(f32)[1](t32);
+pullback.dispose();
+{
+  using disposable = pullback;
+  disposable(t32);
+}
+
+// Promises of the same, whose pullbacks make promises.
+const later = entmax.async.vjp(f32, { alpha: 1.5, signal });
+expectTypeOf((await later)[0]).toEqualTypeOf<F32>();
+expectTypeOf((await later)[1](f32)).resolves.toEqualTypeOf<{ x: F32; alpha: number }>();
+expectTypeOf((await later)[1](f32, ['x'], { signal })).resolves.toEqualTypeOf<{ x: F32 }>();
+expectTypeOf(softmax.async.backward(t64, t64)).resolves.toEqualTypeOf<{ x: Tensor<'float64'> }>();
+
+// The budget and its bounds have forms of their own; the top-k maps take k.
+const capped = budget.vjp(f32, { budget: [1, 2], upper: f64, atMost: true })[1](f32);
+expectTypeOf(capped.budget).toEqualTypeOf<number[]>();
+expectTypeOf(capped.upper).toEqualTypeOf<F64>();
+expectTypeOf(budget.vjp(f32, { budget: 2 })[1](f32).upper).toEqualTypeOf<number>();
+expectTypeOf(topkEntmax(t32, { k: 3, alpha: 1.2 })).toEqualTypeOf<Tensor<'float32'>>();
+expectTypeOf(topkSparsemax.support(f32, { k: 3 }).exact).toEqualTypeOf<Uint8Array | undefined>();
+// @ts-expect-error: topkSparsemax fixes alpha
+topkSparsemax(f32, { k: 3, alpha: 2 });
+// @ts-expect-error: k is needed with options
+topkEntmax(f32, { alpha: 2 });
+// @ts-expect-error: a budget is no option of sparsemax
+sparsemax(f32, { budget: 2 });
