@@ -60,6 +60,13 @@ export function budgetReference(scores: ArrayLike<number>, options: BudgetRefere
 
   const infinite = z.map((each, i) => (each === Infinity ? u[i]! : 0));
   if (z.includes(Infinity)) return result(Infinity, withInfinite(z, u, infinite, budget), true);
+  // Every entry at its bound: huge scores would lose it in z - tau.
+  if (budget === room)
+    return result(
+      -Infinity,
+      z.map((each, i) => (each > -Infinity ? u[i]! : 0)),
+      true,
+    );
   const tau = solve(z, u, budget);
   return result(
     tau,

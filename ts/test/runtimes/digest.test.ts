@@ -34,13 +34,16 @@ function differences(digest: Digest): string[] {
 }
 
 test('every form of a call gives the same bits', () => {
-  const maps: readonly Form[] = ['tensor', 'array', 'tensor async', 'array async'];
-  const differing = reference.entries.filter(({ hashes }) => {
-    const made = maps.flatMap((form) => hashes[form] ?? []);
-    return new Set(made).size !== 1;
-  });
+  const alike: readonly (readonly Form[])[] = [
+    ['tensor', 'array', 'tensor async', 'array async'],
+    ['vjp', 'vjp async'],
+  ];
+  const differing = reference.entries.filter(({ hashes }) =>
+    alike.some((forms) => new Set(forms.flatMap((form) => hashes[form] ?? [])).size > 1),
+  );
   expect(differing).toEqual([]);
   expect(reference.entries.length).toBeGreaterThan(1000);
+  expect(reference.entries.filter(({ hashes }) => hashes.csr && hashes.vjp).length).toBeGreaterThan(100);
   expect(reference.entries.filter(({ meantFor }) => meantFor === 'all').length).toBeGreaterThan(30);
 });
 

@@ -3,9 +3,13 @@
 import { rowsOf } from './scores.ts';
 import type { Layout } from './scores.ts';
 
-export type MapName = 'softmax' | 'sparsemax' | 'entmax15' | 'entmax';
-/** How scores go in: as a tensor or a typed array, for the map or for its support, synchronously or not. */
-export type Form = 'tensor' | 'array' | 'support' | 'tensor async' | 'array async';
+export type MapName =
+  'softmax' | 'sparsemax' | 'entmax15' | 'entmax' | 'topkSparsemax' | 'topkEntmax' | 'budget' | 'budget at most';
+/**
+ * How scores go in: as a tensor or a typed array, for the map, its support, its entries, or its value with all
+ * gradients, synchronously or not.
+ */
+export type Form = 'tensor' | 'array' | 'support' | 'tensor async' | 'array async' | 'csr' | 'vjp' | 'vjp async';
 
 export interface DigestCase extends Layout {
   readonly name: string;
@@ -26,12 +30,14 @@ type Operator = Pick<DigestCase, 'map' | 'dtype' | 'alpha'>;
 type Options = Pick<DigestCase, 'temperature' | 'mask' | 'lengths' | 'emptyRow'>;
 
 const LARGE_FORMS: readonly Form[] = ['tensor', 'array', 'support', 'tensor async'];
+/** Those of the other kernels: entries and gradients. */
+const FURTHER_FORMS: readonly Form[] = ['csr', 'vjp', 'vjp async'];
 /** Up to so many scores no job is worth a second thread. */
 const CALLER_SCORES = 512;
 const BOUNDARIES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 257, 1000];
 const ALPHAS = [1, 1.01, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 4, 10, Infinity];
 
-export const digestCases: readonly DigestCase[] = [...small(), ...withOptions(), ...large()];
+export const digestCases: readonly DigestCase[] = [...small(), ...withOptions(), ...further(), ...large()];
 
 /** Rows around every vector boundary. */
 function* small(): Generator<DigestCase> {
@@ -55,6 +61,23 @@ function* withOptions(): Generator<DigestCase> {
   }
   for (const dtype of ['float32', 'float64'] as const) {
     for (const alpha of ALPHAS) yield digestCase({ map: 'entmax', dtype, alpha }, [26, 97], 1, forms);
+  }
+}
+
+/** Entries and gradients, and the maps with a budget or a k: every kind of axis and rows around some boundaries. */
+function* further(): Generator<DigestCase> {
+  const forms: Form[] = ['tensor', 'array', 'support', ...FURTHER_FORMS];
+  for (const operator of operators(1.25, 3, 'per row')) {
+    for (const n of [1, 5, 17, 65, 257]) yield digestCase(operator, [13, n], 1, FURTHER_FORMS);
+    for (const axis of [0, 1])
+      yield digestCase(operator, [13, 7, 65], axis, FURTHER_FORMS, { temperature: 0.75, mask: true });
+  }
+  for (const dtype of ['float32', 'float64'] as const) {
+    for (const map of ['topkSparsemax', 'topkEntmax', 'budget', 'budget at most'] as const) {
+      for (const n of [1, 5, 17, 65, 257, 1000]) yield digestCase({ map, dtype }, [13, n], 1, forms);
+      for (const axis of [0, 1]) yield digestCase({ map, dtype }, [13, 7, 65], axis, forms, { temperature: 0.75 });
+      yield digestCase({ map, dtype }, [4096, 64], 1, ['tensor', 'csr', 'vjp']);
+    }
   }
 }
 

@@ -8,7 +8,20 @@
  * and so must every synchronous call in a window.
  */
 
-import { entmax, entmax15, init, runtimeInfo, shutdown, softmax, sparsemax, tensor, zeros } from 'entmax';
+import {
+  budget,
+  entmax,
+  entmax15,
+  init,
+  runtimeInfo,
+  shutdown,
+  softmax,
+  sparsemax,
+  tensor,
+  topkEntmax,
+  topkSparsemax,
+  zeros,
+} from 'entmax';
 import type { Tensor } from 'entmax';
 import { report } from '../driver/report.ts';
 import { digestCases } from './digest-cases.ts';
@@ -54,9 +67,29 @@ interface Options {
 interface RowMap {
   (x: Input, options: Options): Input;
   support(x: Input, options: Options): { sizes: Int32Array; thresholds: Scores };
-  async(x: Input, options: Options): Promise<Input>;
+  csr(x: Input, options: Options): { indptr: Int32Array; indices: Int32Array; values: Scores };
+  vjp(x: Input, options: Options): [Input, Pullback<Gradients>];
+  async: {
+    (x: Input, options: Options): Promise<Input>;
+    vjp(x: Input, options: Options): Promise<[Input, Pullback<Promise<Gradients>>]>;
+  };
 }
-const maps = { softmax, sparsemax, entmax15, entmax } as unknown as Record<MapName, RowMap>;
+/** Of scores, and of parameters that are numbers here or have one value for each row. */
+type Gradients = Record<string, Input | number>;
+interface Pullback<R> {
+  (dy: Input): R;
+  dispose(): void;
+}
+const maps = {
+  softmax,
+  sparsemax,
+  entmax15,
+  entmax,
+  topkSparsemax,
+  topkEntmax,
+  budget,
+  'budget at most': budget,
+} as unknown as Record<MapName, RowMap>;
 
 /** On a browser's main thread only the asynchronous forms may use the pool. */
 const isWindow = 'document' in globalThis;
@@ -107,11 +140,37 @@ async function hashOfForm(map: RowMap, form: Form, x: Input, options: Options): 
     const { sizes, thresholds } = map.support(x, options);
     return hashOf(sizes, thresholds);
   }
+  if (form === 'csr') {
+    const { indptr, indices, values } = map.csr(x, options);
+    return hashOf(indptr, indices, values);
+  }
+  if (form.startsWith('vjp')) return hashOfGradients(map, form, x, options);
   const result = form.endsWith('async') ? await map.async(x, options) : map(x, options);
   if (ArrayBuffer.isView(result)) return hashOf(result);
   const hash = hashOf(result.toTypedArray());
   if (result !== options['out']) result.dispose();
   return hash;
+}
+
+/** Of the value and of all gradients, for a cotangent of small multiples of 1/16. */
+async function hashOfGradients(map: RowMap, form: Form, x: Input, options: Options): Promise<string> {
+  const values = ArrayBuffer.isView(x) ? x : x.toTypedArray();
+  const cotangent = values.map((_, i) => ((i * 37) % 64) / 16 - 2);
+  const dy = ArrayBuffer.isView(x) ? cotangent : tensor<Scores>(cotangent, x.shape);
+  const [value, pullback] = form.endsWith('async') ? await map.async.vjp(x, options) : map.vjp(x, options);
+  const gradients = await pullback(dy);
+  const arrays: Scores[] = [];
+  for (const each of [value, ...Object.values(gradients)]) {
+    if (typeof each === 'number') arrays.push(Float64Array.of(each));
+    else if (ArrayBuffer.isView(each)) arrays.push(each);
+    else {
+      arrays.push(each.toTypedArray());
+      each.dispose();
+    }
+  }
+  pullback.dispose();
+  if (!ArrayBuffer.isView(dy)) dy.dispose();
+  return hashOf(...arrays);
 }
 
 /** Arrays are staged in pieces that may each be too small for the pool, so only tensors are held to it. */
@@ -140,13 +199,23 @@ async function untilAllHaveWorked(name: string, run: () => Promise<string>): Pro
   }
 }
 
+/** What a map needs besides. */
+const OWN_OPTIONS: Partial<Record<MapName, Options>> = {
+  topkSparsemax: { k: 7 },
+  topkEntmax: { k: 4, alpha: 1.3 },
+  'budget at most': { budget: 2.75, upper: 0.625, atMost: true },
+};
+
 function optionsOf(digestCase: DigestCase): Options {
-  const { axis, alpha, temperature, mask, lengths, emptyRow } = digestCase;
+  const { map, axis, alpha, temperature, mask, lengths, emptyRow } = digestCase;
   const { rows, n } = rowsOf(digestCase);
   const random = mulberry32(rows + n);
   const perRow = (): Float64Array => Float64Array.from({ length: rows }, () => 1 + (random() % 193) / 64);
   return {
     axis,
+    ...OWN_OPTIONS[map],
+    // Rows in which too little is left have no exact budget.
+    ...(map === 'budget' && { budget: Float64Array.from({ length: rows }, () => (random() % 64) / 128) }),
     ...(alpha !== undefined && { alpha: alpha === 'per row' ? perRow() : alpha }),
     ...(temperature !== undefined && { temperature }),
     ...(mask && { mask: Uint8Array.from({ length: rows * n }, () => Number(random() % 4 > 0)) }),
