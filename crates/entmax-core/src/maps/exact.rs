@@ -7,7 +7,8 @@
 //! g(z) = sum over larger scores of (z_j - z)^beta  <  beta^beta,      beta = 1 (sparsemax) or 2 (1.5-entmax)
 //! ```
 //!
-//! A score exactly at the threshold, where both sides are equal, is out. The answer comes in three stages, each for
+//! A score exactly at the threshold, where both sides are equal, is out. With a temperature other than 1 all this holds
+//! for the scores as divided, rounded to their type. The answer comes in three stages, each for
 //! what the one before could not decide (adaptive predicates, Shewchuk 1997): by its distance from the computed
 //! threshold, with a bound of that threshold's error (`exact_f32`, `entmax_f64`); by g in f64 with compensated sums
 //! (`Settling::admits`); by g without any rounding (`exact_sum`).

@@ -1,5 +1,8 @@
 //! The two types of scores, and what the drivers need to know about them.
 
+use super::support::Seen;
+use crate::simd::{F32Block, Native, LANES};
+
 /// The two types of scores.
 pub trait Score: Copy + PartialOrd {
     const ZERO: Self;
@@ -15,6 +18,20 @@ pub trait Score: Copy + PartialOrd {
     #[inline(always)]
     fn is_nan(self) -> bool {
         self.partial_cmp(&self).is_none()
+    }
+
+    /// [`Seen::look`] at whole blocks of a row; returns how many entries they hold.
+    ///
+    /// # Safety
+    /// `x` and `p` are readable for `n` entries.
+    #[inline(always)]
+    unsafe fn look_at_blocks(
+        _x: *const Self,
+        _p: *const Self,
+        _n: usize,
+        _seen: &mut Seen<Self>,
+    ) -> usize {
+        0
     }
 }
 
@@ -35,6 +52,32 @@ impl Score for f32 {
     #[inline(always)]
     fn next_below(self) -> f32 {
         self.next_down()
+    }
+
+    /// Whether an entry is included is as good as random: branches cost 3 ns an entry, this a tenth.
+    #[inline(always)]
+    unsafe fn look_at_blocks(
+        x: *const f32,
+        p: *const f32,
+        n: usize,
+        seen: &mut Seen<f32>,
+    ) -> usize {
+        let (zero, nothing) = (Native::splat(0.0), Native::splat(f32::NEG_INFINITY));
+        let (mut inside, mut outside, mut least) = (nothing, nothing, nothing);
+        let whole = n / LANES * LANES;
+        for from in (0..whole).step_by(LANES) {
+            // SAFETY: whole blocks of the row.
+            let (scores, p) = unsafe { (Native::load(x.add(from)), Native::load(p.add(from))) };
+            let included = p.above(zero);
+            seen.size += Native::bits(included).count_ones() as usize;
+            inside = inside.pmax(scores.or_else(included, nothing));
+            outside = outside.pmax(nothing.or_else(included, scores));
+            least = least.pmax(zero.sub(scores).or_else(included, nothing));
+        }
+        seen.largest_included = inside.largest();
+        seen.largest_excluded = outside.largest();
+        seen.smallest_included = -least.largest();
+        whole
     }
 }
 

@@ -9,13 +9,13 @@ use super::score::Score;
 #[derive(Clone, Copy)]
 pub struct Seen<T> {
     pub size: usize,
-    largest_excluded: T,
-    smallest_included: T,
-    largest_included: T,
+    pub largest_excluded: T,
+    pub smallest_included: T,
+    pub largest_included: T,
 }
 
 impl<T: Score> Seen<T> {
-    const NOTHING: Seen<T> = Seen {
+    pub const NOTHING: Seen<T> = Seen {
         size: 0,
         largest_excluded: T::NEG_INFINITY,
         smallest_included: T::INFINITY,
@@ -23,7 +23,7 @@ impl<T: Score> Seen<T> {
     };
 
     #[inline(always)]
-    fn look(&mut self, score: T, included: bool) {
+    pub fn look(&mut self, score: T, included: bool) {
         if included {
             self.size += 1;
             if score < self.smallest_included {
@@ -54,7 +54,11 @@ impl<T: Score> Seen<T> {
         // SAFETY: by the caller.
         unsafe {
             if list.indices.is_null() {
-                for j in 0..n {
+                let mut from = 0;
+                if upper.is_null() {
+                    from = T::look_at_blocks(x, p, n, &mut seen);
+                }
+                for j in from..n {
                     // A bound of 0 excludes an entry wherever its score lies.
                     if upper.is_null() || *upper.add(j) > T::ZERO {
                         seen.look(*x.add(j), *p.add(j) > T::ZERO);
