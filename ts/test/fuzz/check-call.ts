@@ -154,7 +154,9 @@ function gradientOf(call: RandomCall, inputs: Inputs, r: number): Float64Array |
     return budgetVjpReference(scores, dp, { ...options, ...cappedOptions(call, inputs, r) }).x;
   }
   const alpha = alphaOf(call, inputs, r);
-  const { p } = referenceOf(call, inputs, r);
+  const { p, threshold } = referenceOf(call, inputs, r);
+  // A score on the threshold is a kink: the last digit of x / temperature decides which side's derivative it is.
+  if (scores.some((score) => Math.abs(score - threshold) <= 1e-12 * Math.max(1, Math.abs(score)))) return undefined;
   // Above 2 the derivative grows without bound as p goes to 0.
   if (alpha > 2 && p.some((value) => value > 0 && value < 1e-5)) return undefined;
   if (p.some((value) => value > 0 && value < 1e-200)) return undefined;
