@@ -29,6 +29,9 @@ pub const SHORT_ROW: usize = 256;
 const DENSE_ROW: [usize; 2] = [128, 32];
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
 const STEPS: usize = 40;
+/// Rows from this length on begin with a sample of that many scores where a step is costly.
+const SAMPLED_ROW: usize = 1024;
+const SAMPLE: usize = 256;
 /// From so many lane maxima above the first bound on, a sharper one saves more than it costs.
 const MANY_MAXIMA: usize = 3 * LANES;
 
@@ -37,6 +40,8 @@ pub struct Problem<'a, P> {
     pub power: P,
     pub scores: &'a Scores,
     pub max: f32,
+    /// What a score counts for: 1, or more where a sample stands for the row.
+    pub weight: f64,
 }
 
 pub struct Solution {
@@ -73,7 +78,7 @@ impl<P: Power> Problem<'_, P> {
         (V::total(all_q), V::total(all_s))
     }
 
-    /// Newton's method from `c`, left of the root.
+    /// Newton's method from `c`: left of the root, or anywhere, since one step from the right ends on the left.
     ///
     /// # Safety
     /// As [`Problem::sums`].
@@ -85,12 +90,13 @@ impl<P: Power> Problem<'_, P> {
         loop {
             // SAFETY: by the caller.
             let (q, s) = unsafe { self.sums::<V>(&self.power.level(c), kept) };
-            let step = self.power.step(c, q, s);
+            let step = self.power.step(c, q * self.weight, s * self.weight);
             let residual = step.excess.abs();
             // The sum itself is only so accurate: below 1e-5 stop once it no longer gets better.
             let stalled = residual < 1e-5 && residual > 0.5 * previous;
             let converged = residual <= P::TOLERANCE || stalled;
-            let next = c + step.delta;
+            // From the right, where a sample may have led, a step may pass 0, which is left of the root.
+            let next = (c + step.delta).max(0.0);
             // The maximum stays above the threshold whatever the sums were.
             if converged || taken == steps || !(next >= 0.0 && next < beta) {
                 return Solution { c, q, s, converged };
@@ -221,7 +227,12 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
         let behind = maxima.add(total);
         let newton_on = |subset: *const f32, len: usize, from: f64, steps: usize| {
             let scores = &Scores::new(subset, len);
-            let problem = Problem { power, scores, max };
+            let problem = Problem {
+                power,
+                scores,
+                max,
+                weight: 1.0,
+            };
             problem.newton::<V>(from, steps, core::ptr::null_mut()).c
         };
         let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
@@ -236,6 +247,38 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
             count = above(start);
         }
         (start, count)
+    }
+}
+
+/// An estimate of a row's c from some blocks of it: within a few percent of the sum, where a lower bound from the lane
+/// maxima would cost three more passes over the row.
+///
+/// # Safety
+/// `sample` is writable for [`SAMPLE`] floats; the row is not shorter.
+#[inline(never)]
+unsafe fn sampled<V: F32Block, P: Power>(
+    power: P,
+    row: &Scores,
+    max: f32,
+    start: f64,
+    sample: *mut f32,
+) -> f64 {
+    let stride = row.len / SAMPLE * LANES;
+    // SAFETY: by the caller; the last block ends within the row.
+    unsafe {
+        for block in 0..SAMPLE / LANES {
+            let from = row.values.add(block * stride);
+            V::load(from).store(sample.add(block * LANES));
+        }
+        let scores = &Scores::new(sample, SAMPLE);
+        let weight = row.len as f64 / SAMPLE as f64;
+        let problem = Problem {
+            power,
+            scores,
+            max,
+            weight,
+        };
+        problem.newton::<V>(start, 5, core::ptr::null_mut()).c
     }
 }
 
@@ -254,7 +297,12 @@ pub unsafe fn sparsemax_bound<V: F32Block>(
     // SAFETY: by the caller.
     unsafe {
         let scores = &Scores::new(values, len);
-        let problem = Problem { power, scores, max };
+        let problem = Problem {
+            power,
+            scores,
+            max,
+            weight: 1.0,
+        };
         problem.newton::<V>(start, STEPS, core::ptr::null_mut()).c
     }
 }
@@ -294,8 +342,12 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
                 power,
                 scores: row,
                 max,
+                weight: 1.0,
             };
             let kept = scratch.cast();
+            if P::COSTLY && n >= SAMPLED_ROW {
+                start = start.max(sampled::<V, P>(power, row, max, start, kept));
+            }
             let solution = problem.newton::<V>(start, STEPS, kept);
             if P::COSTLY {
                 scale::<V>(kept, out, n, solution.q);
@@ -321,6 +373,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
             power,
             scores: &padded,
             max,
+            weight: 1.0,
         };
         let solution = candidates.newton::<V>(start, STEPS, core::ptr::null_mut());
         // In place: the probabilities take the scores' room.

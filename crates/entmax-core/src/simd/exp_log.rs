@@ -25,18 +25,15 @@ const EXP2_TAIL: [f32; 5] = [
     0.009_671_369,
     0.001_326_498_8,
 ];
-/// log2(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1].
-const LOG2_TAIL: [f32; 9] = [
+/// log2(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1], the even powers and the odd ones.
+const LOG2_EVEN: [f32; 5] = [
     core::f32::consts::LOG2_E,
-    -0.721_347_33,
     0.480_910_63,
-    -0.360_703_68,
     0.287_916_24,
-    -0.238_944_83,
     0.215_715_6,
-    -0.207_269_73,
     0.125_837,
 ];
+const LOG2_ODD: [f32; 4] = [-0.721_347_33, -0.360_703_68, -0.238_944_83, -0.207_269_73];
 
 #[inline(always)]
 fn polynomial<V: F32Block, const N: usize>(coefficients: &[f32; N], x: V) -> V {
@@ -70,5 +67,9 @@ pub fn log2_of_ratio<V: F32Block>(ratio: V, ratio_minus_one: V) -> V {
     let (scale, k) = ratio.scale_and_exponent();
     let near_one = ratio.at_least(V::splat(f32::from_bits(super::scalar::SQRT_HALF_BITS)));
     let f = ratio_minus_one.or_else(near_one, ratio.mul(scale).sub(V::splat(1.0)));
-    polynomial(&LOG2_TAIL, f).mul_add(f, k)
+    // In two halves: the latency of one long chain is what a power waits for.
+    let square = f.mul(f);
+    let even = polynomial(&LOG2_EVEN, square);
+    let tail = polynomial(&LOG2_ODD, square).mul_add(f, even);
+    tail.mul_add(f, k)
 }
