@@ -52,15 +52,19 @@ fn rows_are_right_however_narrow_they_are_beside_their_threshold() {
             for width in [
                 0.0, 1e-12, 1e-5, 0.01, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0, 1.5, 3.0,
             ] {
-                for skewed in [false, true] {
+                for shape in ["flat", "skewed", "two levels"] {
                     let x: Vec<f32> = (0..n)
                         .map(|_| {
                             let t = random.uniform();
-                            let t = if skewed { t.powi(6) } else { t };
+                            let t = match shape {
+                                "flat" => t,
+                                "skewed" => t.powi(6),
+                                _ => f64::from(t < 0.15),
+                            };
                             (0.3 + width * distance * t) as f32
                         })
                         .collect();
-                    let label = format!("e = {e}, n = {n}, width {width}, skewed {skewed}");
+                    let label = format!("e = {e}, n = {n}, width {width}, {shape}");
                     worst = worst.max(check(&x, e, &label));
                 }
             }
