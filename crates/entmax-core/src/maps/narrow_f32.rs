@@ -38,13 +38,14 @@ struct Centered {
     values: *const f32,
     len: usize,
     center: f32,
+    max: f32,
     tail: [f32; LANES],
 }
 
 impl Centered {
     /// # Safety
     /// As [`Scores::new`].
-    unsafe fn new(row: &Scores, center: f32) -> Centered {
+    unsafe fn new(row: &Scores, center: f32, max: f32) -> Centered {
         let mut tail = [center; LANES];
         let whole = row.len / LANES * LANES;
         // SAFETY: what is left behind the whole blocks is shorter than one.
@@ -53,6 +54,7 @@ impl Centered {
             values: row.values,
             len: row.len,
             center,
+            max,
             tail,
         }
     }
@@ -62,7 +64,7 @@ impl Centered {
     fn moments<V: F32Block>(&self, stride: usize) -> Moments {
         let center = V::splat(self.center);
         let mut sums = [V::no_sums(); 4];
-        let mut widest = V::splat(0.0);
+        let mut lowest = V::splat(0.0);
         let mut count = 0;
         let mut from = 0;
         while from < self.len {
@@ -75,21 +77,22 @@ impl Centered {
                     self.tail.as_ptr()
                 })
             };
-            let v = scores.sub(center);
+            // -v, whose largest is the lowest score; the highest is known.
+            let v = center.sub(scores);
             let square = v.mul(v);
             let [first, second, third, fourth] = &mut sums;
             v.sum_into(first);
             square.sum_into(second);
             square.mul(v).sum_into(third);
             square.mul(square).sum_into(fourth);
-            widest = widest.pmax(square);
+            lowest = lowest.pmax(v);
             count += if whole { LANES } else { self.len - from };
             from += stride * LANES;
         }
+        let [first, second, third, fourth] = sums.map(|sum| V::total(sum) / count as f64);
         Moments {
-            mean: sums.map(|sum| V::total(sum) / count as f64),
-            // Squares below 1e-36 may be flushed or lost.
-            reach: crate::simd::sqrt(f64::from(widest.largest())) * (1.0 + 1e-6) + 1e-18,
+            mean: [-first, second, -third, fourth],
+            reach: f64::from(lowest.largest()).max(f64::from(self.max) - f64::from(self.center)),
         }
     }
 
@@ -147,6 +150,12 @@ impl Centered {
     }
 }
 
+/// Whether the scores are close enough, and the fourth powers of their distances no denormals where they count.
+#[inline(always)]
+fn serves(reach: f64, x: f64, exponent: f64) -> bool {
+    exponent * reach <= WIDEST * x && (reach > 1e-9 || exponent * reach <= 1e-9 * x)
+}
+
 /// X and 1 + (a_1 m_1 + ... + a_4 m_4) there, or None where the series does not serve; `even` is X for equal scores.
 fn solve(moments: &Moments, exponent: f64, even: f64) -> Option<(f64, f64)> {
     let mut log_sum = 0.0;
@@ -154,8 +163,7 @@ fn solve(moments: &Moments, exponent: f64, even: f64) -> Option<(f64, f64)> {
     loop {
         let x = even * exp(-exponent * log_sum);
         // Also where something is NaN or infinite.
-        let serves = exponent * moments.reach <= WIDEST * x;
-        if !serves {
+        if !serves(moments.reach, x, exponent) {
             return None;
         }
         let mut a = 1.0;
@@ -188,7 +196,7 @@ fn is_promising(reach: f64, x: f64, exponent: f64) -> bool {
         let k = f64::from(k);
         term *= (1.0 - k * exponent) * reach / ((k + 1.0) * x);
     }
-    exponent * reach <= WIDEST * x && term.abs() <= 100.0 * NEGLIGIBLE_IN_SUM
+    serves(reach, x, exponent) && term.abs() <= 100.0 * NEGLIGIBLE_IN_SUM
 }
 
 /// Whether a few scores lie close to the maximum beside its distance from the threshold, about `even / e`.
@@ -247,7 +255,7 @@ pub unsafe fn entmax<V: F32Block>(
             return None;
         }
         // Around the maximum first: the mean of the sample is the center.
-        let around_max = Centered::new(row, max);
+        let around_max = Centered::new(row, max, max);
         let stride = n.div_ceil(LANES).div_ceil(SAMPLE);
         let sample = around_max.moments::<V>(stride);
         let [below, ..] = sample.mean;
@@ -256,7 +264,7 @@ pub unsafe fn entmax<V: F32Block>(
             return None;
         }
         let center = (f64::from(max) + sample.mean[0]) as f32;
-        let centered = Centered::new(row, center);
+        let centered = Centered::new(row, center, max);
         let moments = centered.moments::<V>(1);
         let (x, sum) = solve(&moments, exponent, even)?;
         // The polynomial in v / reach.
