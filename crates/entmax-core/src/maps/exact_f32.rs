@@ -111,6 +111,7 @@ pub unsafe fn settle_f32<V: F32Block>(
         power,
         scores: row,
         max,
+        weight: 1.0,
     };
     let kept = core::ptr::null_mut();
     // SAFETY: nothing is kept.
