@@ -101,7 +101,12 @@ function accepted(op: string, rule: ParameterRule, value: number, row?: number):
 function sumOf(values: Float): number {
   let sum = 0;
   for (const value of values) sum += value;
-  return sum;
+  return canonical(sum);
+}
+
+/** Engines differ in the sign of a NaN that a sum hands on, even between their own tiers. */
+function canonical(value: number): number {
+  return Number.isNaN(value) ? NaN : value;
 }
 
 /** Values of shape `from`, summed over the axes along which `own` repeats, in the parameter's form. */
@@ -110,6 +115,7 @@ function summed(values: Float, from: Shape, own: Shape, template: Template): unk
   forEachBroadcast(own, from, (target, source) => {
     sums[source] = sums[source]! + values[target]!;
   });
+  sums.forEach((sum, i) => (sums[i] = canonical(sum)));
   if (template.form === 'nested') return nest(sums, template.shape);
   const data = newArray(template.dtype, sums.length);
   data.set(sums);

@@ -322,7 +322,8 @@ async function checkFailure(wrong: WrongCall, { name, map, options: own }: MapCa
 const exactly = (text: string): RegExp => new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
 
 describe.each(WRONG)('$name', (wrong) => {
-  test.each(MAPS)('$name', (mapCase) => checkFailure(wrong, mapCase));
+  // What is a foreign name for most maps is an option of the top-k maps.
+  test.each(MAPS.filter(({ options }) => !(wrong.name in options)))('$name', (mapCase) => checkFailure(wrong, mapCase));
 });
 
 const ALPHA_CONDITION = 'alpha >= 1';
@@ -384,7 +385,7 @@ test.each(WRONG_ALPHA)('$name', (wrong) =>
 );
 
 test.each(MAPS.filter(({ options }) => !('alpha' in options)))('$name has no option alpha', (mapCase) =>
-  checkFailure(wrongOption('alpha', { alpha: 2 }, /^options among shape, axis/, '"alpha"'), mapCase),
+  checkFailure(wrongOption('alpha', { alpha: 2 }, /^options among .*shape, axis/, '"alpha"'), mapCase),
 );
 
 afterAll(() => {
