@@ -60,6 +60,8 @@ class FileDestination implements Destination {
   constructor(path: string, name: string) {
     this.#path = path;
     this.#unfinished = join(dirname(path), `.${basename(path)}.${process.pid}.unfinished`);
+    // Before there is a file: a signal may come at any moment.
+    watchSignals();
     try {
       this.#file = openSync(this.#unfinished, 'wx');
     } catch (error) {
@@ -67,7 +69,6 @@ class FileDestination implements Destination {
       throw new InputError(`a writable file ${name}`, code === 'ENOENT' ? 'no such directory' : (code ?? message));
     }
     unfinished.add(this);
-    watchSignals();
   }
 
   append(bytes: Uint8Array): Promise<void> {

@@ -3,7 +3,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
-import { budget, EntmaxError, entmax, entmax15, runtimeInfo, scope, softmax, sparsemax, Tensor, tensor } from 'entmax';
+import type { Tensor } from 'entmax';
+import { budget, EntmaxError, entmax, entmax15, runtimeInfo, scope, softmax, sparsemax, tensor } from 'entmax';
 import { expectSameBits } from '../oracle/layouts.ts';
 import { randomFrom } from '../oracle/random.ts';
 
