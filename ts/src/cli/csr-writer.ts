@@ -10,7 +10,8 @@
 //
 // R rows, row-major over the other axes, have S entries in all. How many is known at the end only, so each array waits in a spool.
 
-import { Spool, bytesOf, memoryBytes } from '../formats/bytes.ts';
+import { bytesOf, memoryBytes } from '../formats/bytes.ts';
+import { Spool } from '../formats/files.ts';
 import type { Bytes } from '../formats/bytes.ts';
 import { safetensorsHeader } from '../formats/safetensors.ts';
 import type { SafetensorsPart } from '../formats/safetensors.ts';

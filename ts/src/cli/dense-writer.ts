@@ -1,7 +1,8 @@
 // Writes probabilities in each format. Binary formats have a header of known size and the elements at their places. CSV has no places:
 // what does not come in order waits in a spool until all is there.
 
-import { Spool, bytesOf } from '../formats/bytes.ts';
+import { bytesOf } from '../formats/bytes.ts';
+import { Spool } from '../formats/files.ts';
 import { csvHeader, csvLines } from '../formats/csv.ts';
 import { ELEMENT_BYTES, countOf, fillFloats, newFloats } from '../formats/elements.ts';
 import type { Floats } from '../formats/elements.ts';

@@ -4,7 +4,7 @@
 
 import { closeSync, createWriteStream, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { PIPE, Spool, writeFully } from '../formats/bytes.ts';
+import { PIPE, Spool, writeFully } from '../formats/files.ts';
 import type { Bytes } from '../formats/bytes.ts';
 import { InputError } from '../formats/input-error.ts';
 import { write } from './output.ts';

@@ -4,7 +4,7 @@
 import { EntmaxError, init } from 'entmax';
 import { openArrayFile } from '../formats/array-file.ts';
 import type { ArrayFile } from '../formats/array-file.ts';
-import { PIPE } from '../formats/bytes.ts';
+import { PIPE } from '../formats/files.ts';
 import { ELEMENT_BYTES, floatType, newFloats, fillFloats } from '../formats/elements.ts';
 import { formatOfName } from '../formats/format.ts';
 import type { Format } from '../formats/format.ts';

@@ -1,6 +1,6 @@
 // One way to open an array, whatever format its file has, so that nothing behind knows formats.
 
-import { PIPE, openBytes, openStream } from './bytes.ts';
+import { PIPE, openBytes, openStream } from './files.ts';
 import type { Bytes } from './bytes.ts';
 import { readCsv } from './csv.ts';
 import type { CsvOptions } from './csv.ts';

@@ -7,7 +7,8 @@
 
 import { CsvError, parse } from 'csv-parse';
 import { pipeline } from 'node:stream/promises';
-import { Spool, bytesOf } from './bytes.ts';
+import { bytesOf } from './bytes.ts';
+import { Spool } from './files.ts';
 import { newFloats } from './elements.ts';
 import type { Floats, StoredArray } from './elements.ts';
 import { showFloat } from './float-text.ts';

@@ -1,7 +1,7 @@
 // Other orders of axes become the row-major one, with the axis of interest last, so that everything behind knows one order only. Each step
 // exchanges two groups of axes and passes through a spool.
 
-import { Spool } from './bytes.ts';
+import { Spool } from './files.ts';
 import { ELEMENT_BYTES, countOf } from './elements.ts';
 import type { StoredArray } from './elements.ts';
 import type { NpyArray } from './npy.ts';

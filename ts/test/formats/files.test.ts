@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { Spool, memoryBytes } from '../../src/formats/bytes.ts';
+import { memoryBytes } from '../../src/formats/bytes.ts';
+import { Spool } from '../../src/formats/files.ts';
 
 describe('Spool', () => {
   const piece = fc.uint8Array({ maxLength: 20 });
