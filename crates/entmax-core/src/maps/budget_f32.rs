@@ -13,7 +13,7 @@ use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{count_above, maxima_len, Scores};
+use super::scan_f32::{count_above, fold_maxima, maxima_len, Scores};
 use super::threshold_f32::{behind_lists, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -398,13 +398,7 @@ impl Row<'_> {
                 // Sharp enough, at a quarter of the cost: the maxima of four times as many scores.
                 subset = best;
                 len = (total / 4).next_multiple_of(LANES);
-                for from in (0..len).step_by(LANES) {
-                    let mut most: V = V::load(maxima.add(from));
-                    for other in (from + len..total).step_by(len) {
-                        most = most.pmax(V::load(maxima.add(other)));
-                    }
-                    most.store(subset.add(from));
-                }
+                fold_maxima::<V>(maxima, total, subset, len);
             }
             let scores = &blocks(subset, len);
             let subset = Row { scores, ..*self };

@@ -5,7 +5,7 @@ use super::budget::Problem;
 use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
-use super::scan_f32::{count_above, maxima_len, Scores};
+use super::scan_f32::{count_above, maxima_len, Candidates, Scores};
 use super::threshold_f32::{
     self, behind_lists, bound_of_maxima, certified, lists, sparsemax_bound, spread, SHORT_ROW,
 };
@@ -107,6 +107,26 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
     ) -> Option<f64> {
         // SAFETY: passed on.
         unsafe { budget_f32::solve::<V>(problem, rows, at_most, out, scratch, list) }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(
+        x: *const f32,
+        n: usize,
+        count: usize,
+        work: *mut f32,
+        (scores, indices): (*mut f32, *mut u32),
+        len: &mut usize,
+    ) -> Option<f32> {
+        let mut found = Candidates {
+            scores,
+            indices,
+            len: 0,
+        };
+        // SAFETY: by the caller; the lane maxima and those they are folded to take n / 4 + 48 at most.
+        let max = unsafe { found.collect_largest::<V>(&Scores::new(x, n), count, work) };
+        *len = found.len;
+        max
     }
 
     #[inline(never)]

@@ -9,6 +9,7 @@ use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
 use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
+use super::topk::collect_largest;
 use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
@@ -266,6 +267,23 @@ impl RowKernel<f64> for EntmaxF64 {
                 *out.add(j) = threshold.probability(*x.add(j));
             }
             threshold.outcome(max)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(
+        x: *const f64,
+        n: usize,
+        count: usize,
+        work: *mut f64,
+        list: (*mut f64, *mut u32),
+        len: &mut usize,
+    ) -> Option<f64> {
+        // SAFETY: passed on.
+        unsafe {
+            let max = Self::maximum(x, n).filter(|max| max.is_finite())?;
+            *len = collect_largest(x, n, count, work, list);
+            Some(max)
         }
     }
 

@@ -127,6 +127,20 @@ pub trait RowKernel<T: Score> {
         None
     }
 
+    /// Packs scores, with their indices, among which are the `count` largest and all that are equal to one of these: `len`
+    /// of them, or fewer than `count` where no more are above -inf. Returns the maximum; None where it is not finite.
+    ///
+    /// # Safety
+    /// `x` is readable for `n` scores; the rest is writable for 64 more each.
+    unsafe fn largest(
+        x: *const T,
+        n: usize,
+        count: usize,
+        work: *mut T,
+        list: (*mut T, *mut u32),
+        len: &mut usize,
+    ) -> Option<T>;
+
     /// The list as a dense row.
     ///
     /// # Safety

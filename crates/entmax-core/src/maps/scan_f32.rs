@@ -10,6 +10,7 @@
 //! (PERFORMANCE.md section 3, MATH.md section 2.7 (i).)
 
 use super::kernel::List;
+use super::topk::select;
 use crate::simd::{copy_short, F32Block, LANES};
 use core::mem::MaybeUninit;
 
@@ -211,6 +212,29 @@ unsafe fn maxima_of_four<V: F32Block>(at: *const f32) -> (V, V) {
     (a.pmax(b).pmax(c.pmax(d)), a.add(b).add(c.add(d)))
 }
 
+/// Folds lane maxima to `len` maxima of more scores each.
+///
+/// # Safety
+/// `maxima` is readable for `total`, `folded` writable for `len` floats, both multiples of 16 and `len <= total`.
+#[inline(never)]
+pub unsafe fn fold_maxima<V: F32Block>(
+    maxima: *const f32,
+    total: usize,
+    folded: *mut f32,
+    len: usize,
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        for from in (0..len).step_by(LANES) {
+            let mut most: V = V::load(maxima.add(from));
+            for other in (from + len..total).step_by(len) {
+                most = most.pmax(V::load(maxima.add(other)));
+            }
+            most.store(folded.add(from));
+        }
+    }
+}
+
 /// A number below `max + bound`, and the next but one at most: whatever satisfies `value - max > bound` lies above it, and
 /// one comparison replaces a subtraction and a comparison. `bound` is negative, so the maximum itself lies above.
 #[inline(always)]
@@ -300,6 +324,36 @@ impl Candidates {
                 V::pack_indices(from as u32, bits, self.indices.add(self.len));
                 self.len += scores.pack(bits, self.scores.add(self.len));
             }
+        }
+    }
+
+    /// Collects the scores at or above a lower bound of the `count`-th largest: the `count`-th largest of maxima, of twice
+    /// as many parts of the row at least. Returns the maximum, or None, and collects nothing, where it is not finite.
+    ///
+    /// # Safety
+    /// The lists are writable for the row plus 32, `work` for twice [`maxima_len`] and 16 more.
+    #[inline(never)]
+    pub unsafe fn collect_largest<V: F32Block>(
+        &mut self,
+        row: &Scores,
+        count: usize,
+        work: *mut f32,
+    ) -> Option<f32> {
+        // SAFETY: by the caller.
+        unsafe {
+            let max = row.lane_maxima::<V>(work).filter(|max| max.is_finite());
+            let total = maxima_len(row.len);
+            let mut bound = f32::NEG_INFINITY;
+            if max.is_some() && count <= total {
+                let folded = work.add(total);
+                let len = total.min((2 * count).next_multiple_of(LANES));
+                fold_maxima::<V>(work, total, folded, len);
+                bound = select(folded, len, count);
+            }
+            if max.is_some() {
+                self.collect::<V>(row, work, bound, 0.0);
+            }
+            max
         }
     }
 

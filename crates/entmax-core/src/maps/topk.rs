@@ -1,7 +1,10 @@
 //! entmax of the k largest scores (MATH.md section 7.3): the largest probability-weighted score plus entropy among the
 //! distributions with at most k entries.
 //!
-//! The row is solved without the restriction first. If its support has at most k entries that is the answer, and the
+//! For softmax and 1.5-entmax, whose supports are large, the k + 1 largest scores come first: where these alone show that
+//! the last of them is in the unrestricted support, the others need no look.
+//!
+//! Else the row is solved without the restriction. If its support has at most k entries that is the answer, and the
 //! certificate `exact` says so. Else the k largest scores of the support, ties to the lowest index, are solved again as
 //! a row of their own: scores outside the support are smaller than those in it, so no others are needed.
 
@@ -13,9 +16,12 @@ use super::staging::ALIGNMENT;
 /// Scores of which the largest is looked at first.
 const BLOCK: usize = 16;
 
+/// Room behind the scores of a list for whole blocks, and in work for the lane maxima of a short row.
+const PADDING: usize = 64;
+
 /// Bytes behind the kernel's scratch: the support's indices, its scores, and a copy of the row or of scores.
 pub fn scratch<T>(n: usize) -> usize {
-    n * (4 + 2 * size_of::<T>()) + ALIGNMENT
+    (n + PADDING) * (4 + 2 * size_of::<T>()) + ALIGNMENT
 }
 
 /// The k-th largest of `len >= k >= 1` values, which are reordered: Hoare's selection with a fixed pseudo-random sequence
@@ -24,7 +30,7 @@ pub fn scratch<T>(n: usize) -> usize {
 /// # Safety
 /// `values` is writable for `len` values, none NaN.
 #[inline(never)]
-unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
+pub unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let (mut start, mut end) = (0, len);
     // SAFETY: all positions lie between start and end, at most len.
@@ -60,19 +66,27 @@ unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
     }
 }
 
-/// The k-th largest of `len > k` scores. The k-th largest of the maxima of 16 scores each is a lower bound of it, so that
-/// of a long row only a few take part in the selection: four times as fast for softmax, whose support is the row.
+/// Packs, with their indices, the scores that are no smaller than a lower bound of the `count`-th largest: the `count`-th
+/// largest of the maxima of 16 scores each. Returns how many they are.
 ///
 /// # Safety
-/// `scores` is readable and `work` writable for `len` scores.
-unsafe fn kth_largest<T: Score>(scores: *const T, len: usize, k: usize, work: *mut T) -> T {
+/// `x` is readable and `work`, `scores` and `indices` are writable for `n` scores; none is NaN.
+#[inline(never)]
+pub unsafe fn collect_largest<T: Score>(
+    x: *const T,
+    n: usize,
+    count: usize,
+    work: *mut T,
+    (scores, indices): (*mut T, *mut u32),
+) -> usize {
     let mut bound = T::NEG_INFINITY;
-    let blocks = len / BLOCK;
-    // SAFETY: block < blocks and j < len.
+    let blocks = n / BLOCK;
+    let mut len = 0;
+    // SAFETY: block < blocks, and len <= j < n.
     unsafe {
-        if blocks >= 2 * k {
+        if blocks >= 2 * count {
             for block in 0..blocks {
-                let first = scores.add(block * BLOCK);
+                let first = x.add(block * BLOCK);
                 *work.add(block) = (1..BLOCK).fold(*first, |most, j| {
                     let score = *first.add(j);
                     if most < score {
@@ -82,16 +96,45 @@ unsafe fn kth_largest<T: Score>(scores: *const T, len: usize, k: usize, work: *m
                     }
                 });
             }
-            bound = select(work, blocks, k);
+            bound = select(work, blocks, count);
         }
-        let mut count = 0;
-        for j in 0..len {
-            let score = *scores.add(j);
-            *work.add(count) = score;
-            count += usize::from(score >= bound);
+        for j in 0..n {
+            let score = *x.add(j);
+            *scores.add(len) = score;
+            *indices.add(len) = j as u32;
+            len += usize::from(score >= bound);
         }
-        select(work, count, k)
     }
+    len
+}
+
+/// Whether a score with probability above 0 is sure to be stored as such: `next`, the k + 1-st largest, given the list
+/// that holds those above it. With a threshold at it, their probabilities leave a tenth of the sum; or for softmax,
+/// no exponential underflows.
+///
+/// # Safety
+/// `scores` is readable for `len`.
+#[inline(never)]
+unsafe fn reaches<T: Score>(
+    scores: *const T,
+    len: usize,
+    (max, next): (T, T),
+    settings: &Settings<T>,
+) -> bool {
+    let next = next.to_f64();
+    if settings.parameter == 0.0 {
+        return (max.to_f64() - next) / settings.temperature < 64.0;
+    }
+    let mut sum = 0.0;
+    for j in 0..len {
+        // SAFETY: j < len.
+        let gap = unsafe { *scores.add(j) }.to_f64() - next;
+        if gap > 0.0 {
+            let root = 0.5 * gap / settings.temperature;
+            sum += root * root;
+        }
+    }
+    sum < 0.9
 }
 
 /// [`solve_entmax`] once in the module.
@@ -149,37 +192,55 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
     let copy: *mut T = scratch
         .wrapping_add(K::scratch(n).next_multiple_of(ALIGNMENT))
         .cast();
-    let scores = copy.wrapping_add(n);
-    let indices: *mut u32 = scores.wrapping_add(n).cast();
-    // SAFETY: by the caller; the three regions hold n entries each.
+    let scores = copy.wrapping_add(n + PADDING);
+    let indices: *mut u32 = scores.wrapping_add(n + PADDING).cast();
+    // SAFETY: by the caller; the three regions hold n entries each, and more.
     unsafe {
-        let mut source = x;
-        if core::ptr::eq(x, out) {
-            core::ptr::copy_nonoverlapping(x, copy, n);
-            source = copy;
-        }
-        let outcome = unrestricted::<T, K>(x, out, n, settings, scratch, list);
-        if !matches!(outcome, Outcome::Solved(_)) {
-            return outcome;
-        }
         let mut len = 0;
-        let mut look = |index: usize, p: T| {
-            // Written to the next free place whether or not it stays.
-            *scores.add(len) = *source.add(index);
-            *indices.add(len) = index as u32;
-            len += usize::from(p > T::ZERO);
-        };
-        if list.indices.is_null() {
-            (0..n).for_each(|j| look(j, *out.add(j)));
-        } else {
-            (0..list.len).for_each(|j| look(*list.indices.add(j) as usize, *list.values.add(j)));
+        let mut least = T::NEG_INFINITY;
+        if settings.parameter == 0.0 || settings.parameter == 0.5 {
+            if let Some(max) = K::largest(x, n, k + 1, copy, (scores, indices), &mut len) {
+                if len > k {
+                    core::ptr::copy_nonoverlapping(scores, copy, len);
+                    least = select(copy, len, k);
+                    let next = select(copy, len, k + 1);
+                    if !reaches(scores, len, (max, next), settings) {
+                        len = 0;
+                    }
+                }
+            }
         }
         if len <= k {
-            return outcome;
+            let mut source = x;
+            if core::ptr::eq(x, out) {
+                core::ptr::copy_nonoverlapping(x, copy, n);
+                source = copy;
+            }
+            let outcome = unrestricted::<T, K>(x, out, n, settings, scratch, list);
+            if !matches!(outcome, Outcome::Solved(_)) {
+                return outcome;
+            }
+            len = 0;
+            let mut look = |index: usize, p: T| {
+                // Written to the next free place whether or not it stays.
+                *scores.add(len) = *source.add(index);
+                *indices.add(len) = index as u32;
+                len += usize::from(p > T::ZERO);
+            };
+            if list.indices.is_null() {
+                (0..n).for_each(|j| look(j, *out.add(j)));
+            } else {
+                (0..list.len)
+                    .for_each(|j| look(*list.indices.add(j) as usize, *list.values.add(j)));
+            }
+            if len <= k {
+                return outcome;
+            }
+            core::ptr::copy_nonoverlapping(scores, copy, len);
+            least = select(copy, len, k);
         }
-        let largest = (k, kth_largest(scores, len, k, copy));
         let mut kept = 0;
-        each_largest(scores, len, largest, |j, keep| {
+        each_largest(scores, len, (k, least), |j, keep| {
             *copy.add(kept) = *scores.add(j);
             kept += usize::from(keep);
         });
@@ -193,7 +254,7 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
         }
         let mut next = 0;
         // In place: each score is read before its probability takes its room.
-        each_largest(scores, len, largest, |j, keep| {
+        each_largest(scores, len, (k, least), |j, keep| {
             *scores.add(j) = if keep { *copy.add(next) } else { T::ZERO };
             next += usize::from(keep);
         });
