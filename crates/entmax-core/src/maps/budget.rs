@@ -42,7 +42,7 @@ impl Numbers {
     /// # Safety
     /// There is a number with index j.
     #[inline(always)]
-    unsafe fn get(self, j: usize) -> f64 {
+    pub unsafe fn get(self, j: usize) -> f64 {
         // SAFETY: by the caller.
         unsafe {
             if self.wide {

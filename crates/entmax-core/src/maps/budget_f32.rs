@@ -13,8 +13,8 @@ use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{count_above, fold_maxima, maxima_len, Scores};
-use super::threshold_f32::{behind_lists, lists, SHORT_ROW};
+use super::scan_f32::{count_above, fold_maxima, maxima_len, Scores, BLOCK};
+use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
 /// Newton's steps and bisections before the exact method takes over.
@@ -130,34 +130,40 @@ impl Row<'_> {
         }
     }
 
+    /// What the entries are at tau; `exactly`: with the bounds' sum not rounded to f32 in between.
+    ///
     /// # Safety
     /// The bounds are readable.
     #[inline(never)]
-    unsafe fn sums<V: F32Block>(&self, tau: f64) -> Sums {
+    unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
         let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
         });
         let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let (mut active, mut count, mut capped) = (V::no_sums(), V::no_sums(), V::no_sums());
+        let (mut active, mut capped) = (V::no_sums(), V::no_sums());
+        // Lane by lane: these are whole numbers.
+        let (mut inner, mut outer) = (zero, zero);
         // SAFETY: by the caller.
         unsafe {
             self.each(|_, scores: V, bound| {
                 let value = level.value(scores);
                 let (over, inside) = (value.above(bound), value.above(zero));
                 zero.or_else(over, value.keep(inside)).sum_into(&mut active);
-                let counted = zero.or_else(over, one.keep(inside));
-                counted.sum_into(&mut count);
-                if V::any(over) {
-                    let at_bound = bound.keep(over);
-                    if self.bounds.is_none() {
-                        at_bound.sum_into(&mut capped);
-                    } else {
-                        sum_exactly(at_bound, &mut capped);
-                    }
+                inner = inner.add(zero.or_else(over, one.keep(inside)));
+                let at_bound = bound.keep(over);
+                if self.bounds.is_none() {
+                    outer = outer.add(at_bound);
+                } else if !exactly {
+                    at_bound.sum_into(&mut capped);
+                } else if V::any(over) {
+                    sum_exactly(at_bound, &mut capped);
                 }
             });
         }
+        let mut count = V::no_sums();
+        inner.sum_into(&mut count);
+        outer.sum_into(&mut capped);
         Sums {
             active: V::total(active),
             count: V::total(count),
@@ -165,23 +171,24 @@ impl Row<'_> {
         }
     }
 
-    /// The sum and the number of the scores but -inf.
+    /// The sum and the number of the scores but -inf, and about the sum of their bounds.
     ///
     /// # Safety
     /// The bounds are readable.
     #[inline(never)]
-    unsafe fn totals<V: F32Block>(&self) -> (f64, f64) {
+    unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
         let (least, one) = (V::splat(f32::NEG_INFINITY), V::splat(1.0));
-        let (mut sum, mut count) = (V::no_sums(), V::no_sums());
+        let (mut sum, mut count, mut room) = (V::no_sums(), V::no_sums(), V::no_sums());
         // SAFETY: by the caller.
         unsafe {
-            self.each(|_, scores: V, _| {
+            self.each(|_, scores: V, bound| {
                 let left = scores.above(least);
                 scores.keep(left).sum_into(&mut sum);
                 one.keep(left).sum_into(&mut count);
+                bound.keep(left).sum_into(&mut room);
             });
         }
-        (V::total(sum), V::total(count))
+        (V::total(sum), V::total(count), V::total(room))
     }
 
     /// Newton's method from `tau` within a bracket; `loose` ends at a good lower bound.
@@ -196,11 +203,18 @@ impl Row<'_> {
             tau,
             solved: false,
         };
+        let mut exactly = self.bounds.is_none();
         for _ in 0..STEPS {
             let tau = bracket.tau;
             // SAFETY: passed on.
-            let sums = unsafe { self.sums::<V>(tau) };
-            let excess = sums.active + (sums.capped - budget);
+            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
+            let mut excess = sums.active + (sums.capped - budget);
+            if !exactly && excess.abs() <= 1e-3 * budget {
+                exactly = true;
+                // SAFETY: passed on.
+                sums = unsafe { self.sums::<V>(tau, true) };
+                excess = sums.active + (sums.capped - budget);
+            }
             let next = tau + excess / sums.count * self.temperature;
             if excess.abs() <= TOLERANCE * sums.active {
                 bracket.solved = true;
@@ -294,7 +308,7 @@ pub unsafe fn solve<V: F32Block>(
             temperature: 1.0 / f64::from(inverse),
         };
         // A budget far below n: the lane maxima tell where to look.
-        let few = upper.is_null() && n >= SHORT_ROW && 4.0 * budget <= maxima_len(n) as f64;
+        let few = n >= SHORT_ROW && 4.0 * budget <= maxima_len(n) as f64;
         let maxima: *mut f32 = behind_lists(n, scratch).cast();
         let max = if few {
             scores.lane_maxima::<V>(maxima)
@@ -303,38 +317,58 @@ pub unsafe fn solve<V: F32Block>(
         };
         let max = max.filter(|max| max.is_finite())?;
         let highest = f64::from(max);
-        if at_most {
-            let sums = row.sums::<V>(0.0);
+        let low = if few {
+            row.lower_bound::<V>(budget, max, maxima)
+        } else {
+            None
+        };
+        // A threshold that is not below 0 says that the budget binds.
+        if at_most && low.is_none_or(|low| highest + f64::from(low) < 0.0) {
+            let sums = row.sums::<V>(0.0, true);
             if sums.active + sums.capped <= budget {
                 row.write::<V>(Pair::ZERO, out);
                 return Some(0.0);
             }
         }
-        if few {
-            if let Some(low) = row.lower_bound::<V>(budget, max, maxima) {
-                let mut candidates = lists(n, scratch);
-                candidates.collect::<V>(&scores, maxima, max, low);
-                let packed = blocks(candidates.scores, candidates.len.next_multiple_of(LANES));
-                let packed = Row {
-                    scores: &packed,
-                    ..row
-                };
-                let problem = Problem {
-                    scores: Numbers::new(candidates.scores.cast_const()),
-                    n: candidates.len,
-                    ..*problem
-                };
-                let start = highest + f64::from(low);
-                let tau = packed.threshold::<V>(&problem, start, highest, maxima.cast());
-                // In place: the entries take the scores' room.
-                packed.write::<V>(tau, candidates.scores);
-                *list = candidates.result();
-                return Some(tau.rounded());
+        if let Some(low) = low {
+            let mut candidates = lists(n, scratch);
+            candidates.collect::<V>(&scores, maxima, max, low);
+            let len = candidates.len;
+            let packed = blocks(candidates.scores, len.next_multiple_of(LANES));
+            // Their bounds, behind all that the exact method may need.
+            let kept: *mut f32 = behind_lists(n, scratch)
+                .wrapping_add(16 * list_capacity(n))
+                .cast();
+            if row.bounds.is_some() {
+                for j in 0..len {
+                    *kept.add(j) = *upper.add(*candidates.indices.add(j) as usize);
+                }
             }
+            let kept_bounds = blocks(kept, packed.len);
+            let packed = Row {
+                scores: &packed,
+                bounds: row.bounds.map(|_| &kept_bounds),
+                ..row
+            };
+            let mut problem = Problem {
+                scores: Numbers::new(candidates.scores.cast_const()),
+                n: len,
+                ..*problem
+            };
+            if row.bounds.is_some() {
+                problem.upper = Numbers::new(kept.cast_const());
+            }
+            let start = highest + f64::from(low);
+            let tau = packed.threshold::<V>(&problem, start, highest, maxima.cast());
+            // In place: the entries take the scores' room.
+            packed.write::<V>(tau, candidates.scores);
+            *list = candidates.result();
+            return Some(tau.rounded());
         }
-        let (sum, count) = row.totals::<V>();
+        let (sum, count, room) = row.totals::<V>();
         let (tau, threshold);
-        if problem.is_full(row.sums::<V>(f64::NEG_INFINITY).capped) {
+        if room <= budget * 1.0001 && problem.is_full(row.sums::<V>(f64::NEG_INFINITY, true).capped)
+        {
             tau = Pair {
                 high: f64::NEG_INFINITY,
                 low: 0.0,
@@ -347,6 +381,26 @@ pub unsafe fn solve<V: F32Block>(
         }
         row.write::<V>(tau, out);
         Some(threshold)
+    }
+}
+
+/// The least bounds of the scores behind each lane maximum.
+///
+/// # Safety
+/// The bounds are readable, `minima` is writable for [`maxima_len`].
+#[inline(never)]
+unsafe fn lane_minima<V: F32Block>(bounds: &Scores, minima: *mut f32) {
+    let zero = V::splat(0.0);
+    for from in (0..bounds.len).step_by(BLOCK) {
+        let mut most = V::splat(f32::NEG_INFINITY);
+        // SAFETY: by the caller.
+        unsafe {
+            for at in (from..bounds.len.min(from + BLOCK)).step_by(LANES) {
+                most = most.pmax(zero.sub(bounds.block(at)));
+            }
+            // What is behind the row has none: 0.
+            zero.pmax(zero.sub(most)).store(minima.add(from / 8));
+        }
     }
 }
 
@@ -379,8 +433,7 @@ impl Row<'_> {
     /// What no entry above 0 lies below, relative to the maximum. None where most lane maxima lie above it.
     ///
     /// # Safety
-    /// All bounds are 1, `maxima` are the row's lane maxima and behind them the 16 largest by lane, with as much room
-    /// behind.
+    /// `maxima` are the row's lane maxima and behind them the 16 largest by lane, with twice as much room behind.
     #[inline(always)]
     unsafe fn lower_bound<V: F32Block>(
         &self,
@@ -394,14 +447,28 @@ impl Row<'_> {
             let best = maxima.add(total);
             let start = (0..LANES).fold(max, |least, lane| least.min(*best.add(lane)));
             let (mut subset, mut len) = (maxima, total);
-            if 16.0 * budget <= total as f64 {
+            let minima = best.add(total);
+            if let Some(bounds) = self.bounds {
+                lane_minima::<V>(bounds, minima);
+            } else if 16.0 * budget <= total as f64 {
                 // Sharp enough, at a quarter of the cost: the maxima of four times as many scores.
                 subset = best;
                 len = (total / 4).next_multiple_of(LANES);
                 fold_maxima::<V>(maxima, total, subset, len);
             }
             let scores = &blocks(subset, len);
-            let subset = Row { scores, ..*self };
+            let bounds = &blocks(minima, len);
+            let subset = Row {
+                scores,
+                bounds: self.bounds.map(|_| bounds),
+                ..*self
+            };
+            // Bounds that the budget may take up are another matter.
+            if self.bounds.is_some()
+                && subset.sums::<V>(f64::NEG_INFINITY, false).capped < 1.01 * budget
+            {
+                return None;
+            }
             let bracket = subset.newton::<V>(budget, f64::from(start), f64::from(max), LOOSE);
             let tau = if bracket.solved {
                 bracket.tau

@@ -41,7 +41,7 @@ pub fn scratch<T: Score, K: RowKernel<T>>(n: usize) -> usize {
 ///
 /// # Safety
 /// As [`RowKernel::solve`].
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn solve_entmax<T: Score, K: RowKernel<T>>(
     mut x: *const T,
     out: *mut T,

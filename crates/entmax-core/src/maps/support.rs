@@ -66,8 +66,10 @@ impl<T: Score> Seen<T> {
                 }
             } else {
                 for j in 0..list.len {
-                    let score = *x.add(*list.indices.add(j) as usize);
-                    seen.look(score, *list.values.add(j) > T::ZERO);
+                    let index = *list.indices.add(j) as usize;
+                    if upper.is_null() || *upper.add(index) > T::ZERO {
+                        seen.look(*x.add(index), *list.values.add(j) > T::ZERO);
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@
 //! certificate `exact` says so. Else the k largest scores of the support, ties to the lowest index, are solved again as
 //! a row of their own: scores outside the support are smaller than those in it, so no others are needed.
 
+use super::budget::Numbers;
 use super::kernel::{List, Outcome, RowKernel, Settings};
 use super::score::Score;
 use super::solve::solve_entmax;
@@ -115,40 +116,25 @@ pub unsafe fn collect_largest<T: Score>(
 /// # Safety
 /// `scores` is readable for `len`.
 #[inline(never)]
-unsafe fn reaches<T: Score>(
-    scores: *const T,
+unsafe fn reaches(
+    scores: Numbers,
     len: usize,
-    (max, next): (T, T),
-    settings: &Settings<T>,
+    (max, next): (f64, f64),
+    (exponent, temperature): (f64, f64),
 ) -> bool {
-    let next = next.to_f64();
-    if settings.parameter == 0.0 {
-        return (max.to_f64() - next) / settings.temperature < 64.0;
+    if exponent == 0.0 {
+        return (max - next) / temperature < 64.0;
     }
     let mut sum = 0.0;
     for j in 0..len {
         // SAFETY: j < len.
-        let gap = unsafe { *scores.add(j) }.to_f64() - next;
+        let gap = unsafe { scores.get(j) } - next;
         if gap > 0.0 {
-            let root = 0.5 * gap / settings.temperature;
+            let root = 0.5 * gap / temperature;
             sum += root * root;
         }
     }
     sum < 0.9
-}
-
-/// [`solve_entmax`] once in the module.
-#[inline(never)]
-unsafe fn unrestricted<T: Score, K: RowKernel<T>>(
-    x: *const T,
-    out: *mut T,
-    n: usize,
-    settings: &Settings<T>,
-    scratch: *mut u8,
-    list: &mut List<T>,
-) -> Outcome {
-    // SAFETY: passed on.
-    unsafe { solve_entmax::<T, K>(x, out, n, settings, scratch, list) }
 }
 
 /// Calls `f` with the position of each of the first `k` largest: those above `least`, and as many equal to it, in order,
@@ -203,8 +189,18 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
                 if len > k {
                     core::ptr::copy_nonoverlapping(scores, copy, len);
                     least = select(copy, len, k);
-                    let next = select(copy, len, k + 1);
-                    if !reaches(scores, len, (max, next), settings) {
+                    // The selection has left no larger score behind the k-th place.
+                    let next = (k + 1..len).fold(*copy.add(k), |most, j| {
+                        let score = *copy.add(j);
+                        if most < score {
+                            score
+                        } else {
+                            most
+                        }
+                    });
+                    let ends = (max.to_f64(), next.to_f64());
+                    let map = (settings.parameter, settings.temperature);
+                    if !reaches(Numbers::new(scores.cast_const()), len, ends, map) {
                         len = 0;
                     }
                 }
@@ -216,7 +212,7 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
                 core::ptr::copy_nonoverlapping(x, copy, n);
                 source = copy;
             }
-            let outcome = unrestricted::<T, K>(x, out, n, settings, scratch, list);
+            let outcome = solve_entmax::<T, K>(x, out, n, settings, scratch, list);
             if !matches!(outcome, Outcome::Solved(_)) {
                 return outcome;
             }
@@ -245,7 +241,7 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
             kept += usize::from(keep);
         });
         let mut result = List::NONE;
-        let mut outcome = unrestricted::<T, K>(copy, copy, k, settings, scratch, &mut result);
+        let mut outcome = solve_entmax::<T, K>(copy, copy, k, settings, scratch, &mut result);
         if !result.indices.is_null() {
             K::spread(&result, copy, k);
         }
