@@ -194,3 +194,86 @@ fn ties_infinities_nan_and_empty_rows_f32() {
 fn ties_infinities_nan_and_empty_rows_f64() {
     edges::<f64>();
 }
+
+/// The certificate, and what is kept: bits of the row without k, or of the k largest alone.
+fn is_decided_as_without_screening<T: Number>(x: &[T], e: f64, k: usize, temperature: f64) -> bool {
+    let batch = top_k(x, e, k, temperature);
+    let (form, p) = (csr(&batch, false), dense(&batch));
+    let all = dense(&Batch {
+        k: 0,
+        ..batch.clone()
+    });
+    let fits = all.iter().filter(|p| p.wide() > 0.0).count() <= k;
+    let label = format!("alpha - 1 = {e}, n = {}, k = {k}", x.len());
+    assert_eq!(form.exact, [u8::from(fits)], "{label}");
+    let mut expected = all;
+    if !fits {
+        let order = largest(x, k);
+        let z: Vec<T> = order.iter().map(|&j| x[j]).collect();
+        let kept = dense(&Batch {
+            temperature,
+            ..Batch::row(&z, e)
+        });
+        expected.fill(T::round(0.0));
+        order.iter().zip(&kept).for_each(|(&j, &p)| expected[j] = p);
+    }
+    assert_eq!(bits(&p), bits(&expected), "{label}");
+    for (&j, value) in form.rows[0].0.iter().zip(&form.rows[0].1) {
+        assert_eq!(value.bits(), p[j as usize].bits(), "{label}");
+    }
+    fits
+}
+
+/// The k + 1-st score from far inside the support to far outside: the screening may decide, or not.
+fn screening_agrees_with_the_whole_row<T: Number>() {
+    let (mut fitting, mut restricted) = (0, 0);
+    for n in [130usize, 257, 1030, 4100] {
+        for k in [1usize, 3, 10, 17, 40] {
+            for (e, end) in [(0.0, 1600.0), (0.5, 4.0)] {
+                for step in 0..60 {
+                    let gap = end * f64::from(step) / 60.0;
+                    // The largest in blocks apart, and more scores equal to the k + 1-st than leave room for luck.
+                    let mut x = vec![T::round(-gap); n];
+                    for j in 0..k {
+                        x[(j * 97 + step as usize) % n] = T::round(-0.01 * j as f64);
+                    }
+                    let fits = is_decided_as_without_screening(&x, e, k, 1.0);
+                    let cooled: Vec<T> = x.iter().map(|z| T::round(0.5 * z.wide())).collect();
+                    assert_eq!(is_decided_as_without_screening(&cooled, e, k, 0.5), fits);
+                    fitting += usize::from(fits);
+                    restricted += usize::from(!fits);
+                }
+            }
+        }
+    }
+    assert!(fitting > 100 && restricted > 100, "{fitting}, {restricted}");
+}
+
+#[test]
+fn screening_agrees_with_the_whole_row_f32() {
+    screening_agrees_with_the_whole_row::<f32>();
+}
+
+#[test]
+fn screening_agrees_with_the_whole_row_f64() {
+    screening_agrees_with_the_whole_row::<f64>();
+}
+
+#[test]
+fn few_levels_and_missing_scores_keep_the_lowest_indices() {
+    for n in [257usize, 1030, 4100] {
+        for k in [1usize, 8, 16, 33, 64, n / 4] {
+            for e in [0.0, 0.5] {
+                for kind in KINDS {
+                    let mut x: Vec<f32> = row(kind, n, e).iter().map(|&z| z as f32).collect();
+                    is_decided_as_without_screening(&x, e, k, 1.0);
+                    // Fewer than k + 1 lane maxima are left.
+                    (0..n)
+                        .filter(|j| j % 128 > 3)
+                        .for_each(|j| x[j] = f32::NEG_INFINITY);
+                    is_decided_as_without_screening(&x, e, k, 1.0);
+                }
+            }
+        }
+    }
+}

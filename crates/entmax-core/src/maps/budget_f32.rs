@@ -334,7 +334,7 @@ pub unsafe fn solve<V: F32Block>(
             let mut candidates = lists(n, scratch);
             candidates.collect::<V>(&scores, maxima, max, low);
             let len = candidates.len;
-            let packed = blocks(candidates.scores, len.next_multiple_of(LANES));
+            let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
             // Their bounds, behind all that the exact method may need.
             let kept: *mut f32 = behind_lists(n, scratch)
                 .wrapping_add(16 * list_capacity(n))
@@ -344,7 +344,7 @@ pub unsafe fn solve<V: F32Block>(
                     *kept.add(j) = *upper.add(*candidates.indices.add(j) as usize);
                 }
             }
-            let kept_bounds = blocks(kept, packed.len);
+            let kept_bounds = Scores::whole(kept, packed.len);
             let packed = Row {
                 scores: &packed,
                 bounds: row.bounds.map(|_| &kept_bounds),
@@ -456,8 +456,8 @@ impl Row<'_> {
                 len = (total / 4).next_multiple_of(LANES);
                 fold_maxima::<V>(maxima, total, subset, len);
             }
-            let scores = &blocks(subset, len);
-            let bounds = &blocks(minima, len);
+            let scores = &Scores::whole(subset, len);
+            let bounds = &Scores::whole(minima, len);
             let subset = Row {
                 scores,
                 bounds: self.bounds.map(|_| bounds),

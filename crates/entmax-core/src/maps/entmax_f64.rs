@@ -9,7 +9,6 @@ use super::above_two::{copy_candidates, AboveTwo};
 use super::compensated::{Pair, Sum};
 use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
-use super::topk::collect_largest;
 use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
@@ -274,15 +273,19 @@ impl RowKernel<f64> for EntmaxF64 {
     unsafe fn largest(
         x: *const f64,
         n: usize,
-        count: usize,
-        work: *mut f64,
-        list: (*mut f64, *mut u32),
+        _count: usize,
+        _work: *mut f64,
+        (scores, indices): (*mut f64, *mut u32),
         len: &mut usize,
     ) -> Option<f64> {
-        // SAFETY: passed on.
+        // All of them. SAFETY: j < n.
         unsafe {
             let max = Self::maximum(x, n).filter(|max| max.is_finite())?;
-            *len = collect_largest(x, n, count, work, list);
+            for j in 0..n {
+                *scores.add(j) = *x.add(j);
+                *indices.add(j) = j as u32;
+            }
+            *len = n;
             Some(max)
         }
     }

@@ -47,6 +47,13 @@ impl Scores {
         Scores { values, len, tail }
     }
 
+    /// A list of whole blocks.
+    #[inline(always)]
+    pub fn whole(values: *const f32, len: usize) -> Scores {
+        let tail = [f32::NEG_INFINITY; LANES];
+        Scores { values, len, tail }
+    }
+
     /// The block from index `from` on, a multiple of 16 below `len`.
     ///
     /// # Safety
@@ -246,7 +253,7 @@ fn cut(max: f32, bound: f32) -> f32 {
 ///
 /// # Safety
 /// `values` is readable for `len` floats, a multiple of 16; `packed` is writable for as many as pass, plus 32.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn pack_above<V: F32Block>(
     values: *const f32,
     len: usize,
@@ -274,7 +281,7 @@ pub unsafe fn pack_above<V: F32Block>(
 ///
 /// # Safety
 /// `values` is readable for `len` floats, a multiple of 16.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn count_above<V: F32Block>(
     values: *const f32,
     len: usize,

@@ -226,7 +226,7 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
     unsafe {
         let behind = maxima.add(total);
         let newton_on = |subset: *const f32, len: usize, from: f64, steps: usize| {
-            let scores = &Scores::new(subset, len);
+            let scores = &Scores::whole(subset, len);
             let problem = Problem {
                 power,
                 scores,

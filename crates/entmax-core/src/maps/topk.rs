@@ -14,9 +14,6 @@ use super::score::Score;
 use super::solve::solve_entmax;
 use super::staging::ALIGNMENT;
 
-/// Scores of which the largest is looked at first.
-const BLOCK: usize = 16;
-
 /// Room behind the scores of a list for whole blocks, and in work for the lane maxima of a short row.
 const PADDING: usize = 64;
 
@@ -67,48 +64,6 @@ pub unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
     }
 }
 
-/// Packs, with their indices, the scores that are no smaller than a lower bound of the `count`-th largest: the `count`-th
-/// largest of the maxima of 16 scores each. Returns how many they are.
-///
-/// # Safety
-/// `x` is readable and `work`, `scores` and `indices` are writable for `n` scores; none is NaN.
-#[inline(never)]
-pub unsafe fn collect_largest<T: Score>(
-    x: *const T,
-    n: usize,
-    count: usize,
-    work: *mut T,
-    (scores, indices): (*mut T, *mut u32),
-) -> usize {
-    let mut bound = T::NEG_INFINITY;
-    let blocks = n / BLOCK;
-    let mut len = 0;
-    // SAFETY: block < blocks, and len <= j < n.
-    unsafe {
-        if blocks >= 2 * count {
-            for block in 0..blocks {
-                let first = x.add(block * BLOCK);
-                *work.add(block) = (1..BLOCK).fold(*first, |most, j| {
-                    let score = *first.add(j);
-                    if most < score {
-                        score
-                    } else {
-                        most
-                    }
-                });
-            }
-            bound = select(work, blocks, count);
-        }
-        for j in 0..n {
-            let score = *x.add(j);
-            *scores.add(len) = score;
-            *indices.add(len) = j as u32;
-            len += usize::from(score >= bound);
-        }
-    }
-    len
-}
-
 /// Whether a score with probability above 0 is sure to be stored as such: `next`, the k + 1-st largest, given the list
 /// that holds those above it. With a threshold at it, their probabilities leave a tenth of the sum; or for softmax,
 /// no exponential underflows.
@@ -135,30 +90,6 @@ unsafe fn reaches(
         }
     }
     sum < 0.9
-}
-
-/// Calls `f` with the position of each of the first `k` largest: those above `least`, and as many equal to it, in order,
-/// as are left.
-///
-/// # Safety
-/// `scores` is readable for `len` scores.
-#[inline(always)]
-unsafe fn each_largest<T: Score>(
-    scores: *const T,
-    len: usize,
-    (k, least): (usize, T),
-    mut f: impl FnMut(usize, bool),
-) {
-    // SAFETY: j < len.
-    unsafe {
-        let mut ties = k - (0..len).filter(|&j| *scores.add(j) > least).count();
-        for j in 0..len {
-            let score = *scores.add(j);
-            let tied = score == least && ties > 0;
-            ties -= usize::from(tied);
-            f(j, score > least || tied);
-        }
-    }
 }
 
 /// The row with `settings.k < n`.
@@ -217,17 +148,17 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
                 return outcome;
             }
             len = 0;
-            let mut look = |index: usize, p: T| {
+            let listed = !list.indices.is_null();
+            for j in 0..if listed { list.len } else { n } {
+                let (index, p) = if listed {
+                    (*list.indices.add(j), *list.values.add(j))
+                } else {
+                    (j as u32, *out.add(j))
+                };
                 // Written to the next free place whether or not it stays.
-                *scores.add(len) = *source.add(index);
-                *indices.add(len) = index as u32;
+                *scores.add(len) = *source.add(index as usize);
+                *indices.add(len) = index;
                 len += usize::from(p > T::ZERO);
-            };
-            if list.indices.is_null() {
-                (0..n).for_each(|j| look(j, *out.add(j)));
-            } else {
-                (0..list.len)
-                    .for_each(|j| look(*list.indices.add(j) as usize, *list.values.add(j)));
             }
             if len <= k {
                 return outcome;
@@ -235,11 +166,18 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
             core::ptr::copy_nonoverlapping(scores, copy, len);
             least = select(copy, len, k);
         }
-        let mut kept = 0;
-        each_largest(scores, len, (k, least), |j, keep| {
-            *copy.add(kept) = *scores.add(j);
+        // Those above the k-th largest, and as many equal to it, in order, as are left.
+        let above = (0..len).filter(|&j| *scores.add(j) > least).count();
+        let (mut kept, mut ties) = (0, k - above);
+        for j in 0..len {
+            let score = *scores.add(j);
+            let tied = score == least && ties > 0;
+            ties -= usize::from(tied);
+            let keep = score > least || tied;
+            *copy.add(kept) = score;
             kept += usize::from(keep);
-        });
+            *scores.add(j) = if keep { T::ONE } else { T::ZERO };
+        }
         let mut result = List::NONE;
         let mut outcome = solve_entmax::<T, K>(copy, copy, k, settings, scratch, &mut result);
         if !result.indices.is_null() {
@@ -249,11 +187,12 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
             solved.exact = false;
         }
         let mut next = 0;
-        // In place: each score is read before its probability takes its room.
-        each_largest(scores, len, (k, least), |j, keep| {
-            *scores.add(j) = if keep { *copy.add(next) } else { T::ZERO };
-            next += usize::from(keep);
-        });
+        for j in 0..len {
+            if *scores.add(j) > T::ZERO {
+                *scores.add(j) = *copy.add(next);
+                next += 1;
+            }
+        }
         *list = List {
             values: scores,
             indices,
