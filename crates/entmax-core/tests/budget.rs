@@ -2,7 +2,7 @@
 
 mod common;
 use common::budget::{budget, Truth};
-use common::call::{dense, support, Batch, Number};
+use common::call::{csr, dense, support, Batch, Number};
 use common::oracle::sum;
 use common::rows::{row, Random, KINDS};
 use entmax_core::maps::map;
@@ -155,4 +155,95 @@ fn every_kind_of_row_is_that_of_the_reference_f32() {
 #[test]
 fn every_kind_of_row_is_that_of_the_reference_f64() {
     every_kind_of_row::<f64>(1e-13);
+}
+
+/// Long rows with a small budget, where lane maxima and the least bounds behind them tell where to look; and budgets at
+/// which they just tell, or just do not, that all bounds are met or that at most the budget is taken.
+fn screened_rows<T: Number>(tolerance: f64) {
+    for n in [256usize, 300, 1030, 4100] {
+        for kind in ["normal", "normal 0.1", "peaked", "ramp", "few levels"] {
+            let mut x: Vec<T> = row(kind, n, 1.0).iter().map(|&z| T::round(z)).collect();
+            let mut random = Random(n as u64);
+            for zeros in [false, true] {
+                let mut upper: Vec<T> = (0..n)
+                    .map(|_| T::round(0.02 + 0.9 * random.uniform()))
+                    .collect();
+                if zeros {
+                    // The largest scores have no room, and whole blocks have none.
+                    let mut order: Vec<usize> = (0..n).collect();
+                    order.sort_by(|&a, &b| x[b].wide().partial_cmp(&x[a].wide()).expect("no NaN"));
+                    order[..5].iter().for_each(|&j| upper[j] = T::round(0.0));
+                    upper[128..200].fill(T::round(0.0));
+                }
+                let unclipped =
+                    |x: &[T]| sum((0..n).map(|j| x[j].wide().max(0.0).min(upper[j].wide())));
+                let room = sum(upper.iter().map(|u| u.wide()));
+                let at_zero = unclipped(&x);
+                let budgets = [0.01, 1.0, 4.0, n as f64 / 40.0, 0.999 * room]
+                    .into_iter()
+                    .chain([0.9, 0.999, 1.001, 1.1].map(|part| part * at_zero));
+                for budget in budgets.filter(|&budget| budget > 0.0 && budget < room) {
+                    for at_most in [false, true] {
+                        let case = Case {
+                            x: &x,
+                            upper: Some(&upper),
+                            budget,
+                            temperature: 1.0,
+                            at_most,
+                        };
+                        let label = format!("{kind}, n = {n}, {zeros}, B = {budget}, {at_most}");
+                        case.check(&label, tolerance);
+                        let (p, form) = (dense(&case.batch()), csr(&case.batch(), false));
+                        let (indices, values) = &form.rows[0];
+                        assert!(indices
+                            .iter()
+                            .zip(values)
+                            .all(|(&j, value)| { value.bits() == p[j as usize].bits() }));
+                    }
+                }
+            }
+            // Shifted down, at most a small budget is a question.
+            x.iter_mut().for_each(|z| *z = T::round(z.wide() - 1.9));
+            for part in [0.9, 0.999, 1.001, 1.1] {
+                let budget = part * sum(x.iter().map(|z| z.wide().clamp(0.0, 1.0)));
+                let case = Case {
+                    x: &x,
+                    upper: None,
+                    budget,
+                    temperature: 1.0,
+                    at_most: true,
+                };
+                if budget > 0.0 {
+                    case.check(&format!("{kind}, n = {n}, at most {budget}"), tolerance);
+                }
+            }
+            // All but a few scores are missing: their bounds are what is left.
+            let mut few = vec![T::round(f64::NEG_INFINITY); n];
+            for j in (0..n).step_by(77) {
+                few[j] = x[j];
+            }
+            let upper = vec![T::round(0.125); n];
+            let room = 0.125 * n.div_ceil(77) as f64;
+            for budget in [0.98 * room, 0.995 * room, room] {
+                let case = Case {
+                    x: &few,
+                    upper: Some(&upper),
+                    budget,
+                    temperature: 1.0,
+                    at_most: false,
+                };
+                case.check(&format!("{kind}, n = {n}, {budget} of {room}"), tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn screened_rows_are_those_of_the_reference_f32() {
+    screened_rows::<f32>(3e-7);
+}
+
+#[test]
+fn screened_rows_are_those_of_the_reference_f64() {
+    screened_rows::<f64>(1e-13);
 }
