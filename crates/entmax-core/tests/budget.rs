@@ -247,3 +247,52 @@ fn screened_rows_are_those_of_the_reference_f32() {
 fn screened_rows_are_those_of_the_reference_f64() {
     screened_rows::<f64>(1e-13);
 }
+
+/// Thresholds of screened rows: tau itself where a bound of 0 lies between it and the support, and the largest that gives
+/// all their bounds.
+fn thresholds_of_screened_rows<T: Number>() {
+    let n = 1030;
+    let near = |case: &Case<T>, expected: f64| {
+        let threshold = support(&case.batch()).1[0].wide();
+        assert!(
+            (threshold - expected).abs() < 1e-6,
+            "{threshold} {expected}"
+        );
+    };
+    let mut x = vec![T::round(-5.0); n];
+    let mut upper = vec![T::round(1.0); n];
+    for (j, score, bound) in [(3, 3.0, 0.5), (200, 1.5, 1.0), (517, 1.0, 0.0)] {
+        (x[j], upper[j]) = (T::round(score), T::round(bound));
+    }
+    let tied = Case {
+        x: &x,
+        upper: Some(&upper),
+        budget: 1.1,
+        temperature: 1.0,
+        at_most: false,
+    };
+    near(&tied, 0.9);
+    let upper = vec![T::round(0.125); n];
+    let mut x = vec![T::round(f64::NEG_INFINITY); n];
+    for j in 0..10 {
+        x[100 * j] = T::round(0.5 * j as f64);
+    }
+    let full = Case {
+        x: &x,
+        upper: Some(&upper),
+        budget: 1.25,
+        temperature: 1.0,
+        at_most: false,
+    };
+    near(&full, -0.125);
+}
+
+#[test]
+fn thresholds_of_screened_rows_f32() {
+    thresholds_of_screened_rows::<f32>();
+}
+
+#[test]
+fn thresholds_of_screened_rows_f64() {
+    thresholds_of_screened_rows::<f64>();
+}
