@@ -11,6 +11,26 @@
 use entmax_core::maps::{self, Results, RowBatch};
 use wasm_bindgen::prelude::wasm_bindgen;
 
+/// A `RowBatch` from arguments of its fields' names, addresses among them.
+macro_rules! row_batch {
+    ($x:ident, $mask:ident, $n:ident, $inner:ident, $map:ident, $parameter:ident, $stride:ident, $upper:ident, $k:ident,
+     $temperature:ident, $empty_row_is_nan:ident) => {
+        RowBatch {
+            x: $x as *const _,
+            mask: $mask as *const u8,
+            n: $n,
+            inner: $inner,
+            map: $map,
+            parameter: $parameter as *const f64,
+            parameter_stride: $stride,
+            upper: $upper as *const _,
+            k: $k,
+            temperature: $temperature,
+            empty_row_is_nan: $empty_row_is_nan,
+        }
+    };
+}
+
 macro_rules! row_map_exports {
     ($scalar:ty, $dense:ident, $support:ident, $csr:ident, $workspace:ident, $compact:ident) => {
         /// Probabilities of the rows `first..last` into `out`. Returns a status code.
@@ -173,27 +193,6 @@ macro_rules! row_map_exports {
         }
     };
 }
-
-/// A `RowBatch` from arguments of its fields' names, addresses among them.
-macro_rules! row_batch {
-    ($x:ident, $mask:ident, $n:ident, $inner:ident, $map:ident, $parameter:ident, $stride:ident, $upper:ident, $k:ident,
-     $temperature:ident, $empty_row_is_nan:ident) => {
-        RowBatch {
-            x: $x as *const _,
-            mask: $mask as *const u8,
-            n: $n,
-            inner: $inner,
-            map: $map,
-            parameter: $parameter as *const f64,
-            parameter_stride: $stride,
-            upper: $upper as *const _,
-            k: $k,
-            temperature: $temperature,
-            empty_row_is_nan: $empty_row_is_nan,
-        }
-    };
-}
-use row_batch;
 
 row_map_exports!(
     f32,
