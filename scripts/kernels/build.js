@@ -11,7 +11,7 @@ import { encodeInline } from './inline-text.js';
 import { buildModule, layout, LEVELS, writeProduct } from './module.js';
 import { writeModule } from './store.js';
 
-const FAMILIES = ['maps'];
+const FAMILIES = ['maps', 'attention'];
 
 const built = [];
 for (const family of FAMILIES) {

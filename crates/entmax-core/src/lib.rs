@@ -8,9 +8,12 @@
 //! - [`maps`]: softmax, sparsemax and entmax for any alpha >= 1, dense and as support;
 //! - [`gradients`]: the pullbacks of the maps, from their output alone;
 //! - [`losses`]: the Fenchel-Young losses of the maps, with their gradients;
+//! - `attention`: attention whose weights are a map of this family;
 //! - [`status`]: what a kernel answers.
 #![no_std]
 
+#[cfg(feature = "attention")]
+pub mod attention;
 #[cfg(feature = "maps")]
 pub mod gradients;
 #[cfg(feature = "maps")]

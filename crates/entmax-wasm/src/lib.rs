@@ -12,6 +12,8 @@
 #[cfg(target_arch = "wasm32")]
 mod no_allocator;
 
+#[cfg(feature = "attention")]
+mod attention;
 #[cfg(feature = "maps")]
 mod gradients;
 #[cfg(feature = "maps")]

@@ -85,7 +85,7 @@ pub unsafe fn finish_csr<T: Score>(
 /// # Safety
 /// `indices` and `values` are writable for `len` entries.
 #[inline(always)]
-unsafe fn compress<T: Score>(
+pub unsafe fn compress<T: Score>(
     len: usize,
     entry: impl Fn(usize) -> (T, i32),
     indices: *mut i32,

@@ -45,11 +45,12 @@ pub use score::Score;
 
 /// What gradients and losses take from the maps.
 pub(crate) mod kernels {
-    pub(crate) use super::csr::finish_support;
+    pub(crate) use super::csr::{compress, finish_support};
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
     pub(crate) use super::solve::{scratch, solve_row};
+    pub(crate) use super::support::Seen;
     pub(crate) use super::threshold_f32::clear;
 }
 

@@ -1,0 +1,182 @@
+//! What one call of attention is made from: a description that TypeScript writes to memory once, field by field
+//! (ts/src/attention/description.ts), because it is longer than a kernel's list of arguments may be.
+//!
+//! Letters: B batch, H query heads, G key heads (a divisor of H), N queries, M keys, D channels of a query and a key, E
+//! channels of a value. Distances are in elements.
+
+use super::panels::panels_of;
+use crate::maps::Score;
+
+/// An array [B, H, N, D] whose innermost axis is contiguous.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Heads<T> {
+    pub data: *mut T,
+    pub batch: usize,
+    pub head: usize,
+    pub row: usize,
+}
+
+impl<T> Heads<T> {
+    /// Row `i` of head `h` of batch `b`.
+    #[inline(always)]
+    pub fn row(&self, b: usize, h: usize, i: usize) -> *mut T {
+        self.data
+            .wrapping_add(b * self.batch + h * self.head + i * self.row)
+    }
+}
+
+/// An array that broadcasts to [B, H, N, M]: distances of repeated axes are 0. Null where it is not given.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Table<T> {
+    pub data: *const T,
+    pub batch: usize,
+    pub head: usize,
+    pub query: usize,
+    pub key: usize,
+}
+
+impl<T> Table<T> {
+    pub const NONE: Table<T> = Table {
+        data: core::ptr::null(),
+        batch: 0,
+        head: 0,
+        query: 0,
+        key: 0,
+    };
+
+    /// Where the entries of one query begin; null stays null.
+    #[inline(always)]
+    pub fn row(&self, b: usize, h: usize, i: usize) -> *const T {
+        if self.data.is_null() {
+            return self.data;
+        }
+        self.data
+            .wrapping_add(b * self.batch + h * self.head + i * self.query)
+    }
+}
+
+/// Which keys a query sees by its place.
+pub mod causal {
+    pub const NONE: u32 = 0;
+    /// Query i sees the keys up to i.
+    pub const UPPER_LEFT: u32 = 1;
+    /// The last query sees all keys, the one before all but the last.
+    pub const LOWER_RIGHT: u32 = 2;
+}
+
+/// A call. Everything is readable, and `out` writable, at the places that the shape gives.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Attention<T> {
+    /// Factor of q . k.
+    pub scale: f64,
+    /// alpha - 1 of each query head, H of them, from 0 (softmax) to inf.
+    pub alpha: *const f64,
+    /// [B, H, N, D].
+    pub q: Heads<T>,
+    /// [B, G, M, D].
+    pub k: Heads<T>,
+    /// [B, G, M, E].
+    pub v: Heads<T>,
+    /// [B, H, N, E].
+    pub out: Heads<T>,
+    /// The keys in panels: [B, G, M / 16, D, 16], what is missing 0.
+    pub panels: *mut T,
+    /// The values in rows that are readable to a multiple of 16: `v` itself, or a copy.
+    pub values: Heads<T>,
+    /// Added to the scores.
+    pub bias: Table<T>,
+    /// 1 = keep.
+    pub mask: Table<u8>,
+    /// [B, M], 1 = keep; null for none.
+    pub key_mask: *const u8,
+    /// Slopes of the heads (ALiBi): slope times the distance of query and key is subtracted; null for none.
+    pub slopes: *const T,
+    /// Queries and keys that count, B of each; null for all.
+    pub query_lengths: *const i32,
+    pub key_lengths: *const i32,
+    pub batches: usize,
+    pub heads: usize,
+    pub key_heads: usize,
+    pub queries: usize,
+    pub keys: usize,
+    /// D and E.
+    pub width: usize,
+    pub value_width: usize,
+    /// [`causal`].
+    pub causal: u32,
+    /// Keep the k largest scores of a row; 0: all.
+    pub topk: usize,
+    pub empty_row_is_nan: u32,
+    /// Where the weights go besides, or nothing.
+    pub weights: Weights<T>,
+}
+
+/// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Weights<T> {
+    /// Of every row; null where no weights are asked for.
+    pub sizes: *mut i32,
+    pub thresholds: *mut T,
+    pub indices: *mut i32,
+    pub values: *mut T,
+    pub first_row: usize,
+}
+
+impl<T> Weights<T> {
+    pub const NONE: Weights<T> = Weights {
+        sizes: core::ptr::null_mut(),
+        thresholds: core::ptr::null_mut(),
+        indices: core::ptr::null_mut(),
+        values: core::ptr::null_mut(),
+        first_row: 0,
+    };
+}
+
+impl<T: Score> Attention<T> {
+    /// Query and key lengths of batch `b`.
+    ///
+    /// # Safety
+    /// As the fields say.
+    #[inline(always)]
+    pub unsafe fn lengths(&self, b: usize) -> (usize, usize) {
+        let length = |lengths: *const i32, most: usize| {
+            if lengths.is_null() {
+                most
+            } else {
+                // SAFETY: one for each batch.
+                (unsafe { *lengths.add(b) }) as usize
+            }
+        };
+        (
+            length(self.query_lengths, self.queries),
+            length(self.key_lengths, self.keys),
+        )
+    }
+
+    /// How many leading keys query `i` may see, given the lengths.
+    #[inline(always)]
+    pub fn visible(&self, i: usize, (queries, keys): (usize, usize)) -> usize {
+        match self.causal {
+            causal::UPPER_LEFT => keys.min(i + 1),
+            causal::LOWER_RIGHT => keys.min((i + 1 + keys).saturating_sub(queries)),
+            _ => keys,
+        }
+    }
+
+    /// The first panel of key head `g` of batch `b`.
+    #[inline(always)]
+    pub fn panel(&self, b: usize, g: usize) -> *mut T {
+        let one = panels_of(self.keys) * self.width * crate::simd::LANES;
+        self.panels.wrapping_add((b * self.key_heads + g) * one)
+    }
+
+    /// The key head that query head `h` reads.
+    #[inline(always)]
+    pub fn key_head(&self, h: usize) -> usize {
+        h / (self.heads / self.key_heads.max(1)).max(1)
+    }
+}

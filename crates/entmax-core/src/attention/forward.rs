@@ -1,0 +1,237 @@
+//! The forward pass over blocks of queries: scores of the block's rows whole, the map of each row, and the sum of the
+//! values that are in its support.
+//!
+//! Half of the dense work, the weighted sum, disappears where rows are sparse. The rows of scores of a block lie in the
+//! second-level cache, and each panel of keys and each piece of values is read once for all of the block's queries.
+
+use super::call::Attention;
+use super::lanes::Lanes;
+use super::scores::score;
+use super::values::{sum_of_list, sum_of_rows, Values};
+use crate::maps::kernels::{
+    compress, scratch, solve_row, List, Outcome, RowKernel, Seen, Settings,
+};
+use crate::maps::staging::{pitch, ALIGNMENT};
+use crate::maps::{map, Score};
+use crate::simd::LANES;
+use crate::status::Status;
+use core::ops::Range;
+
+/// Most queries of a block.
+const BLOCK: usize = 16;
+/// Scores of a block that stay in the second-level cache.
+const BLOCK_SCORES: usize = 1 << 17;
+
+/// A type's kernels: of its rows, and its lanes.
+pub trait AttentionKernel<T: Score>: RowKernel<T> {
+    type Lanes: Lanes<T>;
+}
+
+/// Queries of a block, given M.
+pub fn block_queries(keys: usize) -> usize {
+    (BLOCK_SCORES / keys.max(1)).clamp(2, BLOCK)
+}
+
+/// The regions of a workspace, as distances.
+struct Regions {
+    /// A row of weights for the sparse form, which needs the scores afterwards.
+    row: usize,
+    outs: usize,
+    scratch: usize,
+    bytes: usize,
+}
+
+fn regions<T: Score, K: AttentionKernel<T>>(keys: usize, value_width: usize) -> Regions {
+    let bytes = |numbers: usize| (numbers * size_of::<T>()).next_multiple_of(ALIGNMENT);
+    let row = bytes(block_queries(keys) * pitch(keys));
+    let outs = row + bytes(pitch(keys));
+    let scratch_at = outs + bytes(block_queries(keys) * value_width.next_multiple_of(LANES));
+    Regions {
+        row,
+        outs,
+        scratch: scratch_at,
+        bytes: scratch_at + scratch::<T, K>(keys),
+    }
+}
+
+/// Bytes of one caller's workspace.
+pub fn workspace<T: Score, K: AttentionKernel<T>>(keys: usize, value_width: usize) -> usize {
+    regions::<T, K>(keys, value_width).bytes
+}
+
+/// The blocks of queries `blocks` of all B H heads; of a head the last queries come first, because under a causal mask
+/// they take longest.
+///
+/// # Safety
+/// As [`Attention`] says; `workspace` is 64-aligned, disjoint from everything and as long as [`workspace`] says.
+#[inline(always)]
+pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
+    call: &Attention<T>,
+    blocks: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    let size = block_queries(call.keys);
+    let per_head = call.queries.div_ceil(size).max(1);
+    let heads = call.heads.max(1);
+    let mut status = Status::Ok;
+    for block in blocks {
+        let (head, place) = (block / per_head, per_head - 1 - block % per_head);
+        let (b, h) = (head / heads, head % heads);
+        let first = place * size;
+        let count = size.min(call.queries - first);
+        // SAFETY: by the caller.
+        if !unsafe { attend_block::<T, K>(call, (b, h), (first, count), workspace) } {
+            status = Status::NotConverged;
+        }
+    }
+    status
+}
+
+/// Returns whether all thresholds converged.
+///
+/// # Safety
+/// As [`attend`].
+#[inline(never)]
+unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
+    call: &Attention<T>,
+    (b, h): (usize, usize),
+    (first, count): (usize, usize),
+    workspace: *mut u8,
+) -> bool {
+    let at = regions::<T, K>(call.keys, call.value_width);
+    let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
+    let width = call.value_width.next_multiple_of(LANES);
+    let lengths = unsafe { call.lengths(b) };
+    let visible = |i: usize| {
+        if i < lengths.0 {
+            call.visible(i, lengths)
+        } else {
+            0
+        }
+    };
+    let most = visible(first + count - 1).max(visible(first));
+    let values = Values {
+        data: call.values.row(b, call.key_head(h), 0).cast_const(),
+        row: call.values.row,
+        width,
+    };
+    let mut dense: [(*const T, usize); BLOCK] = [(core::ptr::null(), 0); BLOCK];
+    let mut dense_outs = [core::ptr::null_mut(); BLOCK];
+    let mut dense_count = 0;
+    let mut converged = true;
+    // SAFETY: the regions are disjoint and hold `count` rows.
+    unsafe {
+        score::<T, K::Lanes>(call, (b, h), (first, count), most, (rows, pitch));
+        let scratch = workspace.add(at.scratch);
+        let settings = Settings {
+            map: map::ENTMAX,
+            parameter: *call.alpha.add(h),
+            upper: core::ptr::null(),
+            k: call.topk,
+            temperature: 1.0,
+        };
+        let sparse = !call.weights.sizes.is_null();
+        for r in 0..count {
+            let i = first + r;
+            let n = visible(i);
+            let row = rows.add(r * pitch);
+            let out = workspace.add(at.outs).cast::<T>().add(r * width);
+            let target = if sparse {
+                workspace.add(at.row).cast()
+            } else {
+                row
+            };
+            let mut list = List::NONE;
+            let mut outcome = Outcome::Empty;
+            if n > 0 {
+                let k = if settings.k < n { settings.k } else { 0 };
+                let settings = Settings { k, ..settings };
+                outcome = solve_row::<T, K>(row, target, n, &settings, scratch, &mut list);
+            }
+            if let Outcome::Solved(solved) = outcome {
+                converged &= solved.converged;
+            }
+            if sparse {
+                let r = (b * call.heads + h) * call.queries + i;
+                keep_weights(call, r, n, outcome, (row, target, &list));
+            }
+            match outcome {
+                Outcome::Solved(_) if !list.indices.is_null() => {
+                    let index = |j: usize| *list.indices.add(j) as usize;
+                    sum_of_list::<T, K::Lanes>((list.values, list.len), index, &values, out);
+                }
+                Outcome::Solved(_) if sparse => {
+                    sum_of_rows::<T, K::Lanes>(&[(target.cast_const(), n)], &values, &[out]);
+                }
+                Outcome::Solved(_) => {
+                    dense[dense_count] = (row.cast_const(), n);
+                    dense_outs[dense_count] = out;
+                    dense_count += 1;
+                }
+                Outcome::Empty if !(call.empty_row_is_nan != 0 && i < lengths.0) => {
+                    fill(out, width, T::ZERO)
+                }
+                _ => fill(out, width, T::NAN),
+            }
+        }
+        sum_of_rows::<T, K::Lanes>(&dense[..dense_count], &values, &dense_outs[..dense_count]);
+        for r in 0..count {
+            let out = workspace.add(at.outs).cast::<T>().add(r * width);
+            let target = call.out.row(b, h, first + r);
+            core::ptr::copy_nonoverlapping(out, target, call.value_width);
+        }
+    }
+    converged
+}
+
+/// The weights of one row as sparse entries: those above 0, or all visible ones of a row that is NaN.
+///
+/// # Safety
+/// `x` holds the row's scores, `p` its weights unless these are in the list; the slot is the row's alone.
+#[inline(never)]
+unsafe fn keep_weights<T: Score>(
+    call: &Attention<T>,
+    r: usize,
+    n: usize,
+    outcome: Outcome,
+    (x, p, list): (*const T, *const T, &List<T>),
+) {
+    let weights = &call.weights;
+    let slot = (r - weights.first_row) * call.keys;
+    // SAFETY: by the caller.
+    unsafe {
+        let (indices, values) = (weights.indices.add(slot), weights.values.add(slot));
+        let (size, threshold) = match outcome {
+            Outcome::Solved(solved) => {
+                let seen = Seen::row(x, p, n, list, core::ptr::null());
+                if list.indices.is_null() {
+                    compress(n, |j| (*p.add(j), j as i32), indices, values);
+                } else {
+                    let entry = |j| (*list.values.add(j), *list.indices.add(j) as i32);
+                    compress(list.len, entry, indices, values);
+                }
+                (seen.size, seen.threshold(1.0, &solved))
+            }
+            Outcome::NotANumber => {
+                fill(values, n, T::NAN);
+                for j in 0..n {
+                    *indices.add(j) = j as i32;
+                }
+                (n, T::NAN)
+            }
+            _ => (0, T::INFINITY),
+        };
+        *weights.sizes.add(r) = size as i32;
+        *weights.thresholds.add(r) = threshold;
+    }
+}
+
+/// # Safety
+/// `out` is writable for `n` numbers.
+#[inline(always)]
+unsafe fn fill<T: Score>(out: *mut T, n: usize, value: T) {
+    for j in 0..n {
+        // SAFETY: j < n.
+        unsafe { *out.add(j) = value };
+    }
+}

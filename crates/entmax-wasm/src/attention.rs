@@ -1,0 +1,55 @@
+//! Exports of the family `attention`. A call has more to say than a list of arguments may hold, so it lies in memory as an
+//! `entmax_core::attention::Attention`, written field by field (ts/src/attention/description.ts).
+
+use entmax_core::attention::{self, Attention};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+macro_rules! attention_exports {
+    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident) => {
+        /// Packs the panels `first..last` of keys. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $pack(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
+            // SAFETY: the address is that of a call whose places are live.
+            unsafe { attention::$pack(&*(call as *const Attention<$scalar>), first..last) as u32 }
+        }
+
+        /// Outputs of the blocks of queries `first..last`. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $attend(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+            let call = call as *const Attention<$scalar>;
+            // SAFETY: as above, with a workspace of the size that the function below asks for.
+            unsafe { attention::$attend(&*call, first..last, workspace as *mut u8) as u32 }
+        }
+
+        /// Bytes of workspace that one thread needs.
+        #[wasm_bindgen]
+        pub fn $workspace(keys: usize, value_width: usize) -> usize {
+            attention::$workspace(keys, value_width)
+        }
+    };
+}
+
+attention_exports!(
+    f32,
+    attention_f32,
+    attention_workspace_f32,
+    attention_pack_f32
+);
+attention_exports!(
+    f64,
+    attention_f64,
+    attention_workspace_f64,
+    attention_pack_f64
+);
+
+/// Queries of a block, given the number of keys.
+#[wasm_bindgen]
+pub fn attention_block_queries(keys: usize) -> usize {
+    attention::block_queries(keys)
+}
+
+/// Bytes of a call's description.
+#[wasm_bindgen]
+pub fn attention_description_bytes() -> usize {
+    size_of::<Attention<f32>>()
+}
