@@ -17,11 +17,11 @@ const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' }
 
 export default [
   {
-    input: 'ts/src/index.ts',
+    input: { index: 'ts/src/index.ts', attention: 'ts/src/attention/index.ts' },
     output: {
       dir: 'dist',
       format: 'es',
-      entryFileNames: 'index.js',
+      entryFileNames: '[name].js',
       chunkFileNames: '[name].js',
       generatedCode: 'es2015',
     },
@@ -47,9 +47,11 @@ export default [
     ],
   },
   {
-    input: 'ts/src/index.ts',
+    input: { index: 'ts/src/index.ts', attention: 'ts/src/attention/index.ts' },
     output: {
-      file: 'dist/index.d.ts',
+      dir: 'dist',
+      entryFileNames: '[name].d.ts',
+      chunkFileNames: '[name].d.ts',
       format: 'es',
       // Tensors are disposable: users' own `lib` may be older than that.
       banner: '/// <reference lib="esnext.disposable" preserve="true" />',

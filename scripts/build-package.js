@@ -19,7 +19,7 @@ await writeFile(
 // The build flips the memory's byte by the same code as the runtime.
 const { withSharedMemory } = await importTypeScript('ts/src/runtime/load.ts');
 await mkdir(join(DIST, 'kernels'));
-for (const name of ['maps.simd128', 'maps.relaxed']) {
+for (const name of ['maps.simd128', 'maps.relaxed', 'attention.simd128', 'attention.relaxed']) {
   const wasm = await readFile(join(KERNELS, `${name}.wasm`));
   await writeFile(join(DIST, 'kernels', `${name}.wasm`), wasm);
   await writeFile(join(DIST, 'kernels', `${name}.shared.wasm`), withSharedMemory(wasm));

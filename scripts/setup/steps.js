@@ -93,8 +93,8 @@ function cargoTool(crate, version, root) {
 const kernels = {
   name: 'kernels (Rust to WebAssembly)',
   async isDone() {
-    const products = ['maps.simd128.wasm', 'maps.relaxed.wasm', 'maps.simd128.inline.js'].map((file) =>
-      join(KERNELS, file),
+    const products = ['maps', 'attention'].flatMap((family) =>
+      ['simd128.wasm', 'relaxed.wasm', 'simd128.inline.js'].map((file) => join(KERNELS, `${family}.${file}`)),
     );
     return isUpToDate(KERNEL_STAMP, await kernelHash(), products);
   },
@@ -119,7 +119,9 @@ const kernelHash = () => hashOf(KERNEL_INPUTS);
 const distribution = {
   name: 'package (worker, library, command)',
   async isDone() {
-    const products = ['index.js', 'index.d.ts', 'cli.js', 'worker.js'].map((file) => join(ROOT, 'dist', file));
+    const products = ['index.js', 'index.d.ts', 'attention.js', 'attention.d.ts', 'cli.js', 'worker.js'].map((file) =>
+      join(ROOT, 'dist', file),
+    );
     return isUpToDate(DISTRIBUTION_STAMP, await distributionHash(), products);
   },
   async perform() {

@@ -11,7 +11,8 @@
  */
 
 import { mapsFamily } from '../maps/family.ts';
-import { alphaRule, budgetRule } from '../maps/maps.ts';
+import { budgetRule } from '../maps/maps.ts';
+import { alphaRule } from '../maps/parameter.ts';
 import { defineLoss } from './define-loss.ts';
 import type { Loss } from './types.ts';
 

@@ -10,18 +10,10 @@
  */
 
 import { mapsFamily } from './family.ts';
+import { alphaRule } from './parameter.ts';
 import type { ParameterRule } from './parameter.ts';
 import { defineRowMap } from './row-map.ts';
 import type { RowMap } from './types.ts';
-
-/** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
-export const alphaRule = (value: number, name?: string): ParameterRule => ({
-  name,
-  value,
-  condition: 'alpha >= 1',
-  accepts: (alpha) => alpha >= 1,
-  toKernel: (alpha) => alpha - 1,
-});
 
 /** The sum of a row, which must be given. */
 export const budgetRule = (): ParameterRule => ({

@@ -26,6 +26,15 @@ export interface ParameterRule {
   toKernel(value: number): number;
 }
 
+/** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
+export const alphaRule = (value: number, name?: string): ParameterRule => ({
+  name,
+  value,
+  condition: 'alpha >= 1',
+  accepts: (alpha) => alpha >= 1,
+  toKernel: (alpha) => alpha - 1,
+});
+
 /** A parameter that has been read. */
 export interface Parameter {
   /** One kernel value for all rows, or one for each. */

@@ -1,0 +1,114 @@
+/**
+ * A call of attention as the kernels read it: the fields of `Attention` in crates/entmax-core/src/attention/call.rs, in
+ * their order, addresses and distances as 32-bit numbers. Letters as there: B, H, G, N, M, D, E.
+ */
+
+import { EntmaxError } from '../errors.ts';
+import { memory } from '../runtime/runtime.ts';
+import { attentionFamily } from './family.ts';
+
+/** An array of heads in linear memory: its address, and the distances of batches, heads and rows in elements. */
+export interface Heads {
+  readonly at: number;
+  readonly batch: number;
+  readonly head: number;
+  readonly row: number;
+}
+
+/** An array that broadcasts to [B, H, N, M]: distances along these axes, 0 where it repeats. */
+export interface Table {
+  readonly at: number;
+  readonly distances: readonly [number, number, number, number];
+}
+
+/** Which keys a query sees by its place (call.rs). */
+export const CAUSAL = { none: 0, upperLeft: 1, lowerRight: 2 } as const;
+
+/** Where the weights go. */
+export interface WeightSlots {
+  readonly sizes: number;
+  readonly thresholds: number;
+  readonly indices: number;
+  readonly values: number;
+  readonly firstRow: number;
+}
+
+export interface Description {
+  readonly scale: number;
+  /** Address of alpha - 1 of each head. */
+  readonly alpha: number;
+  readonly q: Heads;
+  readonly k: Heads;
+  readonly v: Heads;
+  readonly out: Heads;
+  readonly panels: number;
+  readonly values: Heads;
+  readonly bias?: Table | undefined;
+  readonly mask?: Table | undefined;
+  /** Addresses, 0 for none. */
+  readonly keyMask: number;
+  readonly slopes: number;
+  readonly queryLengths: number;
+  readonly keyLengths: number;
+  readonly batches: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly width: number;
+  readonly valueWidth: number;
+  readonly causal: number;
+  readonly topk: number;
+  readonly emptyRowIsNan: boolean;
+  readonly weights?: WeightSlots | undefined;
+}
+
+const NO_TABLE: Table = { at: 0, distances: [0, 0, 0, 0] };
+const NO_WEIGHTS: WeightSlots = { sizes: 0, thresholds: 0, indices: 0, values: 0, firstRow: 0 };
+
+/** Writes the description to `address`, where `descriptionBytes()` are free. */
+export function writeDescription(address: number, description: Description): void {
+  const { scale, alpha, q, k, v, out, panels, values, bias = NO_TABLE, mask = NO_TABLE } = description;
+  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS } = description;
+  const heads = (each: Heads): number[] => [each.at, each.batch, each.head, each.row];
+  const table = (each: Table): number[] => [each.at, ...each.distances];
+  const words = [
+    alpha,
+    ...[q, k, v, out].flatMap(heads),
+    panels,
+    ...heads(values),
+    ...table(bias),
+    ...table(mask),
+    keyMask,
+    slopes,
+    queryLengths,
+    keyLengths,
+    description.batches,
+    description.heads,
+    description.keyHeads,
+    description.queries,
+    description.keys,
+    description.width,
+    description.valueWidth,
+    description.causal,
+    description.topk,
+    description.emptyRowIsNan ? 1 : 0,
+    weights.sizes,
+    weights.thresholds,
+    weights.indices,
+    weights.values,
+    weights.firstRow,
+  ];
+  const room = descriptionBytes() - 8 - 4 * words.length;
+  if (room < 0 || room >= 8) {
+    throw new EntmaxError('ENTMAX_INIT', 'attention', `a description of ${8 + 4 * words.length} bytes`, `${room + 8}`);
+  }
+  memory().f64(address, 1)[0] = scale;
+  memory()
+    .i32(address + 8, words.length)
+    .set(words);
+}
+
+export function descriptionBytes(): number {
+  return attentionFamily.kernel(memory(), 'attention_description_bytes')();
+}

@@ -1,0 +1,7 @@
+/**
+ * entmax/attention: attention whose weights are a sparse map of the scores.
+ *
+ * @packageDocumentation
+ */
+
+export { attention } from './attention.ts';
