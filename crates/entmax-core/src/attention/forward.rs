@@ -25,6 +25,28 @@ const BLOCK_SCORES: usize = 1 << 17;
 /// A type's kernels: of its rows, and its lanes.
 pub trait AttentionKernel<T: Score>: RowKernel<T> {
     type Lanes: Lanes<T>;
+
+    /// The weights of a row whose scores are in `row`: a list in the scratch, or the dense row in `target`, which may be
+    /// `row`. `rescore` writes the scores again.
+    ///
+    /// # Safety
+    /// As [`RowKernel::solve`].
+    #[inline(always)]
+    unsafe fn weigh(
+        row: *mut T,
+        target: *mut T,
+        n: usize,
+        settings: &Settings<T>,
+        scratch: *mut u8,
+        list: &mut List<T>,
+        _rescore: impl Fn(*mut T),
+    ) -> Outcome
+    where
+        Self: Sized,
+    {
+        // SAFETY: passed on.
+        unsafe { solve_row::<T, Self>(row, target, n, settings, scratch, list) }
+    }
 }
 
 /// Queries of a block, given M.
@@ -146,7 +168,8 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             if n > 0 {
                 let k = if settings.k < n { settings.k } else { 0 };
                 let settings = Settings { k, ..settings };
-                outcome = solve_row::<T, K>(row, target, n, &settings, scratch, &mut list);
+                let again = |row| score::<T, K::Lanes>(call, (b, h), (i, 1), n, (row, pitch));
+                outcome = K::weigh(row, target, n, &settings, scratch, &mut list, again);
             }
             if let Outcome::Solved(solved) = outcome {
                 converged &= solved.converged;

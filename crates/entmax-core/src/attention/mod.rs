@@ -1,20 +1,22 @@
 //! Attention with a sparse map: out = entmax(scale q k^T + bias) v, an alpha for each head (MATH.md section 13).
 //!
-//! `call` describes a call, `panels` lays out keys, `scores` forms products, the row maps of [`crate::maps`] make weights of
-//! them, `values` sums values over what is in the support; `forward` goes through the blocks of queries.
+//! `call` describes a call, `panels` lays out keys, `scores` forms products, `weights_f32` makes weights of them, with the row
+//! maps of [`crate::maps`] or, for sparse rows, with a threshold of their own (`canonical`), `values` sums values over what is in the support; `forward` goes through the blocks of queries.
 
 mod call;
+mod canonical;
 mod forward;
 mod lanes;
 mod panels;
 mod scores;
 mod values;
+mod weights_f32;
 
 pub use call::{causal, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
 pub use panels::panels_of;
 
-use crate::maps::kernels::{EntmaxF32, EntmaxF64};
+use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
 use core::ops::Range;
@@ -23,6 +25,20 @@ use lanes::Sixteen;
 
 impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     type Lanes = V;
+
+    #[inline(always)]
+    unsafe fn weigh(
+        row: *mut f32,
+        target: *mut f32,
+        n: usize,
+        settings: &Settings<f32>,
+        scratch: *mut u8,
+        list: &mut List<f32>,
+        rescore: impl Fn(*mut f32),
+    ) -> Outcome {
+        // SAFETY: passed on.
+        unsafe { weights_f32::weigh::<V>(row, target, n, settings, scratch, list, rescore) }
+    }
 }
 
 impl AttentionKernel<f64> for EntmaxF64 {

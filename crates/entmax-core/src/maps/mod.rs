@@ -43,15 +43,20 @@ pub use csr::compact as csr_compact;
 pub use rows::{Results, RowBatch};
 pub use score::Score;
 
-/// What gradients and losses take from the maps.
+/// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
     pub(crate) use super::csr::{compress, finish_support};
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
+    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
+    pub(crate) use super::powers_f32::{IntegerPower, RealPower};
+    pub(crate) use super::powers_f64::pow;
+    pub(crate) use super::scan_f32::{maxima_len, Scores};
     pub(crate) use super::solve::{scratch, solve_row};
     pub(crate) use super::support::Seen;
-    pub(crate) use super::threshold_f32::clear;
+    pub(crate) use super::threshold_f32::{
+        behind_lists, bound_of_maxima, certified, clear, lists, Problem,
+    };
 }
 
 use crate::simd::{F32Block, Native};
