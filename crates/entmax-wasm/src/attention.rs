@@ -23,8 +23,8 @@ macro_rules! attention_exports {
 
         /// Bytes of workspace that one thread needs.
         #[wasm_bindgen]
-        pub fn $workspace(keys: usize, value_width: usize) -> usize {
-            attention::$workspace(keys, value_width)
+        pub fn $workspace(keys: usize, width: usize, value_width: usize) -> usize {
+            attention::$workspace(keys, width, value_width)
         }
     };
 }
@@ -41,6 +41,20 @@ attention_exports!(
     attention_workspace_f64,
     attention_pack_f64
 );
+
+/// The first block of queries of the heads `first..last`, and for each head whether its other blocks are screened.
+#[wasm_bindgen]
+pub fn attention_probe_f32(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    let call = call as *const Attention<f32>;
+    // SAFETY: as above; the call says where the decision goes.
+    unsafe { attention::attention_probe_f32(&*call, first..last, workspace as *mut u8) as u32 }
+}
+
+/// Bytes of a panel's record for screening.
+#[wasm_bindgen]
+pub fn attention_record_bytes(width: usize) -> usize {
+    attention::record_bytes(width)
+}
 
 /// Queries of a block, given the number of keys.
 #[wasm_bindgen]

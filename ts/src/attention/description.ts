@@ -61,6 +61,14 @@ export interface Description {
   readonly topk: number;
   readonly emptyRowIsNan: boolean;
   readonly weights?: WeightSlots | undefined;
+  readonly screening?: Screening | undefined;
+}
+
+/** What screening needs (crates/entmax-core/src/attention/screen.rs). */
+export interface Screening {
+  /** Addresses of the panels' records, and of a byte for each of the B H heads. */
+  readonly records: number;
+  readonly screened: number;
 }
 
 const NO_TABLE: Table = { at: 0, distances: [0, 0, 0, 0] };
@@ -69,7 +77,7 @@ const NO_WEIGHTS: WeightSlots = { sizes: 0, thresholds: 0, indices: 0, values: 0
 /** Writes the description to `address`, where `descriptionBytes()` are free. */
 export function writeDescription(address: number, description: Description): void {
   const { scale, alpha, q, k, v, out, panels, values, bias = NO_TABLE, mask = NO_TABLE } = description;
-  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS } = description;
+  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS, screening } = description;
   const heads = (each: Heads): number[] => [each.at, each.batch, each.head, each.row];
   const table = (each: Table): number[] => [each.at, ...each.distances];
   const words = [
@@ -98,6 +106,10 @@ export function writeDescription(address: number, description: Description): voi
     weights.indices,
     weights.values,
     weights.firstRow,
+    screening?.records ?? 0,
+    screening?.screened ?? 0,
+    // The probe has attended the first block of each head.
+    screening ? 1 : 0,
   ];
   const room = descriptionBytes() - 8 - 4 * words.length;
   if (room < 0 || room >= 8) {

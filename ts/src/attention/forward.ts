@@ -22,6 +22,9 @@ import { attentionFamily } from './family.ts';
 
 /** Keys of a panel, and what rows of values are padded to (crates/entmax-core/src/attention/panels.rs). */
 const LANES = 16;
+/** From so many keys on, and so many queries, a look at the first block tells whether integers should screen the others. */
+const SCREENED_KEYS = 1024;
+const SCREENED_QUERIES = 64;
 /** Rough time of one product of a query and a key, and of their value, for each channel on one thread. */
 const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
 
@@ -80,6 +83,12 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
     causal: call.causal,
     topk: call.topk,
     emptyRowIsNan: call.emptyRow === 'nan',
+    screening: isScreened(call)
+      ? {
+          records: room.allocate(batches * keyHeads * panels * kernelOf('attention_record_bytes')(width)),
+          screened: room.allocate(batches * heads),
+        }
+      : undefined,
   };
   const address = room.allocate(descriptionBytes());
   writeDescription(address, description);
@@ -98,11 +107,23 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
   });
   yield job('attention_pack', batches * keyHeads * panels, LANES * width, 0);
   const block = kernelOf('attention_block_queries')(keys);
-  const blocks = batches * heads * Math.ceil(queries / block);
-  const workspace = kernelOf(`attention_workspace${suffixOf(call)}`)(keys, valueWidth);
+  const blocks = Math.ceil(queries / block);
+  const workspace = kernelOf(`attention_workspace${suffixOf(call)}`)(keys, width, valueWidth);
   const perBlock = block * keys * (width + valueWidth) * nanoseconds + 1000;
-  refuseStatus(call, yield job('attention', blocks, perBlock, workspace));
+  const allHeads = batches * heads;
+  if (!description.screening) {
+    refuseStatus(call, yield job('attention', allHeads * blocks, perBlock, workspace));
+  } else {
+    refuseStatus(call, yield job('attention_probe', allHeads, 2 * perBlock, workspace));
+    refuseStatus(call, yield job('attention', allHeads * (blocks - 1), perBlock, workspace));
+  }
   out.finish();
+}
+
+/** Whether the kernels may screen keys by integers: they decide by what the first rows show. */
+function isScreened({ template, sizes, topk }: AttentionCall): boolean {
+  const { queries, keys } = sizes;
+  return template.dtype === 'float32' && topk === 0 && keys >= SCREENED_KEYS && queries >= SCREENED_QUERIES;
 }
 
 /** alpha - 1, H of them. */

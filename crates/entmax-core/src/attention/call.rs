@@ -5,6 +5,7 @@
 //! channels of a value. Distances are in elements.
 
 use super::panels::panels_of;
+use super::screen::record_bytes;
 use crate::maps::Score;
 
 /// An array [B, H, N, D] whose innermost axis is contiguous.
@@ -112,6 +113,12 @@ pub struct Attention<T> {
     pub empty_row_is_nan: u32,
     /// Where the weights go besides, or nothing.
     pub weights: Weights<T>,
+    /// Records of the panels for screening (`screen`): [B, G, M / 16]; null for no screening.
+    pub records: *mut u8,
+    /// Of each query head of each batch, B H of them: 1 to screen its keys. Null: none is screened.
+    pub screened: *mut u8,
+    /// Of each head, blocks that are done already: 1 after the probe.
+    pub blocks_done: usize,
 }
 
 /// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
@@ -167,11 +174,26 @@ impl<T: Score> Attention<T> {
         }
     }
 
+    /// Batch and query head number `index` of all.
+    #[inline(always)]
+    pub fn head(&self, index: usize) -> (usize, usize) {
+        let heads = self.heads.max(1);
+        (index / heads, index % heads)
+    }
+
     /// The first panel of key head `g` of batch `b`.
     #[inline(always)]
     pub fn panel(&self, b: usize, g: usize) -> *mut T {
         let one = panels_of(self.keys) * self.width * crate::simd::LANES;
         self.panels.wrapping_add((b * self.key_heads + g) * one)
+    }
+
+    /// The record of panel `p` of key head `g` of batch `b`.
+    #[inline(always)]
+    pub fn record(&self, b: usize, g: usize, p: usize, quads: bool) -> *mut u8 {
+        let panel = (b * self.key_heads + g) * panels_of(self.keys) + p;
+        self.records
+            .wrapping_add(panel * record_bytes(self.width, quads))
     }
 
     /// The key head that query head `h` reads.

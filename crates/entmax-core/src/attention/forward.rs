@@ -7,6 +7,7 @@
 use super::call::Attention;
 use super::lanes::Lanes;
 use super::scores::score;
+use super::screen::words_bytes;
 use super::values::{sum_of_list, sum_of_rows, Values};
 use crate::maps::kernels::{
     compress, scratch, solve_row, List, Outcome, RowKernel, Seen, Settings,
@@ -18,13 +19,49 @@ use crate::status::Status;
 use core::ops::Range;
 
 /// Most queries of a block.
-const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 /// Scores of a block that stay in the second-level cache.
 const BLOCK_SCORES: usize = 1 << 17;
 
 /// A type's kernels: of its rows, and its lanes.
 pub trait AttentionKernel<T: Score>: RowKernel<T> {
     type Lanes: Lanes<T>;
+    /// A block of queries that are screened.
+    type Screen;
+
+    /// Writes approximate scores, where the type has some.
+    ///
+    /// # Safety
+    /// As [`score`]; `words` is writable for [`words_bytes`].
+    #[inline(always)]
+    unsafe fn screen(
+        _call: &Attention<T>,
+        _head: (usize, usize),
+        _queries: (usize, usize),
+        _most: usize,
+        _rows: (*mut T, usize),
+        _words: *mut i32,
+    ) -> Option<Self::Screen> {
+        None
+    }
+
+    /// The weights of row `r` of a screened block, that of query `place.2`, and how many keys were candidates; no weights
+    /// where the exact scores are needed.
+    ///
+    /// # Safety
+    /// As [`AttentionKernel::weigh`].
+    #[inline(always)]
+    unsafe fn weigh_screened(
+        _call: &Attention<T>,
+        _place: (usize, usize, usize),
+        _screen: (&Self::Screen, usize),
+        _row: (*const T, usize),
+        _settings: &Settings<T>,
+        _scratch: *mut u8,
+        _list: &mut List<T>,
+    ) -> (Option<Outcome>, usize) {
+        (None, 0)
+    }
 
     /// The weights of a row whose scores are in `row`: a list in the scratch, or the dense row in `target`, which may be
     /// `row`. `rescore` writes the scores again.
@@ -56,6 +93,7 @@ pub fn block_queries(keys: usize) -> usize {
 
 /// The regions of a workspace, as distances.
 struct Regions {
+    words: usize,
     /// A row of weights for the sparse form, which needs the scores afterwards.
     row: usize,
     outs: usize,
@@ -63,12 +101,18 @@ struct Regions {
     bytes: usize,
 }
 
-fn regions<T: Score, K: AttentionKernel<T>>(keys: usize, value_width: usize) -> Regions {
+fn regions<T: Score, K: AttentionKernel<T>>(
+    keys: usize,
+    width: usize,
+    value_width: usize,
+) -> Regions {
     let bytes = |numbers: usize| (numbers * size_of::<T>()).next_multiple_of(ALIGNMENT);
-    let row = bytes(block_queries(keys) * pitch(keys));
+    let words = bytes(block_queries(keys) * pitch(keys));
+    let row = words + words_bytes(width).next_multiple_of(ALIGNMENT);
     let outs = row + bytes(pitch(keys));
     let scratch_at = outs + bytes(block_queries(keys) * value_width.next_multiple_of(LANES));
     Regions {
+        words,
         row,
         outs,
         scratch: scratch_at,
@@ -77,8 +121,12 @@ fn regions<T: Score, K: AttentionKernel<T>>(keys: usize, value_width: usize) -> 
 }
 
 /// Bytes of one caller's workspace.
-pub fn workspace<T: Score, K: AttentionKernel<T>>(keys: usize, value_width: usize) -> usize {
-    regions::<T, K>(keys, value_width).bytes
+pub fn workspace<T: Score, K: AttentionKernel<T>>(
+    keys: usize,
+    width: usize,
+    value_width: usize,
+) -> usize {
+    regions::<T, K>(keys, width, value_width).bytes
 }
 
 /// The blocks of queries `blocks` of all B H heads; of a head the last queries come first, because under a causal mask
@@ -94,19 +142,102 @@ pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
 ) -> Status {
     let size = block_queries(call.keys);
     let per_head = call.queries.div_ceil(size).max(1);
-    let heads = call.heads.max(1);
+    let left = (per_head - call.blocks_done).max(1);
     let mut status = Status::Ok;
     for block in blocks {
-        let (head, place) = (block / per_head, per_head - 1 - block % per_head);
-        let (b, h) = (head / heads, head % heads);
-        let first = place * size;
+        let (b, h) = call.head(block / left);
+        let first = (left - 1 - block % left) * size;
         let count = size.min(call.queries - first);
+        let screens = !call.screened.is_null()
+            && call.weights.sizes.is_null()
+            // SAFETY: one for each head.
+            && unsafe { *call.screened.add(block / left) } != 0;
         // SAFETY: by the caller.
-        if !unsafe { attend_block::<T, K>(call, (b, h), (first, count), workspace) } {
+        let done =
+            unsafe { attend_block::<T, K>(call, (b, h), (first, count), screens, workspace) };
+        if !done {
             status = Status::NotConverged;
         }
     }
     status
+}
+
+/// The first block of each of the heads `heads`, that of the last queries, and whether the others are to be screened: where
+/// this one, screened, looks at few enough keys.
+///
+/// # Safety
+/// As [`attend`]; `screened` is writable, the records are there.
+pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
+    call: &Attention<T>,
+    heads: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    let size = block_queries(call.keys);
+    let first = (call.queries.div_ceil(size).max(1) - 1) * size;
+    let queries = (first, call.queries - first);
+    let mut status = Status::Ok;
+    for head in heads {
+        let place = call.head(head);
+        // SAFETY: by the caller.
+        unsafe {
+            if !attend_block::<T, K>(call, place, queries, false, workspace) {
+                status = Status::NotConverged;
+            }
+            let pays = call.weights.sizes.is_null()
+                && screening_pays::<T, K>(call, place, queries, workspace);
+            *call.screened.add(head) = u8::from(pays);
+        }
+    }
+    status
+}
+
+/// The one place where a path is chosen. Against the f32 products of a row of n keys, integers save half or more, and each
+/// candidate costs as much as eight products, because its key is read lane by lane (measured: 60 cycles for 64 channels).
+///
+/// # Safety
+/// As [`attend`].
+unsafe fn screening_pays<T: Score, K: AttentionKernel<T>>(
+    call: &Attention<T>,
+    (b, h): (usize, usize),
+    (first, count): (usize, usize),
+    workspace: *mut u8,
+) -> bool {
+    let at = regions::<T, K>(call.keys, call.width, call.value_width);
+    let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
+    let (mut keys, mut candidates) = (0, 0);
+    // SAFETY: by the caller.
+    unsafe {
+        let visible = Visible::new(call, b);
+        let most = visible.most(first, count);
+        let words = workspace.add(at.words).cast();
+        let Some(screen) = K::screen(call, (b, h), (first, count), most, (rows, pitch), words)
+        else {
+            return false;
+        };
+        for r in 0..count {
+            let n = visible.keys(first + r);
+            if n == 0 {
+                continue;
+            }
+            let settings = Settings::of(call, h, n);
+            let row = (rows.add(r * pitch).cast_const(), n);
+            let scratch = workspace.add(at.scratch);
+            let place = (b, h, first + r);
+            let mut list = List::NONE;
+            let (_, looked_at) = K::weigh_screened(
+                call,
+                place,
+                (&screen, r),
+                row,
+                &settings,
+                scratch,
+                &mut list,
+            );
+            keys += n;
+            candidates += looked_at;
+        }
+    }
+    24 * candidates <= keys
 }
 
 /// Returns whether all thresholds converged.
@@ -118,20 +249,15 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     call: &Attention<T>,
     (b, h): (usize, usize),
     (first, count): (usize, usize),
+    screens: bool,
     workspace: *mut u8,
 ) -> bool {
-    let at = regions::<T, K>(call.keys, call.value_width);
+    let at = regions::<T, K>(call.keys, call.width, call.value_width);
     let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
     let width = call.value_width.next_multiple_of(LANES);
-    let lengths = unsafe { call.lengths(b) };
-    let visible = |i: usize| {
-        if i < lengths.0 {
-            call.visible(i, lengths)
-        } else {
-            0
-        }
-    };
-    let most = visible(first + count - 1).max(visible(first));
+    // SAFETY: by the caller.
+    let visible = unsafe { Visible::new(call, b) };
+    let most = visible.most(first, count);
     let values = Values {
         data: call.values.row(b, call.key_head(h), 0).cast_const(),
         row: call.values.row,
@@ -143,19 +269,20 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     let mut converged = true;
     // SAFETY: the regions are disjoint and hold `count` rows.
     unsafe {
-        score::<T, K::Lanes>(call, (b, h), (first, count), most, (rows, pitch));
-        let scratch = workspace.add(at.scratch);
-        let settings = Settings {
-            map: map::ENTMAX,
-            parameter: *call.alpha.add(h),
-            upper: core::ptr::null(),
-            k: call.topk,
-            temperature: 1.0,
+        let words = workspace.add(at.words).cast();
+        let screen = if screens {
+            K::screen(call, (b, h), (first, count), most, (rows, pitch), words)
+        } else {
+            None
         };
+        if screen.is_none() {
+            score::<T, K::Lanes>(call, (b, h), (first, count), most, (rows, pitch));
+        }
+        let scratch = workspace.add(at.scratch);
         let sparse = !call.weights.sizes.is_null();
         for r in 0..count {
             let i = first + r;
-            let n = visible(i);
+            let n = visible.keys(i);
             let row = rows.add(r * pitch);
             let out = workspace.add(at.outs).cast::<T>().add(r * width);
             let target = if sparse {
@@ -166,10 +293,23 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             let mut list = List::NONE;
             let mut outcome = Outcome::Empty;
             if n > 0 {
-                let k = if settings.k < n { settings.k } else { 0 };
-                let settings = Settings { k, ..settings };
+                let settings = Settings::of(call, h, n);
                 let again = |row| score::<T, K::Lanes>(call, (b, h), (i, 1), n, (row, pitch));
-                outcome = K::weigh(row, target, n, &settings, scratch, &mut list, again);
+                let mut known = None;
+                if let Some(screen) = &screen {
+                    let (place, screen) = ((b, h, i), (screen, r));
+                    let scores = (row.cast_const(), n);
+                    (known, _) = K::weigh_screened(
+                        call, place, screen, scores, &settings, scratch, &mut list,
+                    );
+                    if known.is_none() {
+                        again(row);
+                    }
+                }
+                outcome = match known {
+                    Some(outcome) => outcome,
+                    None => K::weigh(row, target, n, &settings, scratch, &mut list, again),
+                };
             }
             if let Outcome::Solved(solved) = outcome {
                 converged &= solved.converged;
@@ -191,7 +331,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
                     dense_outs[dense_count] = out;
                     dense_count += 1;
                 }
-                Outcome::Empty if !(call.empty_row_is_nan != 0 && i < lengths.0) => {
+                Outcome::Empty if call.empty_row_is_nan == 0 || i >= visible.lengths.0 => {
                     fill(out, width, T::ZERO)
                 }
                 _ => fill(out, width, T::NAN),
@@ -205,6 +345,53 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
         }
     }
     converged
+}
+
+/// Which keys the queries of a batch see.
+struct Visible<'a, T> {
+    call: &'a Attention<T>,
+    lengths: (usize, usize),
+}
+
+impl<'a, T: Score> Visible<'a, T> {
+    /// # Safety
+    /// As [`Attention`] says.
+    unsafe fn new(call: &'a Attention<T>, b: usize) -> Visible<'a, T> {
+        // SAFETY: by the caller.
+        let lengths = unsafe { call.lengths(b) };
+        Visible { call, lengths }
+    }
+
+    /// How many leading keys query `i` sees: none where it is padding.
+    fn keys(&self, i: usize) -> usize {
+        if i < self.lengths.0 {
+            self.call.visible(i, self.lengths)
+        } else {
+            0
+        }
+    }
+
+    /// The most that one of some neighbouring queries sees.
+    fn most(&self, first: usize, count: usize) -> usize {
+        (first..first + count).fold(0, |most, i| most.max(self.keys(i)))
+    }
+}
+
+impl<T: Score> Settings<T> {
+    /// What a row of `n` keys of head `h` is solved with.
+    ///
+    /// # Safety
+    /// As [`Attention`] says.
+    unsafe fn of(call: &Attention<T>, h: usize, n: usize) -> Settings<T> {
+        Settings {
+            map: map::ENTMAX,
+            // SAFETY: one for each head.
+            parameter: unsafe { *call.alpha.add(h) },
+            upper: core::ptr::null(),
+            k: if call.topk < n { call.topk } else { 0 },
+            temperature: 1.0,
+        }
+    }
 }
 
 /// The weights of one row as sparse entries: those above 0, or all visible ones of a row that is NaN.

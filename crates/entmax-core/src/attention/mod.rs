@@ -1,7 +1,8 @@
 //! Attention with a sparse map: out = entmax(scale q k^T + bias) v, an alpha for each head (MATH.md section 13).
 //!
 //! `call` describes a call, `panels` lays out keys, `scores` forms products, `weights_f32` makes weights of them, with the row
-//! maps of [`crate::maps`] or, for sparse rows, with a threshold of their own (`canonical`), `values` sums values over what is in the support; `forward` goes through the blocks of queries.
+//! maps of [`crate::maps`] or, for sparse rows, with a threshold of their own (`canonical`), `screen` finds by integers which
+//! keys can matter, `values` sums values over what is in the support; `forward` goes through the blocks of queries.
 
 mod call;
 mod canonical;
@@ -9,6 +10,7 @@ mod forward;
 mod lanes;
 mod panels;
 mod scores;
+mod screen;
 mod values;
 mod weights_f32;
 
@@ -22,9 +24,39 @@ use crate::status::Status;
 use core::ops::Range;
 use forward::AttentionKernel;
 use lanes::Sixteen;
+use screen::Queries;
 
 impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     type Lanes = V;
+    type Screen = Queries;
+
+    #[inline(always)]
+    unsafe fn screen(
+        call: &Attention<f32>,
+        head: (usize, usize),
+        queries: (usize, usize),
+        most: usize,
+        rows: (*mut f32, usize),
+        words: *mut i32,
+    ) -> Option<Queries> {
+        // SAFETY: passed on.
+        unsafe { screen::screen::<V>(call, head, queries, most, rows, words) }
+    }
+
+    #[inline(always)]
+    unsafe fn weigh_screened(
+        call: &Attention<f32>,
+        place: (usize, usize, usize),
+        (queries, r): (&Queries, usize),
+        (row, n): (*const f32, usize),
+        settings: &Settings<f32>,
+        scratch: *mut u8,
+        list: &mut List<f32>,
+    ) -> (Option<Outcome>, usize) {
+        let row = (row, n, queries.errors[r]);
+        // SAFETY: passed on.
+        unsafe { screen::weigh_screened::<V>(call, place, row, settings, scratch, list) }
+    }
 
     #[inline(always)]
     unsafe fn weigh(
@@ -43,16 +75,35 @@ impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
 
 impl AttentionKernel<f64> for EntmaxF64 {
     type Lanes = Sixteen;
+    type Screen = ();
 }
 
-/// Bytes of one caller's workspace for `keys` keys and values of `value_width` channels.
-pub fn attention_workspace_f32(keys: usize, value_width: usize) -> usize {
-    forward::workspace::<f32, EntmaxF32<Native>>(keys, value_width)
+/// Bytes of one caller's workspace for `keys` keys of `width` channels and values of `value_width`.
+pub fn attention_workspace_f32(keys: usize, width: usize, value_width: usize) -> usize {
+    forward::workspace::<f32, EntmaxF32<Native>>(keys, width, value_width)
 }
 
-/// Bytes of one caller's workspace for `keys` keys and values of `value_width` channels.
-pub fn attention_workspace_f64(keys: usize, value_width: usize) -> usize {
-    forward::workspace::<f64, EntmaxF64>(keys, value_width)
+/// Bytes of one caller's workspace for `keys` keys of `width` channels and values of `value_width`.
+pub fn attention_workspace_f64(keys: usize, width: usize, value_width: usize) -> usize {
+    forward::workspace::<f64, EntmaxF64>(keys, width, value_width)
+}
+
+/// Bytes of the record of one panel.
+pub fn record_bytes(width: usize) -> usize {
+    screen::record_bytes(width, screen::QUADS)
+}
+
+/// The first block of queries of each of the heads `heads`; decides for each whether its other blocks are screened.
+///
+/// # Safety
+/// As [`attention_f32`]; `screened` is writable, the records are packed.
+pub unsafe fn attention_probe_f32(
+    call: &Attention<f32>,
+    heads: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    // SAFETY: passed on.
+    unsafe { forward::probe::<f32, EntmaxF32<Native>>(call, heads, workspace) }
 }
 
 /// Packs panels of keys: the first step of a call.
@@ -60,8 +111,12 @@ pub fn attention_workspace_f64(keys: usize, value_width: usize) -> usize {
 /// # Safety
 /// The call describes memory as its fields say; `panels` is writable.
 pub unsafe fn attention_pack_f32(call: &Attention<f32>, panels: Range<usize>) -> Status {
+    let record = |panel, record| {
+        // SAFETY: a panel and its record.
+        unsafe { screen::round_panel(panel, call.width, record, screen::QUADS) }
+    };
     // SAFETY: passed on.
-    unsafe { panels::pack(call, panels) };
+    unsafe { panels::pack(call, panels, record) };
     Status::Ok
 }
 
@@ -71,7 +126,7 @@ pub unsafe fn attention_pack_f32(call: &Attention<f32>, panels: Range<usize>) ->
 /// As [`attention_pack_f32`].
 pub unsafe fn attention_pack_f64(call: &Attention<f64>, panels: Range<usize>) -> Status {
     // SAFETY: passed on.
-    unsafe { panels::pack(call, panels) };
+    unsafe { panels::pack(call, panels, |_, _| ()) };
     Status::Ok
 }
 

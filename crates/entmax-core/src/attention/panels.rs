@@ -2,6 +2,7 @@
 //! across lanes. Values that end within a block of sixteen get rows of their own that do not.
 
 use super::call::Attention;
+use super::screen::QUADS;
 use crate::maps::Score;
 use crate::simd::LANES;
 use core::ops::Range;
@@ -12,11 +13,16 @@ pub fn panels_of(keys: usize) -> usize {
     keys.div_ceil(LANES)
 }
 
-/// Packs the panels `rows` of all B G heads, and the values of their keys where these are copied.
+/// Packs the panels `rows` of all B G heads, the values of their keys where these are copied, and with `record` their records
+/// where these are wanted.
 ///
 /// # Safety
-/// As [`Attention`] says; `panels` and a copied `values` are writable.
-pub unsafe fn pack<T: Score>(call: &Attention<T>, rows: Range<usize>) {
+/// As [`Attention`] says; `panels`, a copied `values` and `records` are writable.
+pub unsafe fn pack<T: Score>(
+    call: &Attention<T>,
+    rows: Range<usize>,
+    record: impl Fn(*const T, *mut u8),
+) {
     let per_head = panels_of(call.keys).max(1);
     for r in rows {
         let (head, panel) = (r / per_head, r % per_head);
@@ -38,6 +44,9 @@ pub unsafe fn pack<T: Score>(call: &Attention<T>, rows: Range<usize>) {
                 for c in 0..call.width {
                     *target.add(c * LANES + lane) = *key.add(c);
                 }
+            }
+            if !call.records.is_null() {
+                record(target, call.record(b, g, panel, QUADS));
             }
             if call.values.data == call.v.data {
                 continue;

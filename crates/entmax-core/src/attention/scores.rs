@@ -104,7 +104,7 @@ pub unsafe fn score<T: Score, L: Lanes<T>>(
 /// # Safety
 /// As [`score`].
 #[inline(never)]
-unsafe fn adjust<T: Score, L: Lanes<T>>(
+pub unsafe fn adjust<T: Score, L: Lanes<T>>(
     call: &Attention<T>,
     (b, h, i): (usize, usize, usize),
     row: *mut T,

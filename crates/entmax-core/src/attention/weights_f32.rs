@@ -191,7 +191,7 @@ pub unsafe fn weigh<V: F32Block>(
 
 /// How many scores of a row have `score - max > bound`.
 #[inline(never)]
-fn count_above<V: F32Block>(scores: &Scores, max: f32, bound: f32) -> usize {
+pub fn count_above<V: F32Block>(scores: &Scores, max: f32, bound: f32) -> usize {
     let (max, bound) = (V::splat(max), V::splat(bound));
     let mut count = 0;
     scores.each(|_, scores: V| {

@@ -4,6 +4,7 @@
 //! (`-C target-feature=+avx2`); elsewhere each operation is a call, right but slow.
 
 use super::{
+    integers::Portable,
     scalar::{ONE_BITS, SQRT_HALF_BITS},
     F32Block,
 };
@@ -31,6 +32,14 @@ macro_rules! lanewise {
 unsafe impl F32Block for Avx2 {
     type Mask = Avx2;
     type Sums = Sums;
+    type Integers = Portable;
+
+    #[inline(always)]
+    fn of_integers(integers: Portable) -> Self {
+        let floats = integers.0.map(|integer| integer as f32);
+        // SAFETY: the array holds sixteen floats.
+        unsafe { Self::load(floats.as_ptr()) }
+    }
 
     #[inline(always)]
     unsafe fn load(source: *const f32) -> Self {

@@ -12,9 +12,12 @@
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
 pub mod exp_log;
+pub mod integers;
 pub mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm128;
+
+use integers::Integers;
 
 /// The implementation that the exported kernels of this build use.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -36,6 +39,8 @@ pub unsafe trait F32Block: Copy {
     type Mask: Copy;
     /// Four f64 accumulators.
     type Sums: Copy;
+    /// Sixteen integers.
+    type Integers: Integers;
 
     /// # Safety
     /// `source` is readable for 16 floats; any alignment.
@@ -86,6 +91,21 @@ pub unsafe trait F32Block: Copy {
     /// Adds the lanes in the order that the module fixes.
     fn sum_into(self, sums: &mut Self::Sums);
     fn total(sums: Self::Sums) -> f64;
+
+    /// The integers, rounded to the nearest float.
+    fn of_integers(integers: Self::Integers) -> Self;
+
+    /// The floats at sixteen places.
+    ///
+    /// # Safety
+    /// All are readable.
+    #[inline(always)]
+    unsafe fn gather(place: impl Fn(usize) -> *const f32) -> Self {
+        // SAFETY: by the caller.
+        let floats: [f32; LANES] = core::array::from_fn(|lane| unsafe { *place(lane) });
+        // SAFETY: the array holds sixteen floats.
+        unsafe { Self::load(floats.as_ptr()) }
+    }
 
     /// Writes the lanes whose bit is set, in order and without gaps, and returns how many there are.
     ///

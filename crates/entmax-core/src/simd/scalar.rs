@@ -1,6 +1,6 @@
 //! The block as a plain array: the meaning that every other implementation must reproduce bit for bit.
 
-use super::{F32Block, LANES};
+use super::{integers::Portable, F32Block, LANES};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar([f32; LANES]);
@@ -21,6 +21,12 @@ impl Scalar {
 unsafe impl F32Block for Scalar {
     type Mask = [bool; LANES];
     type Sums = [f64; 4];
+    type Integers = Portable;
+
+    #[inline(always)]
+    fn of_integers(integers: Portable) -> Self {
+        Scalar(integers.0.map(|integer| integer as f32))
+    }
 
     #[inline(always)]
     unsafe fn load(source: *const f32) -> Self {

@@ -1,7 +1,8 @@
-//! The block as four `v128`. With the target feature `relaxed-simd`, `mul_add` is fused where the host
-//! fuses: the one implementation whose bits may differ.
+//! The block as four `v128`. With the crate's feature `fused`, `mul_add` is fused where the host fuses: the one
+//! implementation whose bits may differ.
 
 use super::{
+    integers::Integers,
     scalar::{ONE_BITS, SQRT_HALF_BITS},
     F32Block,
 };
@@ -25,13 +26,13 @@ impl Wasm128 {
     }
 }
 
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "fused")]
 #[inline(always)]
 fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
     f32x4_relaxed_madd(a, b, c)
 }
 
-#[cfg(not(target_feature = "relaxed-simd"))]
+#[cfg(not(feature = "fused"))]
 #[inline(always)]
 fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
     f32x4_add(f32x4_mul(a, b), c)
@@ -41,6 +42,25 @@ fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
 unsafe impl F32Block for Wasm128 {
     type Mask = Wasm128;
     type Sums = [v128; 2];
+    type Integers = WasmIntegers;
+
+    #[inline(always)]
+    fn of_integers(integers: WasmIntegers) -> Self {
+        Wasm128(integers.0.map(|four| f32x4_convert_i32x4(four)))
+    }
+    #[inline(always)]
+    unsafe fn gather(place: impl Fn(usize) -> *const f32) -> Self {
+        // SAFETY: by the caller.
+        let four = |first: usize| unsafe {
+            f32x4(
+                *place(first),
+                *place(first + 1),
+                *place(first + 2),
+                *place(first + 3),
+            )
+        };
+        Wasm128([four(0), four(4), four(8), four(12)])
+    }
 
     #[inline(always)]
     unsafe fn load(source: *const f32) -> Self {
@@ -202,6 +222,55 @@ unsafe impl F32Block for Wasm128 {
         // SAFETY: as in `pack`.
         unsafe { pack_lanes(indices, bits, target.cast()) };
     }
+}
+
+/// Sixteen integers in four `v128`.
+#[derive(Clone, Copy)]
+pub struct WasmIntegers([v128; 4]);
+
+impl Integers for WasmIntegers {
+    #[inline(always)]
+    fn splat(value: i32) -> Self {
+        WasmIntegers([i32x4_splat(value); 4])
+    }
+    #[inline(always)]
+    unsafe fn add_pairs(self, keys: *const i16, query: i32) -> Self {
+        let query = i32x4_splat(query);
+        let keys = keys.cast::<v128>();
+        WasmIntegers(core::array::from_fn(|k| {
+            // SAFETY: sixteen pairs are four vectors.
+            let pairs = unsafe { v128_load(keys.add(k)) };
+            i32x4_add(self.0[k], i32x4_dot_i16x8(pairs, query))
+        }))
+    }
+    #[inline(always)]
+    unsafe fn add_quads(self, keys: *const u8, query: i32) -> Self {
+        let query = i32x4_splat(query);
+        let keys = keys.cast::<v128>();
+        WasmIntegers(core::array::from_fn(|k| {
+            // SAFETY: sixteen quadruples are four vectors.
+            let quads = unsafe { v128_load(keys.add(k)) };
+            dot_of_quads(query, quads, self.0[k])
+        }))
+    }
+}
+
+#[cfg(target_feature = "relaxed-simd")]
+#[inline(always)]
+fn dot_of_quads(query: v128, keys: v128, sum: v128) -> v128 {
+    i32x4_relaxed_dot_i8x16_i7x16_add(query, keys, sum)
+}
+
+#[cfg(not(target_feature = "relaxed-simd"))]
+#[inline(always)]
+fn dot_of_quads(query: v128, keys: v128, sum: v128) -> v128 {
+    let low = i16x8_extmul_low_i8x16(query, keys);
+    let high = i16x8_extmul_high_i8x16(query, keys);
+    let pairs = |products: v128| i32x4_extadd_pairwise_i16x8(products);
+    let (low, high) = (pairs(low), pairs(high));
+    let even = i32x4_shuffle::<0, 2, 4, 6>(low, high);
+    let odd = i32x4_shuffle::<1, 3, 5, 7>(low, high);
+    i32x4_add(sum, i32x4_add(even, odd))
 }
 
 /// For each pattern of four lanes, the bytes that move the set ones to the front.

@@ -1,0 +1,419 @@
+//! Screening by integers: which keys can matter, for half the work of the products in f32 or less.
+//!
+//! Keys and queries are rounded to multiples of a step of their own, k = k' + e_k and q = q' + e_q, so that q' . k' is a sum of
+//! products of small integers: 12 bits in pairs of i16 on every host, 7 bits in quadruples where relaxed SIMD multiplies
+//! these. By Cauchy and Schwarz
+//!
+//! ```text
+//! |q . k - q' . k'|  <=  |q| |e_k| + |e_q| |k'|,
+//! ```
+//!
+//! and the computed f32 score, like the approximate one, is off by no more than gamma_d |q| |k|, gamma_d = d u / (1 - d u). With
+//! eps the sum of these (PERFORMANCE.md section 5.2), every score lies within eps of its approximation. So the threshold
+//! of the approximate row less eps is a lower bound of the row's (it is monotone, and shifts with the scores), and a key
+//! whose approximate score lies more than 2 eps below the approximate threshold is not in the support. The others get
+//! their canonical scores, and with them the weights that they would have had without any screening.
+
+use super::call::Attention;
+use super::forward::BLOCK;
+use super::panels::panels_of;
+use super::scores::adjust;
+use super::weights_f32::{canonical, count_above, lower_bound, may_be_canonical};
+use crate::maps::kernels::{
+    behind_lists, certified, lanes_above, lists, maxima_len, List, Outcome, Scores, Settings,
+};
+use crate::simd::integers::Integers;
+use crate::simd::{F32Block, LANES};
+
+/// Pairs of i16, or quadruples of bytes: what this build's screen is made of.
+pub const QUADS: bool = cfg!(target_feature = "relaxed-simd");
+
+/// Channels of a word.
+const fn channels(quads: bool) -> usize {
+    if quads {
+        4
+    } else {
+        2
+    }
+}
+
+/// The largest integer of a key; a query's may be 127 where keys are bytes.
+const fn limit(quads: bool, of_query: bool) -> f64 {
+    match (quads, of_query) {
+        (true, true) => 127.0,
+        (true, false) => 63.0,
+        _ => 2047.0,
+    }
+}
+
+/// Bytes of keys are stored with this added, from 1 to 127.
+const OFFSET: i32 = 64;
+
+/// Words of a vector of `width` channels.
+#[inline(always)]
+pub fn words(width: usize, quads: bool) -> usize {
+    width.div_ceil(channels(quads))
+}
+
+/// A panel's record: sixteen steps, the largest |e_k| and |k| of its keys, and the integers, word by word.
+const HEAD: usize = 4 * LANES + 16;
+
+/// Bytes of the record of a panel.
+#[inline(always)]
+pub fn record_bytes(width: usize, quads: bool) -> usize {
+    HEAD + words(width, quads) * 4 * LANES
+}
+
+/// Integers below `limit` in magnitude, the step that they count, and the norms of the vector and of what is left.
+struct Rounded {
+    step: f64,
+    norm: f64,
+    error: f64,
+}
+
+/// Rounds a vector; `write` is given each channel's integer. Norms are rounded up; that of a vector with a NaN or an
+/// infinity is infinite.
+#[inline(always)]
+fn round(
+    width: usize,
+    limit: f64,
+    channel: impl Fn(usize) -> f32,
+    mut write: impl FnMut(usize, i32),
+) -> Rounded {
+    let (mut largest, mut square) = (0.0f64, 0.0f64);
+    for c in 0..width {
+        let value = f64::from(channel(c));
+        largest = largest.max(libm::fabs(value));
+        square += value * value;
+    }
+    if !(square <= 1e70) || square < 1e-60 {
+        (0..width).for_each(|c| write(c, 0));
+        let norm = if square < 1e-60 { 1e-30 } else { f64::INFINITY };
+        return Rounded {
+            step: 0.0,
+            norm,
+            error: norm,
+        };
+    }
+    let step = f64::from((largest / limit) as f32);
+    let mut left = 0.0;
+    for c in 0..width {
+        let value = f64::from(channel(c));
+        let integer = libm::rint(value / step).clamp(-limit, limit);
+        let error = value - integer * step;
+        left += error * error;
+        write(c, integer as i32);
+    }
+    Rounded {
+        step,
+        norm: libm::sqrt(square) * (1.0 + 1e-6),
+        error: libm::sqrt(left) * (1.0 + 1e-6),
+    }
+}
+
+/// Writes the record of a packed panel.
+///
+/// # Safety
+/// `panel` is readable for 16 `width` floats, `record` writable for [`record_bytes`].
+pub unsafe fn round_panel(panel: *const f32, width: usize, record: *mut u8, quads: bool) {
+    // SAFETY: by the caller.
+    unsafe {
+        core::ptr::write_bytes(record, 0, record_bytes(width, quads));
+        let (steps, data) = (record.cast::<f32>(), record.add(HEAD));
+        let per_word = channels(quads);
+        let (mut norm, mut error) = (0.0f64, 0.0f64);
+        for lane in 0..LANES {
+            let rounded = round(
+                width,
+                limit(quads, false),
+                |c| *panel.add(c * LANES + lane),
+                |c, integer| {
+                    let at = (c / per_word * LANES + lane) * per_word + c % per_word;
+                    if quads {
+                        *data.add(at) = (integer + OFFSET) as u8;
+                    } else {
+                        *data.cast::<i16>().add(at) = integer as i16;
+                    }
+                },
+            );
+            *steps.add(lane) = rounded.step as f32;
+            norm = norm.max(rounded.norm);
+            error = error.max(rounded.error);
+        }
+        *steps.add(LANES) = up(error);
+        *steps.add(LANES + 1) = up(norm);
+    }
+}
+
+fn up(value: f64) -> f32 {
+    (value * (1.0 + 1e-6)) as f32
+}
+
+/// A block of queries as integers, in the workspace.
+pub struct Queries {
+    /// Rows of [`words`] words.
+    words: *mut i32,
+    per_query: usize,
+    quads: bool,
+    /// Step times scale, the start of a sum, and what a score may be off by.
+    factors: [f32; BLOCK],
+    starts: [i32; BLOCK],
+    pub errors: [f64; BLOCK],
+}
+
+/// Bytes of a block's words.
+pub fn words_bytes(width: usize) -> usize {
+    BLOCK * words(width, false) * 4
+}
+
+/// Rounds the queries `first .. first + count` of head `h`, to be screened against the panels that hold the keys below
+/// `most`.
+///
+/// # Safety
+/// As [`Attention`] says; `at` is writable for [`words_bytes`].
+pub unsafe fn round_queries(
+    call: &Attention<f32>,
+    (b, h): (usize, usize),
+    (first, count): (usize, usize),
+    most: usize,
+    at: *mut i32,
+    quads: bool,
+) -> Queries {
+    let width = call.width;
+    let (mut key_error, mut key_norm) = (0.0f64, 0.0f64);
+    let mut queries = Queries {
+        words: at,
+        per_query: words(width, quads),
+        quads,
+        factors: [0.0; BLOCK],
+        starts: [0; BLOCK],
+        errors: [0.0; BLOCK],
+    };
+    // SAFETY: by the caller.
+    unsafe {
+        for p in 0..panels_of(most) {
+            let steps = call.record(b, call.key_head(h), p, quads).cast::<f32>();
+            key_error = key_error.max(f64::from(*steps.add(LANES)));
+            key_norm = key_norm.max(f64::from(*steps.add(LANES + 1)));
+        }
+        for i in 0..count {
+            let query = call.q.row(b, h, first + i);
+            let row = at.add(i * queries.per_query);
+            for w in 0..queries.per_query {
+                *row.add(w) = 0;
+            }
+            let bits = 32 / channels(quads);
+            let mask = u32::MAX >> (32 - bits);
+            let mut sum = 0;
+            let rounded = round(
+                width,
+                limit(quads, true),
+                |c| *query.add(c),
+                |c, integer| {
+                    let word = row.add(c / channels(quads)).cast::<u32>();
+                    *word |= (integer as u32 & mask) << (bits * (c % channels(quads)));
+                    sum += integer;
+                },
+            );
+            queries.factors[i] = (rounded.step * call.scale) as f32;
+            queries.starts[i] = if quads { -OFFSET * sum } else { 0 };
+            let gamma = (width + 8) as f64 * f64::from(f32::EPSILON);
+            let error = rounded.norm * key_error
+                + rounded.error * (key_norm + key_error)
+                + gamma * rounded.norm * key_norm;
+            queries.errors[i] = libm::fabs(call.scale) * error * (1.0 + 1e-5) + 1e-37;
+        }
+    }
+    queries
+}
+
+/// Approximate scores of `Q` queries with the first `count` panels.
+///
+/// # Safety
+/// `records` are those of the panels; `rows` are writable for 16 floats for each.
+#[inline(always)]
+unsafe fn approximate_rows<V: F32Block, const Q: usize, const QUADS: bool>(
+    queries: &Queries,
+    first: usize,
+    (records, count, bytes): (*const u8, usize, usize),
+    rows: [*mut f32; Q],
+) {
+    let per_query = queries.per_query;
+    let factors: [V; Q] = core::array::from_fn(|q| V::splat(queries.factors[first + q]));
+    // SAFETY: by the caller.
+    unsafe {
+        let words: [*const i32; Q] =
+            core::array::from_fn(|q| queries.words.add((first + q) * per_query).cast_const());
+        for p in 0..count {
+            let record = records.add(p * bytes);
+            let data = record.add(HEAD);
+            let mut sums: [V::Integers; Q] =
+                core::array::from_fn(|q| V::Integers::splat(queries.starts[first + q]));
+            for w in 0..per_query {
+                let keys = data.add(w * 4 * LANES);
+                for (sum, words) in sums.iter_mut().zip(words) {
+                    let word = *words.add(w);
+                    *sum = if QUADS {
+                        sum.add_quads(keys, word)
+                    } else {
+                        sum.add_pairs(keys.cast(), word)
+                    };
+                }
+            }
+            let steps = V::load(record.cast());
+            for (q, row) in rows.into_iter().enumerate() {
+                let score = V::of_integers(sums[q]).mul(steps).mul(factors[q]);
+                score.store(row.add(p * LANES));
+            }
+        }
+    }
+}
+
+/// Approximate scores of `count` queries with the panels of the keys below `most`, in rows of `pitch`.
+///
+/// # Safety
+/// As [`super::scores::score`].
+#[inline(never)]
+pub unsafe fn approximate<V: F32Block>(
+    call: &Attention<f32>,
+    (b, h): (usize, usize),
+    queries: &Queries,
+    (count, most): (usize, usize),
+    (rows, pitch): (*mut f32, usize),
+) {
+    let bytes = record_bytes(call.width, queries.quads);
+    let records = (
+        call.record(b, call.key_head(h), 0, queries.quads)
+            .cast_const(),
+        panels_of(most),
+        bytes,
+    );
+    // SAFETY: by the caller.
+    unsafe {
+        let mut i = 0;
+        while i < count {
+            let pair = i + 2 <= count;
+            let both = || [rows.add(i * pitch), rows.add((i + 1) * pitch)];
+            let one = || [rows.add(i * pitch)];
+            match (queries.quads, pair) {
+                (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both()),
+                (true, false) => approximate_rows::<V, 1, true>(queries, i, records, one()),
+                (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both()),
+                (false, false) => approximate_rows::<V, 1, false>(queries, i, records, one()),
+            }
+            i += 2;
+        }
+    }
+}
+
+/// Approximate scores of a block of queries, masked, unless scores have more to them than a product.
+///
+/// # Safety
+/// As [`super::scores::score`]; `words` is writable for [`words_bytes`].
+pub unsafe fn screen<V: F32Block>(
+    call: &Attention<f32>,
+    (b, h): (usize, usize),
+    (first, count): (usize, usize),
+    most: usize,
+    (rows, pitch): (*mut f32, usize),
+    words: *mut i32,
+) -> Option<Queries> {
+    if !call.bias.data.is_null() || !call.slopes.is_null() || call.records.is_null() {
+        return None;
+    }
+    // SAFETY: by the caller.
+    unsafe {
+        let queries = round_queries(call, (b, h), (first, count), most, words, QUADS);
+        approximate::<V>(call, (b, h), &queries, (count, most), (rows, pitch));
+        for i in 0..count {
+            adjust::<f32, V>(call, (b, h, first + i), rows.add(i * pitch), most);
+        }
+        Some(queries)
+    }
+}
+
+/// The weights of a row of approximate scores that are off by `error` at most, or None where screening does not help and
+/// the exact scores are needed; and how many keys were looked at.
+///
+/// # Safety
+/// As [`super::weights_f32::weigh`]; the row is that of query `i` of head `h`.
+#[inline(never)]
+pub unsafe fn weigh_screened<V: F32Block>(
+    call: &Attention<f32>,
+    (b, h, i): (usize, usize, usize),
+    (row, n, error): (*const f32, usize, f64),
+    settings: &Settings<f32>,
+    scratch: *mut u8,
+    list: &mut List<f32>,
+) -> (Option<Outcome>, usize) {
+    let exponent = settings.parameter;
+    if !may_be_canonical(n, settings) || !(error < 1e30) {
+        return (None, n);
+    }
+    // SAFETY: the lists and what lies behind them are disjoint parts of the scratch.
+    unsafe {
+        let scores = &Scores::new(row, n);
+        let maxima = behind_lists(n, scratch).cast::<f32>();
+        let max = match scores.lane_maxima::<V>(maxima) {
+            Some(max) if max.is_finite() => max,
+            _ => return (None, n),
+        };
+        let (bound, is_short) = lower_bound::<V>(exponent, n, max, maxima);
+        let threshold = bound - 1.0 / exponent - 2.0 * error;
+        let cut = certified(threshold);
+        // A lane maximum stands for eight scores.
+        let lanes = lanes_above::<V>(maxima, maxima_len(n), max, cut);
+        if (!is_short || 16 * lanes > n) && count_above::<V>(scores, max, cut) > n / 4 {
+            return (None, n);
+        }
+        let mut found = lists(n, scratch);
+        found.collect::<V>(scores, maxima, max, cut);
+        let exact = exact_scores::<V>(call, (b, h, i), found.indices, found.scores, found.len);
+        let wide = behind_lists(n, scratch).cast();
+        let start = (f64::from(max) + bound - error - f64::from(exact)).max(0.0);
+        let few = (found.scores, found.len);
+        let solved = canonical::<V>((n, exponent), few, (exact, start), wide);
+        if solved.is_some() {
+            *list = found.result();
+        }
+        (solved.map(Outcome::Solved), found.len)
+    }
+}
+
+/// The canonical scores of the keys `indices`, and their largest.
+///
+/// # Safety
+/// `scores` is writable for `len` floats, rounded up to 16; the keys are below M.
+#[inline(never)]
+unsafe fn exact_scores<V: F32Block>(
+    call: &Attention<f32>,
+    (b, h, i): (usize, usize, usize),
+    indices: *const u32,
+    scores: *mut f32,
+    len: usize,
+) -> f32 {
+    let (query, panels) = (call.q.row(b, h, i), call.panel(b, call.key_head(h)));
+    let width = call.width;
+    let scale = V::splat(call.scale as f32);
+    let mut largest = f32::NEG_INFINITY;
+    // SAFETY: by the caller; the last sixteen repeat the last index.
+    unsafe {
+        for from in (0..len).step_by(LANES) {
+            let places: [*const f32; LANES] = core::array::from_fn(|lane| {
+                let key = *indices.add((from + lane).min(len - 1)) as usize;
+                panels
+                    .add(key / LANES * LANES * width + key % LANES)
+                    .cast_const()
+            });
+            let mut sum = V::splat(0.0);
+            for c in 0..width {
+                let keys = V::gather(|lane| places[lane].add(c * LANES));
+                sum = keys.mul_add(V::splat(*query.add(c)), sum);
+            }
+            sum = sum.mul(scale);
+            sum.store(scores.add(from));
+            largest = largest.max(sum.largest());
+        }
+    }
+    largest
+}
