@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! attention_exports {
     ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident) => {
-        /// Packs the panels `first..last` of keys. Returns a status code.
+        /// Packs the blocks of keys `first..last`. Returns a status code.
         #[wasm_bindgen]
         pub fn $pack(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
             // SAFETY: the address is that of a call whose places are live.
@@ -54,6 +54,12 @@ pub fn attention_probe_f32(first: usize, last: usize, workspace: usize, call: us
 #[wasm_bindgen]
 pub fn attention_record_bytes(width: usize) -> usize {
     attention::record_bytes(width)
+}
+
+/// Floats that describe the blocks of one head's keys for screening.
+#[wasm_bindgen]
+pub fn attention_block_floats(keys: usize, width: usize) -> usize {
+    attention::block_floats(keys, width)
 }
 
 /// Queries of a block, given the number of keys.

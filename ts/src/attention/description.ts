@@ -69,6 +69,8 @@ export interface Screening {
   /** Addresses of the panels' records, and of a byte for each of the B H heads. */
   readonly records: number;
   readonly screened: number;
+  /** Address of what describes the blocks of keys. */
+  readonly blocks: number;
 }
 
 const NO_TABLE: Table = { at: 0, distances: [0, 0, 0, 0] };
@@ -110,6 +112,7 @@ export function writeDescription(address: number, description: Description): voi
     screening?.screened ?? 0,
     // The probe has attended the first block of each head.
     screening ? 1 : 0,
+    screening?.blocks ?? 0,
   ];
   const room = descriptionBytes() - 8 - 4 * words.length;
   if (room < 0 || room >= 8) {

@@ -22,6 +22,8 @@ import { attentionFamily } from './family.ts';
 
 /** Keys of a panel, and what rows of values are padded to (crates/entmax-core/src/attention/panels.rs). */
 const LANES = 16;
+/** Keys that are packed together (blocks.rs). */
+const PACKED = 64;
 /** From so many keys on, and so many queries, a look at the first block tells whether integers should screen the others. */
 const SCREENED_KEYS = 1024;
 const SCREENED_QUERIES = 64;
@@ -87,6 +89,7 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
       ? {
           records: room.allocate(batches * keyHeads * panels * kernelOf('attention_record_bytes')(width)),
           screened: room.allocate(batches * heads),
+          blocks: room.allocate(4 * batches * keyHeads * kernelOf('attention_block_floats')(keys, width)),
         }
       : undefined,
   };
@@ -105,7 +108,7 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
     repeatable: out.repeatable,
     setAside: out.setAside,
   });
-  yield job('attention_pack', batches * keyHeads * panels, LANES * width, 0);
+  yield job('attention_pack', batches * keyHeads * Math.ceil(keys / PACKED), 4 * PACKED * width, 0);
   const block = kernelOf('attention_block_queries')(keys);
   const blocks = Math.ceil(queries / block);
   const workspace = kernelOf(`attention_workspace${suffixOf(call)}`)(keys, width, valueWidth);

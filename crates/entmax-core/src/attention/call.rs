@@ -4,6 +4,7 @@
 //! Letters: B batch, H query heads, G key heads (a divisor of H), N queries, M keys, D channels of a query and a key, E
 //! channels of a value. Distances are in elements.
 
+use super::blocks::floats_of;
 use super::panels::panels_of;
 use super::screen::record_bytes;
 use crate::maps::Score;
@@ -67,6 +68,16 @@ pub mod causal {
     pub const LOWER_RIGHT: u32 = 2;
 }
 
+/// How the keys of a head are screened.
+pub mod path {
+    /// All scores are formed in the type's own arithmetic.
+    pub const PLAIN: u8 = 0;
+    /// Integers tell which keys can matter.
+    pub const INTEGERS: u8 = 1;
+    /// The same, of the blocks of keys that can matter.
+    pub const BLOCKS: u8 = 2;
+}
+
 /// A call. Everything is readable, and `out` writable, at the places that the shape gives.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -115,10 +126,12 @@ pub struct Attention<T> {
     pub weights: Weights<T>,
     /// Records of the panels for screening (`screen`): [B, G, M / 16]; null for no screening.
     pub records: *mut u8,
-    /// Of each query head of each batch, B H of them: 1 to screen its keys. Null: none is screened.
+    /// Of each query head of each batch, B H of them: how its keys are screened ([`path`]). Null: none is.
     pub screened: *mut u8,
     /// Of each head, blocks that are done already: 1 after the probe.
     pub blocks_done: usize,
+    /// Centroids and radii of blocks of keys (`blocks`), [B, G] of them; where there are records.
+    pub blocks: *mut f32,
 }
 
 /// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
@@ -194,6 +207,13 @@ impl<T: Score> Attention<T> {
         let panel = (b * self.key_heads + g) * panels_of(self.keys) + p;
         self.records
             .wrapping_add(panel * record_bytes(self.width, quads))
+    }
+
+    /// What describes the blocks of key head `g` of batch `b`.
+    #[inline(always)]
+    pub fn blocks(&self, b: usize, g: usize) -> *mut f32 {
+        self.blocks
+            .wrapping_add((b * self.key_heads + g) * floats_of(self.keys, self.width))
     }
 
     /// The key head that query head `h` reads.

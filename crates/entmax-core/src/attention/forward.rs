@@ -4,10 +4,10 @@
 //! Half of the dense work, the weighted sum, disappears where rows are sparse. The rows of scores of a block lie in the
 //! second-level cache, and each panel of keys and each piece of values is read once for all of the block's queries.
 
-use super::call::Attention;
+use super::call::{path, Attention};
 use super::lanes::Lanes;
 use super::scores::score;
-use super::screen::words_bytes;
+use super::screen::room_bytes;
 use super::values::{sum_of_list, sum_of_rows, Values};
 use crate::maps::kernels::{
     compress, scratch, solve_row, List, Outcome, RowKernel, Seen, Settings,
@@ -29,20 +29,26 @@ pub trait AttentionKernel<T: Score>: RowKernel<T> {
     /// A block of queries that are screened.
     type Screen;
 
-    /// Writes approximate scores, where the type has some.
+    /// Writes approximate scores, where the type has some; with the last argument, it skips blocks of keys.
     ///
     /// # Safety
-    /// As [`score`]; `words` is writable for [`words_bytes`].
+    /// As [`score`]; the room is writable for [`room_bytes`].
     #[inline(always)]
     unsafe fn screen(
         _call: &Attention<T>,
         _head: (usize, usize),
-        _queries: (usize, usize),
-        _most: usize,
+        _queries: (&Visible<T>, usize, usize),
         _rows: (*mut T, usize),
-        _words: *mut i32,
+        _room: *mut u8,
+        _skips: bool,
     ) -> Option<Self::Screen> {
         None
+    }
+
+    /// Whether so many blocks of keys were skipped that it pays to look for them.
+    #[inline(always)]
+    fn skips_pay(_screen: &Self::Screen) -> bool {
+        false
     }
 
     /// The weights of row `r` of a screened block, that of query `place.2`, and how many keys were candidates; no weights
@@ -93,7 +99,7 @@ pub fn block_queries(keys: usize) -> usize {
 
 /// The regions of a workspace, as distances.
 struct Regions {
-    words: usize,
+    room: usize,
     /// A row of weights for the sparse form, which needs the scores afterwards.
     row: usize,
     outs: usize,
@@ -107,12 +113,12 @@ fn regions<T: Score, K: AttentionKernel<T>>(
     value_width: usize,
 ) -> Regions {
     let bytes = |numbers: usize| (numbers * size_of::<T>()).next_multiple_of(ALIGNMENT);
-    let words = bytes(block_queries(keys) * pitch(keys));
-    let row = words + words_bytes(width).next_multiple_of(ALIGNMENT);
+    let room = bytes(block_queries(keys) * pitch(keys));
+    let row = room + room_bytes(keys, width).next_multiple_of(ALIGNMENT);
     let outs = row + bytes(pitch(keys));
     let scratch_at = outs + bytes(block_queries(keys) * value_width.next_multiple_of(LANES));
     Regions {
-        words,
+        room,
         row,
         outs,
         scratch: scratch_at,
@@ -148,13 +154,13 @@ pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
         let (b, h) = call.head(block / left);
         let first = (left - 1 - block % left) * size;
         let count = size.min(call.queries - first);
-        let screens = !call.screened.is_null()
-            && call.weights.sizes.is_null()
+        let mut way = path::PLAIN;
+        if !call.screened.is_null() && call.weights.sizes.is_null() {
             // SAFETY: one for each head.
-            && unsafe { *call.screened.add(block / left) } != 0;
+            way = unsafe { *call.screened.add(block / left) };
+        }
         // SAFETY: by the caller.
-        let done =
-            unsafe { attend_block::<T, K>(call, (b, h), (first, count), screens, workspace) };
+        let done = unsafe { attend_block::<T, K>(call, (b, h), (first, count), way, workspace) };
         if !done {
             status = Status::NotConverged;
         }
@@ -162,8 +168,8 @@ pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
     status
 }
 
-/// The first block of each of the heads `heads`, that of the last queries, and whether the others are to be screened: where
-/// this one, screened, looks at few enough keys.
+/// The first block of each of the heads `heads`, that of the last queries, and how the keys of the others are screened: this
+/// one, screened, tells what that saves.
 ///
 /// # Safety
 /// As [`attend`]; `screened` is writable, the records are there.
@@ -180,12 +186,10 @@ pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
         let place = call.head(head);
         // SAFETY: by the caller.
         unsafe {
-            if !attend_block::<T, K>(call, place, queries, false, workspace) {
+            if !attend_block::<T, K>(call, place, queries, path::PLAIN, workspace) {
                 status = Status::NotConverged;
             }
-            let pays = call.weights.sizes.is_null()
-                && screening_pays::<T, K>(call, place, queries, workspace);
-            *call.screened.add(head) = u8::from(pays);
+            *call.screened.add(head) = choose_path::<T, K>(call, place, queries, workspace);
         }
     }
     status
@@ -196,23 +200,22 @@ pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
 ///
 /// # Safety
 /// As [`attend`].
-unsafe fn screening_pays<T: Score, K: AttentionKernel<T>>(
+unsafe fn choose_path<T: Score, K: AttentionKernel<T>>(
     call: &Attention<T>,
     (b, h): (usize, usize),
     (first, count): (usize, usize),
     workspace: *mut u8,
-) -> bool {
+) -> u8 {
     let at = regions::<T, K>(call.keys, call.width, call.value_width);
     let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
     let (mut keys, mut candidates) = (0, 0);
     // SAFETY: by the caller.
     unsafe {
         let visible = Visible::new(call, b);
-        let most = visible.most(first, count);
-        let words = workspace.add(at.words).cast();
-        let Some(screen) = K::screen(call, (b, h), (first, count), most, (rows, pitch), words)
-        else {
-            return false;
+        let queries = (&visible, first, count);
+        let room = workspace.add(at.room);
+        let Some(screen) = K::screen(call, (b, h), queries, (rows, pitch), room, true) else {
+            return path::PLAIN;
         };
         for r in 0..count {
             let n = visible.keys(first + r);
@@ -236,8 +239,15 @@ unsafe fn screening_pays<T: Score, K: AttentionKernel<T>>(
             keys += n;
             candidates += looked_at;
         }
+        if K::skips_pay(&screen) {
+            return path::BLOCKS;
+        }
     }
-    24 * candidates <= keys
+    if 24 * candidates <= keys {
+        path::INTEGERS
+    } else {
+        path::PLAIN
+    }
 }
 
 /// Returns whether all thresholds converged.
@@ -249,7 +259,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     call: &Attention<T>,
     (b, h): (usize, usize),
     (first, count): (usize, usize),
-    screens: bool,
+    way: u8,
     workspace: *mut u8,
 ) -> bool {
     let at = regions::<T, K>(call.keys, call.width, call.value_width);
@@ -269,9 +279,17 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     let mut converged = true;
     // SAFETY: the regions are disjoint and hold `count` rows.
     unsafe {
-        let words = workspace.add(at.words).cast();
-        let screen = if screens {
-            K::screen(call, (b, h), (first, count), most, (rows, pitch), words)
+        let screen = if way != path::PLAIN {
+            let queries = (&visible, first, count);
+            let room = workspace.add(at.room);
+            K::screen(
+                call,
+                (b, h),
+                queries,
+                (rows, pitch),
+                room,
+                way == path::BLOCKS,
+            )
         } else {
             None
         };
@@ -348,7 +366,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
 }
 
 /// Which keys the queries of a batch see.
-struct Visible<'a, T> {
+pub struct Visible<'a, T> {
     call: &'a Attention<T>,
     lengths: (usize, usize),
 }
@@ -363,7 +381,7 @@ impl<'a, T: Score> Visible<'a, T> {
     }
 
     /// How many leading keys query `i` sees: none where it is padding.
-    fn keys(&self, i: usize) -> usize {
+    pub fn keys(&self, i: usize) -> usize {
         if i < self.lengths.0 {
             self.call.visible(i, self.lengths)
         } else {
@@ -372,7 +390,7 @@ impl<'a, T: Score> Visible<'a, T> {
     }
 
     /// The most that one of some neighbouring queries sees.
-    fn most(&self, first: usize, count: usize) -> usize {
+    pub fn most(&self, first: usize, count: usize) -> usize {
         (first..first + count).fold(0, |most, i| most.max(self.keys(i)))
     }
 }

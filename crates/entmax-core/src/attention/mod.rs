@@ -4,6 +4,7 @@
 //! maps of [`crate::maps`] or, for sparse rows, with a threshold of their own (`canonical`), `screen` finds by integers which
 //! keys can matter, `values` sums values over what is in the support; `forward` goes through the blocks of queries.
 
+mod blocks;
 mod call;
 mod canonical;
 mod forward;
@@ -14,15 +15,17 @@ mod screen;
 mod values;
 mod weights_f32;
 
-pub use call::{causal, Attention, Heads, Table, Weights};
+pub use blocks::{floats_of as block_floats, BLOCK_KEYS};
+pub use call::{causal, path, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
 pub use panels::panels_of;
 
 use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
-use crate::simd::{F32Block, Native};
+use crate::simd::{F32Block, Native, LANES};
 use crate::status::Status;
+use blocks::BLOCK_PANELS;
 use core::ops::Range;
-use forward::AttentionKernel;
+use forward::{AttentionKernel, Visible};
 use lanes::Sixteen;
 use screen::Queries;
 
@@ -34,13 +37,19 @@ impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     unsafe fn screen(
         call: &Attention<f32>,
         head: (usize, usize),
-        queries: (usize, usize),
-        most: usize,
+        queries: (&Visible<f32>, usize, usize),
         rows: (*mut f32, usize),
-        words: *mut i32,
+        room: *mut u8,
+        skips: bool,
     ) -> Option<Queries> {
         // SAFETY: passed on.
-        unsafe { screen::screen::<V>(call, head, queries, most, rows, words) }
+        unsafe { screen::screen::<V>(call, head, queries, rows, room, skips) }
+    }
+
+    #[inline(always)]
+    fn skips_pay(queries: &Queries) -> bool {
+        // A look at the blocks costs a thirtieth of a row's products.
+        4 * queries.skipped > queries.blocks
     }
 
     #[inline(always)]
@@ -106,27 +115,41 @@ pub unsafe fn attention_probe_f32(
     unsafe { forward::probe::<f32, EntmaxF32<Native>>(call, heads, workspace) }
 }
 
-/// Packs panels of keys: the first step of a call.
+/// Packs blocks of [`BLOCK_KEYS`] keys, ceil(M / 64) of them for each key head, and describes them for screening where that
+/// is wanted: the first step of a call.
 ///
 /// # Safety
-/// The call describes memory as its fields say; `panels` is writable.
-pub unsafe fn attention_pack_f32(call: &Attention<f32>, panels: Range<usize>) -> Status {
-    let record = |panel, record| {
-        // SAFETY: a panel and its record.
-        unsafe { screen::round_panel(panel, call.width, record, screen::QUADS) }
+/// The call describes memory as its fields say; `panels`, `records` and `blocks` are writable.
+pub unsafe fn attention_pack_f32(call: &Attention<f32>, blocks: Range<usize>) -> Status {
+    let (keys, width) = (call.keys, call.width);
+    let describe = |b, g, block| {
+        if call.records.is_null() {
+            return;
+        }
+        let panels = call.panel(b, g).cast_const();
+        let first = block * BLOCK_PANELS;
+        // SAFETY: the block's panels are packed.
+        unsafe {
+            for p in first..panels_of(keys).min(first + BLOCK_PANELS) {
+                let panel = panels.add(p * LANES * width);
+                let record = call.record(b, g, p, screen::QUADS);
+                screen::round_panel(panel, width, record, screen::QUADS);
+            }
+            blocks::describe(panels, (keys, width), block, call.blocks(b, g));
+        }
     };
     // SAFETY: passed on.
-    unsafe { panels::pack(call, panels, record) };
+    unsafe { panels::pack(call, blocks, describe) };
     Status::Ok
 }
 
-/// Packs panels of keys: the first step of a call.
+/// Packs blocks of keys: the first step of a call.
 ///
 /// # Safety
 /// As [`attention_pack_f32`].
-pub unsafe fn attention_pack_f64(call: &Attention<f64>, panels: Range<usize>) -> Status {
+pub unsafe fn attention_pack_f64(call: &Attention<f64>, blocks: Range<usize>) -> Status {
     // SAFETY: passed on.
-    unsafe { panels::pack(call, panels, |_, _| ()) };
+    unsafe { panels::pack(call, blocks, |_, _, _| ()) };
     Status::Ok
 }
 

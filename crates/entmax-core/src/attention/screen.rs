@@ -14,14 +14,17 @@
 //! whose approximate score lies more than 2 eps below the approximate threshold is not in the support. The others get
 //! their canonical scores, and with them the weights that they would have had without any screening.
 
+use super::blocks::{blocks_of, may_skip, want, Query, Wanted, BLOCK_PANELS};
 use super::call::Attention;
-use super::forward::BLOCK;
+use super::canonical::LEAST_EXPONENT;
+use super::forward::{Visible, BLOCK};
 use super::panels::panels_of;
-use super::scores::adjust;
+use super::scores::{adjust, products};
 use super::weights_f32::{canonical, count_above, lower_bound, may_be_canonical};
 use crate::maps::kernels::{
     behind_lists, certified, lanes_above, lists, maxima_len, List, Outcome, Scores, Settings,
 };
+use crate::maps::staging::ALIGNMENT;
 use crate::simd::integers::Integers;
 use crate::simd::{F32Block, LANES};
 
@@ -159,18 +162,29 @@ pub struct Queries {
     factors: [f32; BLOCK],
     starts: [i32; BLOCK],
     pub errors: [f64; BLOCK],
+    /// |scale| |q|, and what a computed score may be off by.
+    norms: [f64; BLOCK],
+    slacks: [f64; BLOCK],
+    /// Blocks of keys, each for a pair of queries: all, and those that were skipped.
+    pub blocks: usize,
+    pub skipped: usize,
 }
 
 /// Bytes of a block's words.
-pub fn words_bytes(width: usize) -> usize {
-    BLOCK * words(width, false) * 4
+fn words_bytes(width: usize) -> usize {
+    (BLOCK * words(width, false) * 4).next_multiple_of(ALIGNMENT)
+}
+
+/// Bytes that screening a block needs, besides the rows: words, and the bounds of blocks of keys.
+pub fn room_bytes(keys: usize, width: usize) -> usize {
+    words_bytes(width) + 4 * (2 * blocks_of(keys).next_multiple_of(LANES) + LANES)
 }
 
 /// Rounds the queries `first .. first + count` of head `h`, to be screened against the panels that hold the keys below
 /// `most`.
 ///
 /// # Safety
-/// As [`Attention`] says; `at` is writable for [`words_bytes`].
+/// As [`Attention`] says; `at` is writable for the block's words.
 pub unsafe fn round_queries(
     call: &Attention<f32>,
     (b, h): (usize, usize),
@@ -188,6 +202,10 @@ pub unsafe fn round_queries(
         factors: [0.0; BLOCK],
         starts: [0; BLOCK],
         errors: [0.0; BLOCK],
+        norms: [0.0; BLOCK],
+        slacks: [0.0; BLOCK],
+        blocks: 0,
+        skipped: 0,
     };
     // SAFETY: by the caller.
     unsafe {
@@ -218,10 +236,11 @@ pub unsafe fn round_queries(
             queries.factors[i] = (rounded.step * call.scale) as f32;
             queries.starts[i] = if quads { -OFFSET * sum } else { 0 };
             let gamma = (width + 8) as f64 * f64::from(f32::EPSILON);
-            let error = rounded.norm * key_error
-                + rounded.error * (key_norm + key_error)
-                + gamma * rounded.norm * key_norm;
-            queries.errors[i] = libm::fabs(call.scale) * error * (1.0 + 1e-5) + 1e-37;
+            let scale = libm::fabs(call.scale) * (1.0 + 1e-5);
+            let error = rounded.norm * key_error + rounded.error * (key_norm + key_error);
+            queries.norms[i] = scale * rounded.norm;
+            queries.slacks[i] = gamma * scale * rounded.norm * key_norm + 1e-37;
+            queries.errors[i] = scale * error + queries.slacks[i];
         }
     }
     queries
@@ -269,62 +288,139 @@ unsafe fn approximate_rows<V: F32Block, const Q: usize, const QUADS: bool>(
     }
 }
 
-/// Approximate scores of `count` queries with the panels of the keys below `most`, in rows of `pitch`.
+/// Approximate scores of the queries `i` and, if `pair`, `i + 1`, with the panels `from .. to`.
 ///
 /// # Safety
 /// As [`super::scores::score`].
 #[inline(never)]
-pub unsafe fn approximate<V: F32Block>(
+unsafe fn approximate<V: F32Block>(
     call: &Attention<f32>,
     (b, h): (usize, usize),
     queries: &Queries,
-    (count, most): (usize, usize),
+    (i, pair): (usize, bool),
+    (from, to): (usize, usize),
     (rows, pitch): (*mut f32, usize),
 ) {
     let bytes = record_bytes(call.width, queries.quads);
-    let records = (
-        call.record(b, call.key_head(h), 0, queries.quads)
-            .cast_const(),
-        panels_of(most),
-        bytes,
-    );
+    let record = call.record(b, call.key_head(h), from, queries.quads);
+    let records = (record.cast_const(), to - from, bytes);
     // SAFETY: by the caller.
     unsafe {
-        let mut i = 0;
-        while i < count {
-            let pair = i + 2 <= count;
-            let both = || [rows.add(i * pitch), rows.add((i + 1) * pitch)];
-            let one = || [rows.add(i * pitch)];
-            match (queries.quads, pair) {
-                (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both()),
-                (true, false) => approximate_rows::<V, 1, true>(queries, i, records, one()),
-                (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both()),
-                (false, false) => approximate_rows::<V, 1, false>(queries, i, records, one()),
-            }
-            i += 2;
+        let first = rows.add(i * pitch + from * LANES);
+        let both = [first, first.wrapping_add(pitch)];
+        match (queries.quads, pair) {
+            (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both),
+            (true, false) => approximate_rows::<V, 1, true>(queries, i, records, [first]),
+            (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both),
+            (false, false) => approximate_rows::<V, 1, false>(queries, i, records, [first]),
         }
     }
 }
 
-/// Approximate scores of a block of queries, masked, unless scores have more to them than a product.
+/// The same with the wanted blocks only; -inf in the others.
 ///
 /// # Safety
-/// As [`super::scores::score`]; `words` is writable for [`words_bytes`].
+/// As [`approximate`].
+#[inline(never)]
+unsafe fn approximate_wanted<V: F32Block>(
+    call: &Attention<f32>,
+    head: (usize, usize),
+    queries: &mut Queries,
+    (i, pair): (usize, bool),
+    (wanted, panels): (&Wanted, usize),
+    (rows, pitch): (*mut f32, usize),
+) {
+    let excluded = V::splat(f32::NEG_INFINITY);
+    let blocks = panels.div_ceil(BLOCK_PANELS);
+    let mut block = 0;
+    while block < blocks {
+        let has = wanted.has(block);
+        let mut end = block + 1;
+        while end < blocks && wanted.has(end) == has {
+            end += 1;
+        }
+        let (from, to) = (block * BLOCK_PANELS, panels.min(end * BLOCK_PANELS));
+        // SAFETY: by the caller.
+        unsafe {
+            if has {
+                approximate::<V>(call, head, queries, (i, pair), (from, to), (rows, pitch));
+            } else {
+                queries.skipped += end - block;
+                for r in i..i + 1 + usize::from(pair) {
+                    for p in from..to {
+                        excluded.store(rows.add(r * pitch + p * LANES));
+                    }
+                }
+            }
+        }
+        block = end;
+    }
+    queries.blocks += blocks;
+}
+
+/// Approximate scores of a block of queries, masked, unless scores have more to them than a product. With `skips`, those
+/// of blocks of keys that cannot matter are -inf.
+///
+/// # Safety
+/// As [`super::scores::score`]; `room` is writable for [`room_bytes`].
 pub unsafe fn screen<V: F32Block>(
     call: &Attention<f32>,
     (b, h): (usize, usize),
-    (first, count): (usize, usize),
-    most: usize,
+    (visible, first, count): (&Visible<f32>, usize, usize),
     (rows, pitch): (*mut f32, usize),
-    words: *mut i32,
+    room: *mut u8,
+    skips: bool,
 ) -> Option<Queries> {
     if !call.bias.data.is_null() || !call.slopes.is_null() || call.records.is_null() {
         return None;
     }
     // SAFETY: by the caller.
     unsafe {
-        let queries = round_queries(call, (b, h), (first, count), most, words, QUADS);
-        approximate::<V>(call, (b, h), &queries, (count, most), (rows, pitch));
+        let most = visible.most(first, count);
+        let exponent = *call.alpha.add(h);
+        let may_skip = skips
+            && may_skip(most)
+            && call.mask.data.is_null()
+            && call.key_mask.is_null()
+            && (LEAST_EXPONENT..=1.0).contains(&exponent);
+        let floats = room.add(words_bytes(call.width)).cast();
+        let mut queries = round_queries(call, (b, h), (first, count), most, room.cast(), QUADS);
+        let panels = panels_of(most);
+        let mut i = 0;
+        while i < count {
+            let pair = i + 2 <= count;
+            if may_skip {
+                let mut wanted = Wanted::NONE;
+                for r in i..i + 1 + usize::from(pair) {
+                    let query = Query {
+                        channels: call.q.row(b, h, first + r),
+                        keys: visible.keys(first + r),
+                        norm: queries.norms[r],
+                        slack: queries.slacks[r],
+                    };
+                    want::<V>(call, (b, h), &query, exponent, floats, &mut wanted);
+                }
+                let wanted = (&wanted, panels);
+                approximate_wanted::<V>(
+                    call,
+                    (b, h),
+                    &mut queries,
+                    (i, pair),
+                    wanted,
+                    (rows, pitch),
+                );
+            } else {
+                approximate::<V>(
+                    call,
+                    (b, h),
+                    &queries,
+                    (i, pair),
+                    (0, panels),
+                    (rows, pitch),
+                );
+            }
+            i += 2;
+        }
         for i in 0..count {
             adjust::<f32, V>(call, (b, h, first + i), rows.add(i * pitch), most);
         }
@@ -380,7 +476,10 @@ pub unsafe fn weigh_screened<V: F32Block>(
     }
 }
 
-/// The canonical scores of the keys `indices`, and their largest.
+/// From so many candidates of one panel on, the whole panel's products take less time.
+const CROWDED: usize = 5;
+
+/// The canonical scores of the keys `indices`, ascending, and their largest.
 ///
 /// # Safety
 /// `scores` is writable for `len` floats, rounded up to 16; the keys are below M.
@@ -396,24 +495,61 @@ unsafe fn exact_scores<V: F32Block>(
     let width = call.width;
     let scale = V::splat(call.scale as f32);
     let mut largest = f32::NEG_INFINITY;
-    // SAFETY: by the caller; the last sixteen repeat the last index.
+    // Candidates whose panels have few of them wait until there are sixteen.
+    let (mut waiting, mut places) = ([0; LANES], 0);
+    let panel_of = |at: usize| panels.wrapping_add(at * LANES * width).cast_const();
+    // SAFETY: by the caller; positions below len.
     unsafe {
-        for from in (0..len).step_by(LANES) {
-            let places: [*const f32; LANES] = core::array::from_fn(|lane| {
-                let key = *indices.add((from + lane).min(len - 1)) as usize;
-                panels
-                    .add(key / LANES * LANES * width + key % LANES)
-                    .cast_const()
+        let mut settle = |waiting: &[usize; LANES], places: usize| {
+            let keys: [*const f32; LANES] = core::array::from_fn(|lane| {
+                let key = *indices.add(waiting[lane.min(places - 1)]) as usize;
+                panel_of(key / LANES).add(key % LANES)
             });
             let mut sum = V::splat(0.0);
             for c in 0..width {
-                let keys = V::gather(|lane| places[lane].add(c * LANES));
-                sum = keys.mul_add(V::splat(*query.add(c)), sum);
+                let channel = V::gather(|lane| keys[lane].wrapping_add(c * LANES));
+                sum = channel.mul_add(V::splat(*query.add(c)), sum);
             }
-            sum = sum.mul(scale);
-            sum.store(scores.add(from));
-            largest = largest.max(sum.largest());
+            let mut lanes = [0.0; LANES];
+            sum.mul(scale).store(lanes.as_mut_ptr());
+            for lane in 0..places {
+                *scores.add(waiting[lane]) = lanes[lane];
+                largest = largest.max(lanes[lane]);
+            }
+        };
+        let mut crowded = f32::NEG_INFINITY;
+        let mut j = 0;
+        while j < len {
+            let panel = *indices.add(j) as usize / LANES;
+            let mut end = j + 1;
+            while end < len && *indices.add(end) as usize / LANES == panel {
+                end += 1;
+            }
+            if end - j >= CROWDED {
+                let [sum]: [V; 1] = products([query.cast_const()], panel_of(panel), width);
+                let mut lanes = [0.0; LANES];
+                sum.mul(scale).store(lanes.as_mut_ptr());
+                for at in j..end {
+                    let score = lanes[*indices.add(at) as usize % LANES];
+                    *scores.add(at) = score;
+                    crowded = crowded.max(score);
+                }
+                j = end;
+                continue;
+            }
+            while j < end {
+                waiting[places] = j;
+                places += 1;
+                j += 1;
+                if places == LANES {
+                    settle(&waiting, places);
+                    places = 0;
+                }
+            }
         }
+        if places > 0 {
+            settle(&waiting, places);
+        }
+        largest.max(crowded)
     }
-    largest
 }

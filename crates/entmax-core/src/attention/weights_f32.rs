@@ -20,6 +20,8 @@ use crate::simd::{F32Block, LANES};
 pub const SHORTEST: usize = 256;
 /// A weight above this share of the largest is inside the support, whatever rounding does to the threshold.
 const SURELY_INSIDE: f32 = 1e-4;
+/// Newton's steps for a lower bound, which may end anywhere left of the root.
+const BOUND_STEPS: usize = 6;
 /// Newton's steps on a list, which only have to come near.
 const STEPS: usize = 40;
 
@@ -77,6 +79,36 @@ pub unsafe fn lower_bound<V: F32Block>(
         bound_of_maxima::<V, _>(power, n, max, maxima)
     });
     (bound, 2 * count <= maxima_len(n))
+}
+
+/// A lower bound of the threshold of any row that holds these scores, each `weight` times; -inf for none, or where one is
+/// not finite.
+///
+/// # Safety
+/// `scores` is readable for `len` floats, and writable up to the next multiple of 16.
+#[inline(never)]
+pub unsafe fn subset_threshold<V: F32Block>(
+    exponent: f64,
+    scores: *mut f32,
+    len: usize,
+    weight: f64,
+) -> f64 {
+    // SAFETY: by the caller.
+    unsafe {
+        for j in len..len.next_multiple_of(LANES) {
+            *scores.add(j) = f32::NEG_INFINITY;
+        }
+        let scores = &Scores::whole(scores, len.next_multiple_of(LANES));
+        let max = match scores.maximum::<V>() {
+            Some(max) if max.is_finite() => max,
+            _ => return f64::NEG_INFINITY,
+        };
+        let c = with_power!(exponent, power => {
+            let problem = Problem { power, scores, max, weight };
+            problem.newton::<V>(0.0, BOUND_STEPS, core::ptr::null_mut()).c
+        });
+        f64::from(max) + f64::from(certified(c - 1.0 / exponent))
+    }
 }
 
 /// Canonical weights of the `len` candidates, in place of their scores, unless the support is too large for them.
