@@ -5,12 +5,25 @@ use entmax_core::attention::{self, Attention};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! attention_exports {
-    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident) => {
+    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident, $append:ident, $page_bytes:ident) => {
         /// Packs the blocks of keys `first..last`. Returns a status code.
         #[wasm_bindgen]
         pub fn $pack(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
             // SAFETY: the address is that of a call whose places are live.
             unsafe { attention::$pack(&*(call as *const Attention<$scalar>), first..last) as u32 }
+        }
+
+        /// Appends keys and values to the pages of a cache, for the heads `first..last`. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $append(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
+            // SAFETY: as above, with pages that hold the keys.
+            unsafe { attention::$append(&*(call as *const Attention<$scalar>), first..last) as u32 }
+        }
+
+        /// Bytes of a page of a cache.
+        #[wasm_bindgen]
+        pub fn $page_bytes(heads: usize, width: usize, value_width: usize) -> usize {
+            attention::$page_bytes(heads, width, value_width)
         }
 
         /// Outputs of the blocks of queries `first..last`. Returns a status code.
@@ -33,13 +46,17 @@ attention_exports!(
     f32,
     attention_f32,
     attention_workspace_f32,
-    attention_pack_f32
+    attention_pack_f32,
+    attention_append_f32,
+    attention_page_bytes_f32
 );
 attention_exports!(
     f64,
     attention_f64,
     attention_workspace_f64,
-    attention_pack_f64
+    attention_pack_f64,
+    attention_append_f64,
+    attention_page_bytes_f64
 );
 
 /// The first block of queries of the heads `first..last`, and for each head whether its other blocks are screened.
@@ -60,6 +77,12 @@ pub fn attention_record_bytes(width: usize) -> usize {
 #[wasm_bindgen]
 pub fn attention_block_floats(keys: usize, width: usize) -> usize {
     attention::block_floats(keys, width)
+}
+
+/// Keys of a page of a cache.
+#[wasm_bindgen]
+pub fn attention_page_keys() -> usize {
+    attention::PAGE_KEYS
 }
 
 /// Queries of a block, given the number of keys.

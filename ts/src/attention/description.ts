@@ -62,6 +62,8 @@ export interface Description {
   readonly emptyRowIsNan: boolean;
   readonly weights?: WeightSlots | undefined;
   readonly screening?: Screening | undefined;
+  /** The pages of a cache, instead of keys and values of the call's own: their addresses, so many for each batch. */
+  readonly pages?: { readonly at: number; readonly perBatch: number } | undefined;
 }
 
 /** What screening needs (crates/entmax-core/src/attention/screen.rs). */
@@ -79,7 +81,7 @@ const NO_WEIGHTS: WeightSlots = { sizes: 0, thresholds: 0, indices: 0, values: 0
 /** Writes the description to `address`, where `descriptionBytes()` are free. */
 export function writeDescription(address: number, description: Description): void {
   const { scale, alpha, q, k, v, out, panels, values, bias = NO_TABLE, mask = NO_TABLE } = description;
-  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS, screening } = description;
+  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS, screening, pages } = description;
   const heads = (each: Heads): number[] => [each.at, each.batch, each.head, each.row];
   const table = (each: Table): number[] => [each.at, ...each.distances];
   const words = [
@@ -113,6 +115,8 @@ export function writeDescription(address: number, description: Description): voi
     // The probe has attended the first block of each head.
     screening ? 1 : 0,
     screening?.blocks ?? 0,
+    pages?.at ?? 0,
+    pages?.perBatch ?? 0,
   ];
   const room = descriptionBytes() - 8 - 4 * words.length;
   if (room < 0 || room >= 8) {

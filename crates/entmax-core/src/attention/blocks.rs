@@ -159,12 +159,11 @@ pub unsafe fn want<V: F32Block>(
             }
         }
         let by_means = subset_threshold::<V>(exponent, means, count, BLOCK_KEYS as f64);
-        let panels = call.panel(head.0, head.1).cast_const();
         let mut scores = [f32::NEG_INFINITY; BLOCK_KEYS];
         let seen = query.keys.min((at + 1) * BLOCK_KEYS) - at * BLOCK_KEYS;
         for p in 0..panels_of(seen) {
-            let panel = panels.add((at * BLOCK_PANELS + p) * LANES * width);
-            let [sum]: [V; 1] = products([query.channels], panel, width);
+            let panel = call.panel(head.0, head.1, at * BLOCK_PANELS + p);
+            let [sum]: [V; 1] = products([query.channels], panel.cast_const(), width);
             let target = scores.as_mut_ptr().add(p * LANES);
             sum.mul(V::splat(call.scale as f32)).store(target);
         }

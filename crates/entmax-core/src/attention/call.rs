@@ -5,8 +5,6 @@
 //! channels of a value. Distances are in elements.
 
 use super::blocks::floats_of;
-use super::panels::panels_of;
-use super::screen::record_bytes;
 use crate::maps::Score;
 
 /// An array [B, H, N, D] whose innermost axis is contiguous.
@@ -76,6 +74,8 @@ pub mod path {
     pub const INTEGERS: u8 = 1;
     /// The same, of the blocks of keys that can matter.
     pub const BLOCKS: u8 = 2;
+    /// From here on: plain for so many calls and one more, because integers did not help.
+    pub const WAITING: u8 = 8;
 }
 
 /// A call. Everything is readable, and `out` writable, at the places that the shape gives.
@@ -132,6 +132,10 @@ pub struct Attention<T> {
     pub blocks_done: usize,
     /// Centroids and radii of blocks of keys (`blocks`), [B, G] of them; where there are records.
     pub blocks: *mut f32,
+    /// Pages of keys and values ([`super::pages`]), [B, `pages_per_batch`] of them, instead of `panels`, `values` and
+    /// `records`; null for none.
+    pub pages: *const *mut u8,
+    pub pages_per_batch: usize,
 }
 
 /// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
@@ -192,21 +196,6 @@ impl<T: Score> Attention<T> {
     pub fn head(&self, index: usize) -> (usize, usize) {
         let heads = self.heads.max(1);
         (index / heads, index % heads)
-    }
-
-    /// The first panel of key head `g` of batch `b`.
-    #[inline(always)]
-    pub fn panel(&self, b: usize, g: usize) -> *mut T {
-        let one = panels_of(self.keys) * self.width * crate::simd::LANES;
-        self.panels.wrapping_add((b * self.key_heads + g) * one)
-    }
-
-    /// The record of panel `p` of key head `g` of batch `b`.
-    #[inline(always)]
-    pub fn record(&self, b: usize, g: usize, p: usize, quads: bool) -> *mut u8 {
-        let panel = (b * self.key_heads + g) * panels_of(self.keys) + p;
-        self.records
-            .wrapping_add(panel * record_bytes(self.width, quads))
     }
 
     /// What describes the blocks of key head `g` of batch `b`.

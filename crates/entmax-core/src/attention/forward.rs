@@ -20,6 +20,8 @@ use core::ops::Range;
 
 /// Most queries of a block.
 pub const BLOCK: usize = 16;
+/// Calls of a cache that a head is attended without screening, after it has not helped.
+const WAIT: u8 = 30;
 /// Scores of a block that stay in the second-level cache.
 const BLOCK_SCORES: usize = 1 << 17;
 
@@ -155,9 +157,22 @@ pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
         let first = (left - 1 - block % left) * size;
         let count = size.min(call.queries - first);
         let mut way = path::PLAIN;
-        if !call.screened.is_null() && call.weights.sizes.is_null() {
+        let mut decided = call.screened;
+        if !decided.is_null() && call.weights.sizes.is_null() {
+            decided = decided.wrapping_add(block / left);
             // SAFETY: one for each head.
-            way = unsafe { *call.screened.add(block / left) };
+            way = unsafe { *decided };
+        }
+        if way >= path::WAITING {
+            // SAFETY: as above; with pages a head is attended by one thread.
+            unsafe {
+                *decided = if way == path::WAITING {
+                    path::INTEGERS
+                } else {
+                    way - 1
+                }
+            };
+            way = path::PLAIN;
         }
         // SAFETY: by the caller.
         let done = unsafe { attend_block::<T, K>(call, (b, h), (first, count), way, workspace) };
@@ -269,9 +284,10 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     let visible = unsafe { Visible::new(call, b) };
     let most = visible.most(first, count);
     let values = Values {
-        data: call.values.row(b, call.key_head(h), 0).cast_const(),
-        row: call.values.row,
+        data: call.values_of(b, call.key_head(h)),
+        row: call.value_row(),
         width,
+        pages: call.pages_of(b),
     };
     let mut dense: [(*const T, usize); BLOCK] = [(core::ptr::null(), 0); BLOCK];
     let mut dense_outs = [core::ptr::null_mut(); BLOCK];
@@ -322,6 +338,9 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
                     );
                     if known.is_none() {
                         again(row);
+                        if !call.pages.is_null() {
+                            *call.screened.add(b * call.heads + h) = path::WAITING + WAIT;
+                        }
                     }
                 }
                 outcome = match known {

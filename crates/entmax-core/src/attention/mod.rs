@@ -9,6 +9,7 @@ mod call;
 mod canonical;
 mod forward;
 mod lanes;
+mod pages;
 mod panels;
 mod scores;
 mod screen;
@@ -18,10 +19,11 @@ mod weights_f32;
 pub use blocks::{floats_of as block_floats, BLOCK_KEYS};
 pub use call::{causal, path, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
+pub use pages::PAGE_KEYS;
 pub use panels::panels_of;
 
 use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
-use crate::simd::{F32Block, Native, LANES};
+use crate::simd::{F32Block, Native};
 use crate::status::Status;
 use blocks::BLOCK_PANELS;
 use core::ops::Range;
@@ -126,15 +128,14 @@ pub unsafe fn attention_pack_f32(call: &Attention<f32>, blocks: Range<usize>) ->
         if call.records.is_null() {
             return;
         }
-        let panels = call.panel(b, g).cast_const();
         let first = block * BLOCK_PANELS;
         // SAFETY: the block's panels are packed.
         unsafe {
             for p in first..panels_of(keys).min(first + BLOCK_PANELS) {
-                let panel = panels.add(p * LANES * width);
-                let record = call.record(b, g, p, screen::QUADS);
-                screen::round_panel(panel, width, record, screen::QUADS);
+                let (panel, record) = (call.panel(b, g, p), call.record(b, g, p));
+                screen::round_panel(panel, width, record, call.quads());
             }
+            let panels = call.panel(b, g, 0).cast_const();
             blocks::describe(panels, (keys, width), block, call.blocks(b, g));
         }
     };
@@ -151,6 +152,40 @@ pub unsafe fn attention_pack_f64(call: &Attention<f64>, blocks: Range<usize>) ->
     // SAFETY: passed on.
     unsafe { panels::pack(call, blocks, |_, _, _| ()) };
     Status::Ok
+}
+
+/// Appends the call's M keys and values of each batch to its pages, for the heads `heads` of all B G.
+///
+/// # Safety
+/// The call describes memory as its fields say, its pages are writable.
+pub unsafe fn attention_append_f32(call: &Attention<f32>, heads: Range<usize>) -> Status {
+    let record = |panel, record| {
+        // SAFETY: a panel and its record.
+        unsafe { screen::round_panel(panel, call.width, record, true) }
+    };
+    // SAFETY: passed on.
+    unsafe { pages::append(call, heads, record) };
+    Status::Ok
+}
+
+/// [`attention_append_f32`] in f64, where nothing is screened.
+///
+/// # Safety
+/// As [`attention_append_f32`].
+pub unsafe fn attention_append_f64(call: &Attention<f64>, heads: Range<usize>) -> Status {
+    // SAFETY: passed on.
+    unsafe { pages::append(call, heads, |_, _| ()) };
+    Status::Ok
+}
+
+/// Bytes of a page of a cache for `heads` key heads.
+pub fn attention_page_bytes_f32(heads: usize, width: usize, value_width: usize) -> usize {
+    pages::page_bytes::<f32>(heads, width, value_width)
+}
+
+/// Bytes of a page of a cache for `heads` key heads.
+pub fn attention_page_bytes_f64(heads: usize, width: usize, value_width: usize) -> usize {
+    pages::page_bytes::<f64>(heads, width, value_width)
 }
 
 /// The outputs of the blocks of queries `blocks`, [`block_queries`] queries of one head each.

@@ -44,7 +44,7 @@ unsafe fn pack_panel<T: Score>(call: &Attention<T>, (b, g): (usize, usize), pane
     let count = LANES.min(call.keys - first);
     // SAFETY: keys below M, lanes below 16; channels below D and E.
     unsafe {
-        let target = call.panel(b, g).add(panel * LANES * call.width);
+        let target = call.panel(b, g, panel);
         for lane in 0..LANES {
             if lane >= count {
                 for c in 0..call.width {

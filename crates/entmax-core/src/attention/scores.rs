@@ -75,24 +75,30 @@ pub unsafe fn score<T: Score, L: Lanes<T>>(
     most: usize,
     (rows, pitch): (*mut T, usize),
 ) {
-    let panels = (
-        call.panel(b, call.key_head(h)).cast_const(),
-        panels_of(most),
-    );
     let scale = T::from_f64(call.scale);
+    let pairs = count / QUERIES * QUERIES;
+    let (mut from, end) = (0, panels_of(most));
     // SAFETY: by the caller.
     unsafe {
-        let query = |i: usize| call.q.row(b, h, first + i).cast_const();
+        while from < end {
+            let to = call.run(from, end);
+            let panels = (
+                call.panel(b, call.key_head(h), from).cast_const(),
+                to - from,
+            );
+            let query = |i: usize| call.q.row(b, h, first + i).cast_const();
+            let row = |i: usize| rows.add(i * pitch + from * LANES);
+            for i in (0..pairs).step_by(QUERIES) {
+                let queries: [_; QUERIES] = core::array::from_fn(|k| query(i + k));
+                let targets: [_; QUERIES] = core::array::from_fn(|k| row(i + k));
+                scaled::<T, L, QUERIES>(queries, panels, call.width, scale, targets);
+            }
+            for i in pairs..count {
+                scaled::<T, L, 1>([query(i)], panels, call.width, scale, [row(i)]);
+            }
+            from = to;
+        }
         let row = |i: usize| rows.add(i * pitch);
-        let pairs = count / QUERIES * QUERIES;
-        for i in (0..pairs).step_by(QUERIES) {
-            let queries: [_; QUERIES] = core::array::from_fn(|k| query(i + k));
-            let targets: [_; QUERIES] = core::array::from_fn(|k| row(i + k));
-            scaled::<T, L, QUERIES>(queries, panels, call.width, scale, targets);
-        }
-        for i in pairs..count {
-            scaled::<T, L, 1>([query(i)], panels, call.width, scale, [row(i)]);
-        }
         for i in 0..count {
             adjust::<T, L>(call, (b, h, first + i), row(i), most);
         }

@@ -210,7 +210,7 @@ pub unsafe fn round_queries(
     // SAFETY: by the caller.
     unsafe {
         for p in 0..panels_of(most) {
-            let steps = call.record(b, call.key_head(h), p, quads).cast::<f32>();
+            let steps = call.record(b, call.key_head(h), p).cast::<f32>();
             key_error = key_error.max(f64::from(*steps.add(LANES)));
             key_norm = key_norm.max(f64::from(*steps.add(LANES + 1)));
         }
@@ -302,18 +302,23 @@ unsafe fn approximate<V: F32Block>(
     (rows, pitch): (*mut f32, usize),
 ) {
     let bytes = record_bytes(call.width, queries.quads);
-    let record = call.record(b, call.key_head(h), from, queries.quads);
-    let records = (record.cast_const(), to - from, bytes);
-    // SAFETY: by the caller.
-    unsafe {
-        let first = rows.add(i * pitch + from * LANES);
-        let both = [first, first.wrapping_add(pitch)];
-        match (queries.quads, pair) {
-            (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both),
-            (true, false) => approximate_rows::<V, 1, true>(queries, i, records, [first]),
-            (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both),
-            (false, false) => approximate_rows::<V, 1, false>(queries, i, records, [first]),
+    let mut at = from;
+    while at < to {
+        let end = call.run(at, to);
+        // SAFETY: by the caller.
+        unsafe {
+            let record = call.record(b, call.key_head(h), at);
+            let records = (record.cast_const(), end - at, bytes);
+            let first = rows.add(i * pitch + at * LANES);
+            let both = [first, first.wrapping_add(pitch)];
+            match (queries.quads, pair) {
+                (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both),
+                (true, false) => approximate_rows::<V, 1, true>(queries, i, records, [first]),
+                (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both),
+                (false, false) => approximate_rows::<V, 1, false>(queries, i, records, [first]),
+            }
         }
+        at = end;
     }
 }
 
@@ -371,7 +376,8 @@ pub unsafe fn screen<V: F32Block>(
     room: *mut u8,
     skips: bool,
 ) -> Option<Queries> {
-    if !call.bias.data.is_null() || !call.slopes.is_null() || call.records.is_null() {
+    let has_records = !call.records.is_null() || !call.pages.is_null();
+    if !call.bias.data.is_null() || !call.slopes.is_null() || !has_records {
         return None;
     }
     // SAFETY: by the caller.
@@ -379,12 +385,20 @@ pub unsafe fn screen<V: F32Block>(
         let most = visible.most(first, count);
         let exponent = *call.alpha.add(h);
         let may_skip = skips
+            && call.pages.is_null()
             && may_skip(most)
             && call.mask.data.is_null()
             && call.key_mask.is_null()
             && (LEAST_EXPONENT..=1.0).contains(&exponent);
         let floats = room.add(words_bytes(call.width)).cast();
-        let mut queries = round_queries(call, (b, h), (first, count), most, room.cast(), QUADS);
+        let mut queries = round_queries(
+            call,
+            (b, h),
+            (first, count),
+            most,
+            room.cast(),
+            call.quads(),
+        );
         let panels = panels_of(most);
         let mut i = 0;
         while i < count {
@@ -491,15 +505,15 @@ unsafe fn exact_scores<V: F32Block>(
     scores: *mut f32,
     len: usize,
 ) -> f32 {
-    let (query, panels) = (call.q.row(b, h, i), call.panel(b, call.key_head(h)));
+    let (query, g) = (call.q.row(b, h, i), call.key_head(h));
     let width = call.width;
     let scale = V::splat(call.scale as f32);
     let mut largest = f32::NEG_INFINITY;
     // Candidates whose panels have few of them wait until there are sixteen.
     let (mut waiting, mut places) = ([0; LANES], 0);
-    let panel_of = |at: usize| panels.wrapping_add(at * LANES * width).cast_const();
     // SAFETY: by the caller; positions below len.
     unsafe {
+        let panel_of = |p: usize| call.panel(b, g, p).cast_const();
         let mut settle = |waiting: &[usize; LANES], places: usize| {
             let keys: [*const f32; LANES] = core::array::from_fn(|lane| {
                 let key = *indices.add(waiting[lane.min(places - 1)]) as usize;

@@ -11,15 +11,36 @@ use crate::maps::Score;
 use crate::simd::LANES;
 
 /// Keys or entries of a piece.
-const PIECE: usize = 128;
+pub const PIECE: usize = 128;
 
-/// Values of one head: the address of row 0, and the distance of rows.
+/// Values of one head.
 #[derive(Clone, Copy)]
 pub struct Values<T> {
+    /// Row 0, or where the rows of a page begin within it.
     pub data: *const T,
+    /// The distance of rows.
     pub row: usize,
     /// E, rounded up to 16.
     pub width: usize,
+    /// Addresses of the pages of [`PIECE`] rows; null where all rows lie in one piece.
+    pub pages: *const *mut u8,
+}
+
+impl<T> Values<T> {
+    /// The row of key `j`.
+    ///
+    /// # Safety
+    /// There is one.
+    #[inline(always)]
+    unsafe fn of(&self, j: usize) -> *const T {
+        if self.pages.is_null() {
+            return self.data.wrapping_add(j * self.row);
+        }
+        // SAFETY: by the caller.
+        let page = unsafe { *self.pages.add(j / PIECE) } as usize;
+        let row = self.data.wrapping_add(j % PIECE * self.row);
+        row.cast::<u8>().wrapping_add(page).cast()
+    }
 }
 
 /// The sum of `values[j] * value(indices[j])` over the entries above 0, to `out`.
@@ -66,7 +87,7 @@ unsafe fn strip_of_list<T: Score, L: Lanes<T>, const S: usize>(
             unsafe {
                 let weight = *weights.add(j);
                 if weight > T::ZERO {
-                    let value = values.data.add(index(j) * values.row + strip);
+                    let value = values.of(index(j)).add(strip);
                     let weight = L::splat(weight);
                     for (s, sum) in sums.iter_mut().enumerate() {
                         *sum = L::load(value.add(s * LANES)).mul_add(weight, *sum);
@@ -142,7 +163,7 @@ unsafe fn piece<T: Score, L: Lanes<T>, const R: usize>(
         let mut sums = [L::splat(T::ZERO); R];
         // SAFETY: by the caller.
         unsafe {
-            let mut value = values.data.add(from * values.row + strip);
+            let mut value = values.of(from).add(strip);
             for j in from..end {
                 let channels = L::load(value);
                 for (sum, weights) in sums.iter_mut().zip(weights) {
