@@ -1,8 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const source = (path: string): string => fileURLToPath(new URL(`ts/src/${path}`, import.meta.url));
+
 export default defineConfig({
-  resolve: { alias: { entmax: fileURLToPath(new URL('ts/src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: /^entmax$/, replacement: source('index.ts') },
+      { find: 'entmax/attention', replacement: source('attention/index.ts') },
+    ],
+  },
   test: {
     include: ['ts/test/**/*.test.ts'],
     testTimeout: 60_000,

@@ -95,13 +95,16 @@ export function inFormOf({ form, shape }: Pick<Template, 'form' | 'shape'>, data
  * has their shape, and plain numbers their element type.
  */
 export function readLike(op: string, source: unknown, scores: Common, what: string): ReadScores {
-  let read = readScores(op, source, undefined, what);
-  if (read.form === 'nested' && scores.dtype === 'float32') {
-    read = { ...read, dtype: 'float32', data: Float32Array.from(read.data) };
-  }
+  const read = withNumbersAs(scores.dtype, readScores(op, source, undefined, what));
   const bare = read.form === 'array' || (read.form === 'nested' && read.shape.length === 1);
   checkLike(op, bare ? { dtype: read.dtype, shape: [sizeOf(read.shape)] } : read, scores, !bare, what);
   return { ...read, shape: scores.shape };
+}
+
+/** Gives plain numbers the element type of what they go with; others keep theirs. */
+export function withNumbersAs(dtype: FloatType, read: ReadScores): ReadScores {
+  if (read.form !== 'nested' || dtype === 'float64') return read;
+  return { ...read, dtype, data: Float32Array.from(read.data) };
 }
 
 /** Where a dense result goes that the caller brought. */

@@ -5,7 +5,7 @@ use entmax_core::attention::{self, Attention};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! attention_exports {
-    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident, $append:ident, $page_bytes:ident) => {
+    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident, $append:ident, $page_bytes:ident, $range:ident, $compact:ident) => {
         /// Packs the blocks of keys `first..last`. Returns a status code.
         #[wasm_bindgen]
         pub fn $pack(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
@@ -34,10 +34,36 @@ macro_rules! attention_exports {
             unsafe { attention::$attend(&*call, first..last, workspace as *mut u8) as u32 }
         }
 
+        /// Outputs of the blocks of queries `from + first..from + last`. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $range(
+            first: usize,
+            last: usize,
+            workspace: usize,
+            call: usize,
+            from: usize,
+        ) -> u32 {
+            $attend(from + first, from + last, workspace, call)
+        }
+
         /// Bytes of workspace that one thread needs.
         #[wasm_bindgen]
         pub fn $workspace(keys: usize, width: usize, value_width: usize) -> usize {
             attention::$workspace(keys, width, value_width)
+        }
+
+        /// Moves slots of `keys` entries together, and returns how many entries there are.
+        #[wasm_bindgen]
+        pub fn $compact(
+            rows: usize,
+            keys: usize,
+            sizes: usize,
+            indices: usize,
+            values: usize,
+        ) -> usize {
+            let (sizes, indices) = (sizes as *const i32, indices as *mut i32);
+            // SAFETY: the addresses are those of live slots.
+            unsafe { attention::$compact(rows, keys, sizes, indices, values as *mut u8) }
         }
     };
 }
@@ -48,7 +74,9 @@ attention_exports!(
     attention_workspace_f32,
     attention_pack_f32,
     attention_append_f32,
-    attention_page_bytes_f32
+    attention_page_bytes_f32,
+    attention_range_f32,
+    attention_compact_f32
 );
 attention_exports!(
     f64,
@@ -56,7 +84,9 @@ attention_exports!(
     attention_workspace_f64,
     attention_pack_f64,
     attention_append_f64,
-    attention_page_bytes_f64
+    attention_page_bytes_f64,
+    attention_range_f64,
+    attention_compact_f64
 );
 
 /// The first block of queries of the heads `first..last`, and for each head whether its other blocks are screened.

@@ -8,12 +8,15 @@
 import { EntmaxError, show, showShape } from '../errors.ts';
 import { readEmptyRow, readOptions } from '../maps/options.ts';
 import type { EmptyRow } from '../maps/options.ts';
-import { alphaRule, readParameter } from '../maps/parameter.ts';
 import type { Parameter } from '../maps/parameter.ts';
-import { readScores } from '../scores.ts';
+import { readScores, withNumbersAs } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
-import type { Shape } from '../types.ts';
-import { CAUSAL } from './description.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Float, Shape } from '../types.ts';
+import { HINTS, readAlpha, readCausal, readLayout, readLengths, readScale, readSlopes, readTopk } from './options.ts';
+import type { Lengths } from './options.ts';
+import { readBias, readKeyMask, readMask } from './tables.ts';
+import type { ReadBias, ReadMask } from './tables.ts';
 
 /** Sizes of a call. */
 export interface Sizes {
@@ -42,52 +45,82 @@ export interface AttentionCall {
   readonly scale: number;
   readonly causal: number;
   readonly topk: number;
+  readonly bias: ReadBias | undefined;
+  readonly mask: ReadMask | undefined;
+  /** [B, M], 1 = keep. */
+  readonly keyMask: Uint8Array | undefined;
+  /** H of them. */
+  readonly slopes: Float | undefined;
+  readonly lengths: Lengths;
   readonly emptyRow: EmptyRow;
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-const OPTIONS = ['alpha', 'scale', 'isCausal', 'topk', 'layout', 'emptyRow'];
+const OPTIONS = [
+  ...['alpha', 'topk', 'scale', 'isCausal', 'mask', 'keyMask', 'bias', 'alibiSlopes'],
+  ...['querySeqLengths', 'keyValueSeqLengths', 'layout', 'emptyRow'],
+];
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
+/** Reads q, k, v and the options; `more` are the form's own. */
 export function readAttentionCall(
   op: string,
   [q, k, v, options]: readonly unknown[],
   more: readonly string[],
   isAsync: boolean,
 ): AttentionCall {
-  const given = readOptions(op, options, [...OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
+  const known = [...OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])];
+  const given = readOptions(op, options, known, HINTS);
   const layout = readLayout(op, given['layout']);
   const queries = readHeads(op, 'q', q);
-  const [keys, values] = [readHeads(op, 'k', k, queries), readHeads(op, 'v', v, queries)];
+  const { form, dtype } = queries;
+  const [keys, values] = [readHeads(op, 'k', k, dtype), readHeads(op, 'v', v, dtype)];
   const sizes = sizesOf(op, layout, queries.shape, keys.shape, values.shape);
-  const { batches, heads, queries: n, valueWidth } = sizes;
+  const { batches, heads, queries: n, keys: m, valueWidth } = sizes;
   const shape = layout === 'BHND' ? [batches, heads, n, valueWidth] : [batches, n, heads, valueWidth];
+  const lengths = {
+    queries: readLengths(op, 'querySeqLengths', given['querySeqLengths'], batches, n),
+    keys: readLengths(op, 'keyValueSeqLengths', given['keyValueSeqLengths'], batches, m),
+  };
   return {
     op,
     q: queries,
     k: keys,
     v: values,
-    template: { form: queries.form, dtype: queries.dtype, shape },
+    template: { form, dtype, shape },
     sizes,
     layout,
     alpha: readAlpha(op, given['alpha'], heads),
     scale: readScale(op, given['scale'], sizes.width),
-    causal: readCausal(op, given['isCausal'], sizes),
+    causal: readCausal(op, given['isCausal'], sizes, lengths),
     topk: readTopk(op, given['topk']),
+    bias: readBias(op, given['bias'], dtype, [batches, heads, n, m]),
+    mask: readMask(op, given['mask'], [batches, heads, n, m]),
+    keyMask: readKeyMask(op, given['keyMask'], [batches, m]),
+    slopes: readSlopes(op, given['alibiSlopes'], dtype, heads),
+    lengths,
     emptyRow: readEmptyRow(op, given['emptyRow']),
     given,
   };
 }
 
+/** What a call reads where it lies. */
+export function readsOf({ q, k, v, bias, mask }: AttentionCall): (ReadScores | Tensor | undefined)[] {
+  return [q, k, v, bias?.scores, mask?.tensor];
+}
+
 /** One of q, k and v: four axes, of one element type. */
-function readHeads(op: string, name: string, source: unknown, like?: ReadScores): ReadScores {
-  const read = readScores(op, source, undefined, name);
-  if (read.form === 'array' || read.shape.length !== 4) {
+function readHeads(op: string, name: string, source: unknown, dtype?: 'float32' | 'float64'): ReadScores {
+  const own = readScores(op, source, undefined, name);
+  const read = dtype ? withNumbersAs(dtype, own) : own;
+  if (read.form === 'array') {
+    const got = `a ${read.data.constructor.name} without a shape`;
+    throw new EntmaxError('ENTMAX_SHAPE', op, `${name} as { data, shape }, a Tensor or nested numbers`, got);
+  }
+  if (read.shape.length !== 4) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `${name} with four axes`, `shape ${showShape(read.shape)}`);
   }
-  if (like && read.dtype !== like.dtype) {
-    throw new EntmaxError('ENTMAX_DTYPE', op, `${name} of ${like.dtype}, as q`, read.dtype);
-  }
+  if (dtype && read.dtype !== dtype) throw new EntmaxError('ENTMAX_DTYPE', op, `${name} of ${dtype}, as q`, read.dtype);
   return read;
 }
 
@@ -105,47 +138,12 @@ function sizesOf(op: string, layout: Layout, q: Shape, k: Shape, v: Shape): Size
   const { batches, heads, keyHeads, keys, width } = sizes;
   const divides = keyHeads > 0 ? heads % keyHeads === 0 : heads === 0;
   if (k[0] !== batches || k[3] !== width || !divides) {
-    const expected = `k with the batch and width of q ${showShape(q)} and a divisor of its ${heads} heads`;
-    throw new EntmaxError('ENTMAX_SHAPE', op, expected, showShape(k));
+    const hint = layout === 'BHND' && q[1] !== k[1] && q[2] === k[2] ? " (layout 'BNHD'?)" : '';
+    const axes = `${showShape(q)} and a divisor of its ${heads} heads in layout ${show(layout)}${hint}`;
+    throw new EntmaxError('ENTMAX_SHAPE', op, `k with the batch and width of q ${axes}`, showShape(k));
   }
   if (v[0] !== batches || v[h] !== keyHeads || v[n] !== keys) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `v with the batch, heads and keys of k ${showShape(k)}`, showShape(v));
   }
   return sizes;
-}
-
-function readLayout(op: string, layout: unknown): Layout {
-  if (layout === undefined || layout === 'BHND') return 'BHND';
-  if (layout === 'BNHD') return layout;
-  throw new EntmaxError('ENTMAX_OPTION', op, "layout to be 'BHND' or 'BNHD'", show(layout));
-}
-
-/** alpha of each head: a number, or one for each. */
-function readAlpha(op: string, alpha: unknown, heads: number): Parameter {
-  const layout = { outer: heads, n: 1, inner: 1, rows: heads, axis: 1 };
-  return readParameter(op, alphaRule(1.5, 'alpha'), alpha, [heads, 1], layout);
-}
-
-function readScale(op: string, scale: unknown, width: number): number {
-  if (scale === undefined) return 1 / Math.sqrt(Math.max(width, 1));
-  if (typeof scale === 'number' && Number.isFinite(scale)) return scale;
-  throw new EntmaxError('ENTMAX_OPTION', op, 'scale to be finite', show(scale));
-}
-
-function readCausal(op: string, isCausal: unknown, { queries, keys }: Sizes): number {
-  if (isCausal === undefined || isCausal === false) return CAUSAL.none;
-  if (isCausal === 'upperLeft' || isCausal === 'lowerRight') return CAUSAL[isCausal];
-  if (isCausal !== true) {
-    const expected = "isCausal to be true, false, 'upperLeft' or 'lowerRight'";
-    throw new EntmaxError('ENTMAX_OPTION', op, expected, show(isCausal));
-  }
-  if (queries === keys) return CAUSAL.upperLeft;
-  const expected = `isCausal 'upperLeft' or 'lowerRight' for ${queries} queries and ${keys} keys`;
-  throw new EntmaxError('ENTMAX_OPTION', op, expected, 'true');
-}
-
-function readTopk(op: string, topk: unknown): number {
-  if (topk === undefined) return 0;
-  if (Number.isInteger(topk) && (topk as number) >= 1) return Math.min(topk as number, 0x7fffffff);
-  throw new EntmaxError('ENTMAX_OPTION', op, 'topk to be a positive integer', show(topk));
 }

@@ -1,12 +1,16 @@
-/** Attention with a sparse map: out = entmax(scale q k^T) v (MATH.md §13). */
+/** Attention with a sparse map: out = entmax(scale q k^T + bias) v (MATH.md §13). */
 
 import { asynchronous, synchronous } from '../maps/forms.ts';
-import type { Block, Like } from '../types.ts';
 import { prepareAttention } from './forward.ts';
+import { prepareInspect } from './inspect.ts';
+import type { Attention } from './types.ts';
 
-export const attention: {
-  <X extends Block>(q: X, k: X, v: X, options?: Record<string, unknown>): Like<X>;
-  async<X extends Block>(q: X, k: X, v: X, options?: Record<string, unknown>): Promise<Like<X>>;
-} = /*#__PURE__*/ Object.assign(/*#__PURE__*/ synchronous('attention', prepareAttention), {
-  async: /*#__PURE__*/ asynchronous('attention.async', prepareAttention),
-}) as never;
+export const attention: Attention = /*#__PURE__*/ Object.assign(
+  /*#__PURE__*/ synchronous('attention', prepareAttention),
+  {
+    inspect: /*#__PURE__*/ synchronous('attention.inspect', prepareInspect),
+    async: /*#__PURE__*/ Object.assign(/*#__PURE__*/ asynchronous('attention.async', prepareAttention), {
+      inspect: /*#__PURE__*/ asynchronous('attention.async.inspect', prepareInspect),
+    }),
+  },
+) as unknown as Attention;

@@ -64,6 +64,9 @@ export interface Description {
   readonly screening?: Screening | undefined;
   /** The pages of a cache, instead of keys and values of the call's own: their addresses, so many for each batch. */
   readonly pages?: { readonly at: number; readonly perBatch: number } | undefined;
+  /** Addresses of what is counted and noted for each row (call.rs), 0 for none. */
+  readonly work?: number;
+  readonly empty?: number;
 }
 
 /** What screening needs (crates/entmax-core/src/attention/screen.rs). */
@@ -117,6 +120,8 @@ export function writeDescription(address: number, description: Description): voi
     screening?.blocks ?? 0,
     pages?.at ?? 0,
     pages?.perBatch ?? 0,
+    description.work ?? 0,
+    description.empty ?? 0,
   ];
   const room = descriptionBytes() - 8 - 4 * words.length;
   if (room < 0 || room >= 8) {

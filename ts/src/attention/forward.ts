@@ -10,15 +10,18 @@ import type { Job } from '../runtime/job.ts';
 import type { Kernel } from '../runtime/load.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { memory } from '../runtime/runtime.ts';
-import { readOut } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
-import { abandoning, addressOf } from '../tensor.ts';
-import { readAttentionCall } from './attention-call.ts';
+import { addressOf } from '../tensor.ts';
+import type { Float } from '../types.ts';
+import { readAttentionCall, readsOf } from './attention-call.ts';
 import type { AttentionCall, Layout } from './attention-call.ts';
-import { descriptionBytes, writeDescription } from './description.ts';
-import type { Description, Heads } from './description.ts';
+import { CAUSAL, descriptionBytes, writeDescription } from './description.ts';
+import type { Description, Heads, Screening } from './description.ts';
 import { attentionFamily } from './family.ts';
+import { placeResult, readAttentionOut } from './output.ts';
+import type { PlacedResult } from './output.ts';
+import { placeBias, placeMask } from './tables.ts';
 
 /** Keys of a panel, and what rows of values are padded to (crates/entmax-core/src/attention/panels.rs). */
 const LANES = 16;
@@ -32,94 +35,43 @@ const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
 
 export function prepareAttention(op: string, args: readonly unknown[], isAsync: boolean): Prepared<unknown> {
   const call = readAttentionCall(op, args, ['out'], isAsync);
-  const { template, given } = call;
-  const like: ReadScores = { ...call.q, shape: template.shape };
-  const out = given['out'] === undefined ? undefined : readOut(op, given['out'], like);
-  const { batches, heads, queries } = call.sizes;
+  const out = readAttentionOut(call);
   return {
     op,
     plan: () =>
       inRoom(op, function* (room) {
-        const result = room.result(template, out);
+        const result = room.result(call.template, out);
         yield* attend(call, room, result.operand);
         return result.value;
       }),
-    rows: batches * heads * queries,
-    reads: [call.q, call.k, call.v],
+    ...progressOf(call),
+    reads: readsOf(call),
     writes: out,
-    given,
+    given: call.given,
   };
 }
 
-/** Runs both jobs; the output goes to `result`. */
+/** Queries are counted; what is done are packs of keys and blocks of queries. */
+export function progressOf(call: AttentionCall): { rows: number; steps: number } {
+  return { rows: rowsOf(call), steps: packsOf(call) + blocksOf(call) };
+}
+
+/** Packs the keys, attends, and hands the output out as `result`. */
 function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
-  const { op, template, sizes } = call;
-  const { batches, heads, keyHeads, queries, keys, width, valueWidth } = sizes;
-  if (sizeOf(template.shape) === 0) return;
-  const size = elementBytes(template.dtype);
-  const out = placeResult(result, room, op, sizeOf(template.shape));
-  const padded = Math.ceil(valueWidth / LANES) * LANES;
-  const panels = Math.ceil(keys / LANES);
-  const v = placeHeads(call.v, call, room, keyHeads, keys, valueWidth);
-  const copied = padded === valueWidth ? v : undefined;
-  const description: Description = {
-    scale: call.scale,
-    alpha: room.copyOfNumbers(headValues(call)),
-    q: placeHeads(call.q, call, room, heads, queries, width),
-    k: placeHeads(call.k, call, room, keyHeads, keys, width),
-    v,
-    out: headsAt(out.at, call.layout, heads, queries, valueWidth),
-    panels: room.allocate(batches * keyHeads * panels * LANES * width * size),
-    values: copied ?? headsAt(room.allocate(batches * keyHeads * keys * padded * size), 'BHND', keyHeads, keys, padded),
-    keyMask: 0,
-    slopes: 0,
-    queryLengths: 0,
-    keyLengths: 0,
-    batches,
-    heads,
-    keyHeads,
-    queries,
-    keys,
-    width,
-    valueWidth,
-    causal: call.causal,
-    topk: call.topk,
-    emptyRowIsNan: call.emptyRow === 'nan',
-    screening: isScreened(call)
-      ? {
-          records: room.allocate(batches * keyHeads * panels * kernelOf('attention_record_bytes')(width)),
-          screened: room.allocate(batches * heads),
-          blocks: room.allocate(4 * batches * keyHeads * kernelOf('attention_block_floats')(keys, width)),
-        }
-      : undefined,
-  };
+  if (sizeOf(call.template.shape) === 0) return;
+  const { batches, heads } = call.sizes;
+  const out = placeResult(call, result, room);
+  const empty = emptyRows(call, room);
+  const screening = isScreened(call) ? placeScreening(call, room) : undefined;
+  const description = { ...describe(call, room, out.at), empty, screening };
   const address = room.allocate(descriptionBytes());
   writeDescription(address, description);
-  const nanoseconds = NANOSECONDS_PER_CHANNEL[template.dtype];
-  const job = (kernel: string, rows: number, nanosecondsPerRow: number, workspaceBytes: number): Job => ({
-    op,
-    family: attentionFamily,
-    kernel: kernel + suffixOf(call),
-    args: [address],
-    rows,
-    rowMultiple: 1,
-    nanosecondsPerRow,
-    workspaceBytes,
-    repeatable: out.repeatable,
-    setAside: out.setAside,
-  });
-  yield job('attention_pack', batches * keyHeads * Math.ceil(keys / PACKED), 4 * PACKED * width, 0);
-  const block = kernelOf('attention_block_queries')(keys);
-  const blocks = Math.ceil(queries / block);
-  const workspace = kernelOf(`attention_workspace${suffixOf(call)}`)(keys, width, valueWidth);
-  const perBlock = block * keys * (width + valueWidth) * nanoseconds + 1000;
-  const allHeads = batches * heads;
-  if (!description.screening) {
-    refuseStatus(call, yield job('attention', allHeads * blocks, perBlock, workspace));
-  } else {
-    refuseStatus(call, yield job('attention_probe', allHeads, 2 * perBlock, workspace));
-    refuseStatus(call, yield job('attention', allHeads * (blocks - 1), perBlock, workspace));
-  }
+  yield packJob(call, address, out);
+  // The probe attends the first block of each head.
+  const probed = screening ? batches * heads : 0;
+  if (probed > 0) refuseStatus(call, yield probeJob(call, address, out));
+  refuseStatus(call, yield attendJob(call, address, 0, blocksOf(call) - probed, out));
+  refuseEmptyRows(call, empty);
   out.finish();
 }
 
@@ -127,6 +79,148 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
 function isScreened({ template, sizes, topk }: AttentionCall): boolean {
   const { queries, keys } = sizes;
   return template.dtype === 'float32' && topk === 0 && keys >= SCREENED_KEYS && queries >= SCREENED_QUERIES;
+}
+
+function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
+  const { batches, heads, keyHeads, keys, width } = sizes;
+  const panels = batches * keyHeads * Math.ceil(keys / LANES);
+  return {
+    records: room.allocate(panels * attentionKernel('attention_record_bytes')(width)),
+    screened: room.allocate(batches * heads),
+    blocks: room.allocate(4 * batches * keyHeads * attentionKernel('attention_block_floats')(keys, width)),
+  };
+}
+
+/** The description of a call whose output lies at `out`; what is not in linear memory is copied there. */
+export function describe(call: AttentionCall, room: Room, out: number): Description {
+  const { batches, heads, keyHeads, queries, keys, width, valueWidth } = call.sizes;
+  const padded = Math.ceil(valueWidth / LANES) * LANES;
+  const v = placeHeads(call.v, call, room, keyHeads, keys, valueWidth);
+  const size = elementBytes(call.template.dtype);
+  const copy = (): number => room.allocate(batches * keyHeads * keys * padded * size);
+  return {
+    ...optionsOf(call, room),
+    q: placeHeads(call.q, call, room, heads, queries, width),
+    k: placeHeads(call.k, call, room, keyHeads, keys, width),
+    v,
+    out: headsAt(out, call.layout, heads, queries, valueWidth),
+    panels: room.allocate(batches * keyHeads * Math.ceil(keys / LANES) * LANES * width * size),
+    values: padded === valueWidth ? v : headsAt(copy(), 'BHND', keyHeads, keys, padded),
+  };
+}
+
+/** What a description says besides the places of q, k, v and the output. */
+function optionsOf(call: AttentionCall, room: Room): Omit<Description, 'q' | 'k' | 'v' | 'out' | 'panels' | 'values'> {
+  const { op, scale, bias, mask, keyMask, slopes, lengths, causal, topk, template } = call;
+  const copy = (dtype: 'float32' | 'float64' | 'int32', values: Float | Int32Array | undefined): number =>
+    values ? room.perRowOf(dtype, values).address : 0;
+  return {
+    ...call.sizes,
+    scale,
+    alpha: room.copyOfNumbers(headValues(call)),
+    bias: bias && placeBias(bias, room, op),
+    mask: mask && placeMask(mask, room, op),
+    keyMask: keyMask ? room.copyOf(keyMask) : 0,
+    slopes: copy(template.dtype, slopes),
+    queryLengths: copy('int32', lengths.queries),
+    keyLengths: copy('int32', lengths.keys),
+    causal,
+    topk,
+    emptyRowIsNan: call.emptyRow === 'nan',
+  };
+}
+
+/** A byte for each row, in which the kernels say that nothing is left of it: for `emptyRow: 'throw'` only. */
+export function emptyRows(call: AttentionCall, room: Room): number {
+  return call.emptyRow === 'throw' ? room.perRow('uint8', rowsOf(call), 0).address : 0;
+}
+
+/** Refuses empty rows once the scores are known, and before the output is given away. */
+export function refuseEmptyRows(call: AttentionCall, empty: number): void {
+  const row = empty === 0 ? -1 : viewOf('uint8', empty, rowsOf(call)).indexOf(1);
+  if (row < 0) return;
+  const { heads, queries } = call.sizes;
+  const head = Math.floor(row / queries);
+  const place = `batch ${Math.floor(head / heads)}, head ${head % heads}, query ${row % queries}`;
+  throw new EntmaxError('ENTMAX_EMPTY_ROW', call.op, 'a key for every query', `none for ${place}`);
+}
+
+/** B H N. */
+export function rowsOf({ sizes }: AttentionCall): number {
+  return sizes.batches * sizes.heads * sizes.queries;
+}
+
+/** Runs of keys that are packed together, of all heads. */
+function packsOf({ sizes }: AttentionCall): number {
+  return sizes.batches * sizes.keyHeads * Math.ceil(sizes.keys / PACKED);
+}
+
+/** Blocks of queries of all heads. */
+function blocksOf({ sizes }: AttentionCall): number {
+  return sizes.batches * sizes.heads * Math.ceil(sizes.queries / blockQueries(sizes.keys));
+}
+
+export function blockQueries(keys: number): number {
+  return attentionKernel('attention_block_queries')(keys);
+}
+
+/** Pairs of a query and a key it may see by its place: within the lengths and the causal limit, masks aside. */
+export function pairsOf({ sizes, causal, lengths }: AttentionCall): number {
+  const { batches, heads, queries, keys } = sizes;
+  let pairs = 0;
+  for (let b = 0; b < batches; b++) {
+    const [n, m] = [lengths.queries?.[b] ?? queries, lengths.keys?.[b] ?? keys];
+    // Under a causal mask query i sees the keys up to i + shift.
+    const shift = causal === CAUSAL.lowerRight ? m - n : 0;
+    if (causal === CAUSAL.none) pairs += n * m;
+    else for (let i = 0; i < n; i++) pairs += Math.max(0, Math.min(m, i + 1 + shift));
+  }
+  return pairs * heads;
+}
+
+type Target = Pick<PlacedResult, 'repeatable' | 'setAside'>;
+
+function attentionJob(
+  { op, template }: AttentionCall,
+  job: Pick<Job, 'kernel' | 'args' | 'rows' | 'nanosecondsPerRow' | 'workspaceBytes'>,
+  { repeatable, setAside }: Target,
+): Job {
+  const kernel = job.kernel + suffixOf(template.dtype);
+  return { ...job, op, family: attentionFamily, kernel, rowMultiple: 1, repeatable, setAside };
+}
+
+/** Packs the keys of the described call, and its values where these are copied. */
+export function packJob(call: AttentionCall, address: number, out: Target): Job {
+  const nanosecondsPerRow = 4 * PACKED * call.sizes.width + 20;
+  const rows = packsOf(call);
+  const job = { kernel: 'attention_pack', args: [address], rows, nanosecondsPerRow, workspaceBytes: 0 };
+  return attentionJob(call, job, { ...out, repeatable: true });
+}
+
+/** Attends the first block of every head, and decides how keys are screened for the others. */
+function probeJob(call: AttentionCall, address: number, out: Target): Job {
+  const { batches, heads } = call.sizes;
+  const cost = blockCost(call);
+  const nanosecondsPerRow = 2 * cost.nanosecondsPerRow;
+  const job = { ...cost, kernel: 'attention_probe', args: [address], rows: batches * heads, nanosecondsPerRow };
+  return attentionJob(call, job, out);
+}
+
+/** Attends `count` blocks of queries from number `from` on. */
+export function attendJob(call: AttentionCall, address: number, from: number, count: number, out: Target): Job {
+  const job = { ...blockCost(call), kernel: 'attention_range', args: [address, from], rows: count };
+  return attentionJob(call, job, out);
+}
+
+/** What a block of queries needs, on average. */
+function blockCost(call: AttentionCall): Pick<Job, 'nanosecondsPerRow' | 'workspaceBytes'> {
+  const { sizes, template } = call;
+  const { keys, width, valueWidth } = sizes;
+  const perPair = (width + valueWidth) * NANOSECONDS_PER_CHANNEL[template.dtype];
+  return {
+    nanosecondsPerRow: (pairsOf(call) / blocksOf(call)) * perPair + 1000,
+    workspaceBytes: attentionKernel(`attention_workspace${suffixOf(template.dtype)}`)(keys, width, valueWidth),
+  };
 }
 
 /** alpha - 1, H of them. */
@@ -153,37 +247,19 @@ function placeHeads(
   width: number,
 ): Heads {
   if (source.form === 'tensor') return headsAt(addressOf(source.tensor, op), layout, heads, rows, width);
-  const size = source.data.length;
-  const at = room.allocate(size * elementBytes(source.dtype));
-  viewOf(source.dtype, at, size).set(source.data);
-  return headsAt(at, layout, heads, rows, width);
+  const { data, dtype } = source;
+  return headsAt(room.perRowOf(dtype, data).address, layout, heads, rows, width);
 }
 
-interface PlacedResult {
-  readonly at: number;
-  readonly repeatable: boolean;
-  readonly setAside: () => void;
-  readonly finish: () => void;
-}
-
-function placeResult({ tensor, target, dtype }: Operand, room: Room, op: string, size: number): PlacedResult {
-  if (tensor) {
-    return { at: addressOf(tensor, op), repeatable: false, setAside: abandoning(tensor, op), finish: () => undefined };
-  }
-  const at = room.allocate(size * elementBytes(dtype));
-  const finish = (): void => target?.set(viewOf(dtype, at, size));
-  return { at, repeatable: true, setAside: () => undefined, finish };
-}
-
-function kernelOf(name: string): Kernel {
+export function attentionKernel(name: string): Kernel {
   return attentionFamily.kernel(memory(), name);
 }
 
-function suffixOf({ template }: AttentionCall): string {
-  return template.dtype === 'float32' ? '_f32' : '_f64';
+export function suffixOf(dtype: 'float32' | 'float64'): string {
+  return dtype === 'float32' ? '_f32' : '_f64';
 }
 
-function refuseStatus({ op }: AttentionCall, status: number): void {
+export function refuseStatus({ op }: AttentionCall, status: number): void {
   if (status === 0) return;
   throw new EntmaxError('ENTMAX_KERNEL', op, 'every row to be solved', `status ${status}`);
 }

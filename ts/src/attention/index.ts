@@ -5,3 +5,4 @@
  */
 
 export { attention } from './attention.ts';
+export type { AsyncAttention, Attention, AttentionOptions, Inspection } from './types.ts';

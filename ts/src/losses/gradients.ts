@@ -3,7 +3,7 @@
  * The map writes its probabilities where the gradient will lie, and the target is subtracted there: one pass.
  */
 
-import { toCsr, Slots } from '../maps/csr.ts';
+import { slotsOf, toCsr } from '../maps/csr.ts';
 import type { inputsOf } from '../maps/dense.ts';
 import { arrayOperand, inRoom, operandOf } from '../maps/room.ts';
 import type { Result, Room } from '../maps/room.ts';
@@ -109,7 +109,7 @@ export function sparseGradient(call: LossCall): Plan<Losses & { entries: Entries
   return inRoom(op, function* (room) {
     const rows = new RowValues(call, room, true);
     const thresholds = room.perRow(template.dtype, layout.rows, Infinity);
-    const slots = new Slots(call, room);
+    const slots = slotsOf(call, room);
     for (const stage of stagedRows(op, layout, operandsOf(call), room, large, false)) {
       const [z, mask, distributions] = stage.at as [number, number, number];
       const [sizes, indices, values] = slots.at(stage);

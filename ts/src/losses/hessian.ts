@@ -25,7 +25,7 @@ export function prepareHvp(
     const { x } = yield* gradients(call, support, weighted(call, tangent), ['x']);
     return x;
   });
-  return { ...base, passes: 2, reads: [...base.reads, tangent] };
+  return { ...base, steps: 2 * base.rows, reads: [...base.reads, tangent] };
 }
 
 /** The tangent times each row's weight, and divided by the temperature: the map's own derivative divides once more. */

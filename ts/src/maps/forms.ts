@@ -16,8 +16,8 @@ export interface Prepared<R> {
   /** Begins the call. */
   plan(): Plan<R>;
   readonly rows: number;
-  /** How many jobs go over each row; 1 by default. */
-  readonly passes?: number;
+  /** Rows of all jobs together; those of the call by default. */
+  readonly steps?: number;
   readonly reads: readonly (ReadScores | Tensor | undefined)[];
   readonly writes?: Destination | undefined;
   /** The options `signal` and `onProgress`, if the call takes them. */
@@ -43,15 +43,14 @@ export function runPrepared<R>(call: Prepared<R>): R {
 
 /** Runs a call with the event loop free; its tensors stay in place until it settles. */
 export async function runPreparedAsync<R>(call: Prepared<R>): Promise<R> {
-  const { op, rows, passes = 1, given } = call;
+  const { op, rows, steps = rows, given } = call;
   const { signal, onProgress } = readRun(op, given['signal'], given['onProgress']);
   refuseBusy(call);
   const [reads, writes] = tensorsOf(call);
   const held = [...reads.map((each) => pin(each, op, 'reads')), ...writes.map((each) => pin(each, op, 'writes'))];
-  const report: Run['onProgress'] =
-    onProgress && ((done, total) => onProgress(Math.floor(done / passes), total / passes));
+  const report: Run['onProgress'] = onProgress && ((done) => onProgress(Math.floor((done * rows) / steps), rows));
   try {
-    return await runPlanAsync(call.plan(), rows * passes, { signal, onProgress: report });
+    return await runPlanAsync(call.plan(), steps, { signal, onProgress: report });
   } finally {
     for (const unpin of held) unpin();
   }

@@ -18,7 +18,12 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Checks that `options` is an object with known keys, and drops the undefined ones. */
-export function readOptions(op: string, options: unknown, known: readonly string[]): Record<string, unknown> {
+export function readOptions(
+  op: string,
+  options: unknown,
+  known: readonly string[],
+  hints: Readonly<Record<string, string>> = HINTS,
+): Record<string, unknown> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
     const example = known.includes('alpha') ? '{ alpha: 1.5 }' : '{ axis: -1 }';
@@ -27,7 +32,7 @@ export function readOptions(op: string, options: unknown, known: readonly string
   const given: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options)) {
     if (!known.includes(key)) {
-      const hint = HINTS[key] === undefined ? '' : ` (${key} is ${HINTS[key]})`;
+      const hint = Object.hasOwn(hints, key) ? ` (${key} is ${hints[key]})` : '';
       throw new EntmaxError('ENTMAX_OPTION', op, `options among ${known.join(', ')}${hint}`, show(key));
     }
     if (value !== undefined) given[key] = value;

@@ -19,6 +19,8 @@ export interface ParameterRule {
   readonly name: string | undefined;
   /** Value when the caller gives none; undefined when one must be given. */
   readonly value: number | undefined;
+  /** What has a value of its own, for errors; a row by default. */
+  readonly owner?: string;
   /** The condition in words, such as `alpha >= 1`. */
   readonly condition: string;
   accepts(value: number): boolean;
@@ -69,7 +71,7 @@ export function readParameter(
   const { values, form } = readValues(op, name ?? '', value);
   const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
   if (bare && values.length !== layout.rows) {
-    const expected = `${name} with one value for each of ${layout.rows} rows`;
+    const expected = `${name} with one value for each of ${layout.rows} ${rule.owner ?? 'row'}s`;
     throw new EntmaxError('ENTMAX_SHAPE', op, expected, `${values.length} values`);
   }
   if (!bare && (form.shape.length !== shape.length || !broadcasts(form.shape, rowShape))) {
@@ -104,7 +106,8 @@ export function readBounds(op: string, given: unknown, dtype: FloatType, shape: 
 
 function accepted(op: string, rule: ParameterRule, value: number, row?: number): number {
   if (rule.accepts(value)) return rule.toKernel(value);
-  throw new EntmaxError('ENTMAX_OPTION', op, rule.condition, show(value) + (row === undefined ? '' : ` in row ${row}`));
+  const place = row === undefined ? '' : ` in ${rule.owner ?? 'row'} ${row}`;
+  throw new EntmaxError('ENTMAX_OPTION', op, rule.condition, show(value) + place);
 }
 
 function sumOf(values: Float): number {

@@ -30,7 +30,7 @@ export function makePullback(call: RowMapCall, p: Operand | Entries, isAsync: bo
       op,
       plan: () => gradients({ ...call, op, large }, held, cotangent, names),
       rows: call.layout.rows,
-      passes: 'indptr' in held ? 2 : 1,
+      steps: call.layout.rows * ('indptr' in held ? 2 : 1),
       reads: [cotangent, 'indptr' in held ? undefined : held.tensor],
       given: readOptions(op, run, isAsync ? ['signal', 'onProgress'] : []),
     };

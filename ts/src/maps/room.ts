@@ -100,8 +100,8 @@ export class PerRow<D extends ElementType> {
     this.#rows = rows;
   }
 
-  /** Address of the stage's first row. */
-  at({ firstRow }: StagedRows): number {
+  /** Address of a chunk's first row. */
+  at({ firstRow }: Pick<StagedRows, 'firstRow'>): number {
     return this.address + firstRow * elementBytes(this.#dtype);
   }
 

@@ -136,6 +136,11 @@ pub struct Attention<T> {
     /// `records`; null for none.
     pub pages: *const *mut u8,
     pub pages_per_batch: usize,
+    /// Of every row (b, h, i): the products that were formed, of channels of a query and a key it may see, and of a weight
+    /// and a channel of a value. Null where nobody asks.
+    pub work: *mut f64,
+    /// Of every row: 1 where a query that counts sees no key, else untouched. Null where nobody asks.
+    pub empty: *mut u8,
 }
 
 /// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
@@ -188,6 +193,17 @@ impl<T: Score> Attention<T> {
             causal::UPPER_LEFT => keys.min(i + 1),
             causal::LOWER_RIGHT => keys.min((i + 1 + keys).saturating_sub(queries)),
             _ => keys,
+        }
+    }
+
+    /// The place of query `i` among the keys, from which distances are counted: its own under a causal mask from the upper
+    /// left, else such that the last query stands at the last key.
+    #[inline(always)]
+    pub fn place(&self, i: usize, (queries, keys): (usize, usize)) -> f64 {
+        if self.causal == causal::UPPER_LEFT {
+            i as f64
+        } else {
+            (i + keys) as f64 - queries as f64
         }
     }
 

@@ -326,6 +326,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             };
             let mut list = List::NONE;
             let mut outcome = Outcome::Empty;
+            let mut formed = n;
             if n > 0 {
                 let settings = Settings::of(call, h, n);
                 let again = |row| score::<T, K::Lanes>(call, (b, h), (i, 1), n, (row, pitch));
@@ -333,10 +334,13 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
                 if let Some(screen) = &screen {
                     let (place, screen) = ((b, h, i), (screen, r));
                     let scores = (row.cast_const(), n);
-                    (known, _) = K::weigh_screened(
+                    let candidates;
+                    (known, candidates) = K::weigh_screened(
                         call, place, screen, scores, &settings, scratch, &mut list,
                     );
+                    formed = candidates;
                     if known.is_none() {
+                        formed = n;
                         again(row);
                         if !call.pages.is_null() {
                             *call.screened.add(b * call.heads + h) = path::WAITING + WAIT;
@@ -351,10 +355,14 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             if let Outcome::Solved(solved) = outcome {
                 converged &= solved.converged;
             }
+            let place = (b * call.heads + h) * call.queries + i;
+            let counts = i < visible.lengths.0;
+            let nan_if_empty = call.empty_row_is_nan != 0 && counts;
             if sparse {
-                let r = (b * call.heads + h) * call.queries + i;
-                keep_weights(call, r, n, outcome, (row, target, &list));
+                let row = (row.cast_const(), target.cast_const(), &list);
+                keep_weights(call, place, n, (outcome, nan_if_empty), row);
             }
+            report(call, place, (n, formed), (outcome, counts), &list);
             match outcome {
                 Outcome::Solved(_) if !list.indices.is_null() => {
                     let index = |j: usize| *list.indices.add(j) as usize;
@@ -368,9 +376,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
                     dense_outs[dense_count] = out;
                     dense_count += 1;
                 }
-                Outcome::Empty if call.empty_row_is_nan == 0 || i >= visible.lengths.0 => {
-                    fill(out, width, T::ZERO)
-                }
+                Outcome::Empty if !nan_if_empty => fill(out, width, T::ZERO),
                 _ => fill(out, width, T::NAN),
             }
         }
@@ -431,7 +437,8 @@ impl<T: Score> Settings<T> {
     }
 }
 
-/// The weights of one row as sparse entries: those above 0, or all visible ones of a row that is NaN.
+/// The weights of one row as sparse entries: those above 0; of a row that is NaN, the keys that it sees; of an empty row that
+/// is to be NaN, all.
 ///
 /// # Safety
 /// `x` holds the row's scores, `p` its weights unless these are in the list; the slot is the row's alone.
@@ -440,7 +447,7 @@ unsafe fn keep_weights<T: Score>(
     call: &Attention<T>,
     r: usize,
     n: usize,
-    outcome: Outcome,
+    (outcome, nan_if_empty): (Outcome, bool),
     (x, p, list): (*const T, *const T, &List<T>),
 ) {
     let weights = &call.weights;
@@ -448,6 +455,7 @@ unsafe fn keep_weights<T: Score>(
     // SAFETY: by the caller.
     unsafe {
         let (indices, values) = (weights.indices.add(slot), weights.values.add(slot));
+        let slot = (indices, values);
         let (size, threshold) = match outcome {
             Outcome::Solved(solved) => {
                 let seen = Seen::row(x, p, n, list, core::ptr::null());
@@ -460,16 +468,68 @@ unsafe fn keep_weights<T: Score>(
                 (seen.size, seen.threshold(1.0, &solved))
             }
             Outcome::NotANumber => {
-                fill(values, n, T::NAN);
-                for j in 0..n {
-                    *indices.add(j) = j as i32;
-                }
-                (n, T::NAN)
+                let is_seen = |j: usize| *x.add(j) != T::NEG_INFINITY;
+                (not_a_number(n, is_seen, slot), T::NAN)
             }
+            _ if nan_if_empty => (not_a_number(call.keys, |_| true, slot), T::INFINITY),
             _ => (0, T::INFINITY),
         };
         *weights.sizes.add(r) = size as i32;
         *weights.thresholds.add(r) = threshold;
+    }
+}
+
+/// Writes NaN for the keys below `n` that are seen, and returns how many there are.
+///
+/// # Safety
+/// `indices` and `values` are writable for `n` entries.
+#[inline(always)]
+unsafe fn not_a_number<T: Score>(
+    n: usize,
+    is_seen: impl Fn(usize) -> bool,
+    (indices, values): (*mut i32, *mut T),
+) -> usize {
+    let mut size = 0;
+    for j in (0..n).filter(|&j| is_seen(j)) {
+        // SAFETY: size <= j < n.
+        unsafe {
+            *indices.add(size) = j as i32;
+            *values.add(size) = T::NAN;
+        }
+        size += 1;
+    }
+    size
+}
+
+/// What was done for row `r`, and whether nothing was left of it, where somebody asks.
+///
+/// # Safety
+/// As [`attend`]; the list is readable.
+#[inline(never)]
+unsafe fn report<T: Score>(
+    call: &Attention<T>,
+    r: usize,
+    (n, formed): (usize, usize),
+    (outcome, counts): (Outcome, bool),
+    list: &List<T>,
+) {
+    // SAFETY: row r of all rows.
+    unsafe {
+        if !call.work.is_null() {
+            let summed = match outcome {
+                Outcome::Solved(_) if list.indices.is_null() => n,
+                Outcome::Solved(_) => {
+                    let is_summed = |&j: &usize| *list.values.add(j) > T::ZERO;
+                    (0..list.len).filter(is_summed).count()
+                }
+                _ => 0,
+            };
+            *call.work.add(r) =
+                formed as f64 * call.width as f64 + summed as f64 * call.value_width as f64;
+        }
+        if !call.empty.is_null() && counts && outcome == Outcome::Empty {
+            *call.empty.add(r) = 1;
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub use forward::block_queries;
 pub use pages::PAGE_KEYS;
 pub use panels::panels_of;
 
+use crate::maps::csr_compact;
 use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
@@ -227,4 +228,34 @@ pub unsafe fn attention_f64(
 ) -> Status {
     // SAFETY: passed on.
     unsafe { forward::attend::<f64, EntmaxF64>(call, blocks, workspace) }
+}
+
+/// Moves sparse rows of f32 together that were written to slots of `keys` entries; returns how many entries there are.
+///
+/// # Safety
+/// `sizes` is readable for `rows` rows, each at most `keys`; `indices` and `values` hold as many slots.
+pub unsafe fn attention_compact_f32(
+    rows: usize,
+    keys: usize,
+    sizes: *const i32,
+    indices: *mut i32,
+    values: *mut u8,
+) -> usize {
+    // SAFETY: passed on.
+    unsafe { csr_compact(rows, keys, sizes, indices, values, size_of::<f32>()) }
+}
+
+/// [`attention_compact_f32`] of f64.
+///
+/// # Safety
+/// As there.
+pub unsafe fn attention_compact_f64(
+    rows: usize,
+    keys: usize,
+    sizes: *const i32,
+    indices: *mut i32,
+    values: *mut u8,
+) -> usize {
+    // SAFETY: passed on.
+    unsafe { csr_compact(rows, keys, sizes, indices, values, size_of::<f64>()) }
 }

@@ -135,8 +135,7 @@ pub unsafe fn adjust<T: Score, L: Lanes<T>>(
         }
         if !call.slopes.is_null() {
             let slope = (*call.slopes.add(h)).to_f64();
-            let (queries, keys) = call.lengths(b);
-            let place = (i + keys) as f64 - queries as f64;
+            let place = call.place(i, call.lengths(b));
             for j in 0..most {
                 let distance = place - j as f64;
                 let distance = if distance < 0.0 { -distance } else { distance };
