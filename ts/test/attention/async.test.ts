@@ -58,7 +58,7 @@ describe.each([1, 2, 3])('on %i thread(s)', (threads) => {
     for (let attempt = 0; attempt < 50; attempt++) {
       expect(bitsOf((untyped(...inputs, options) as { data: Floats }).data)).toBe(bitsOf(SINGLE.data));
       expect(textOf(untyped.inspect(...inputs, options))).toBe(textOf(SEEN));
-      if (runtimeInfo().chunks.every((count, thread) => count > chunks[thread]!)) return;
+      if (threads === 1 || runtimeInfo().chunks.every((count, thread) => count > chunks[thread]!)) return;
     }
     expect.fail(`only some threads took part: ${runtimeInfo().chunks.join()} after ${chunks.join()}`);
   });
