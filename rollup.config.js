@@ -15,6 +15,9 @@ import license from 'rollup-plugin-license';
 
 const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' });
 
+/** Kernels that are loaded late have their own names; what entries share is one file, whatever is in it. */
+const nameOfChunk = ({ name }) => (name.endsWith('.inline') ? '[name].js' : 'shared.js');
+
 export default [
   {
     input: { index: 'ts/src/index.ts', attention: 'ts/src/attention/index.ts' },
@@ -22,7 +25,7 @@ export default [
       dir: 'dist',
       format: 'es',
       entryFileNames: '[name].js',
-      chunkFileNames: '[name].js',
+      chunkFileNames: nameOfChunk,
       generatedCode: 'es2015',
     },
     plugins: [json({ preferConst: true }), resolve({ extensions: ['.js', '.ts'] }), typescript()],
@@ -51,7 +54,7 @@ export default [
     output: {
       dir: 'dist',
       entryFileNames: '[name].d.ts',
-      chunkFileNames: '[name].d.ts',
+      chunkFileNames: 'shared.d.ts',
       format: 'es',
       // Tensors are disposable: users' own `lib` may be older than that.
       banner: '/// <reference lib="esnext.disposable" preserve="true" />',

@@ -13,7 +13,7 @@ use std::ptr::{null, null_mut};
 
 /// The kernels of a type.
 trait Kernels: Number {
-    fn workspace_bytes(keys: usize, value_width: usize) -> usize;
+    fn workspace_bytes(keys: usize, width: usize, value_width: usize) -> usize;
     /// # Safety
     /// As the kernels.
     unsafe fn pack(call: &Attention<Self>, panels: Range<usize>) -> Status;
@@ -25,8 +25,8 @@ trait Kernels: Number {
 macro_rules! kernels {
     ($scalar:ty, $workspace:ident, $pack:ident, $attend:ident) => {
         impl Kernels for $scalar {
-            fn workspace_bytes(keys: usize, value_width: usize) -> usize {
-                $workspace(keys, value_width)
+            fn workspace_bytes(keys: usize, width: usize, value_width: usize) -> usize {
+                $workspace(keys, width, value_width)
             }
             unsafe fn pack(call: &Attention<Self>, panels: Range<usize>) -> Status {
                 unsafe { $pack(call, panels) }
@@ -94,6 +94,8 @@ struct Problem<T> {
 }
 
 const SCALE: f64 = 0.25;
+/// Keys that are packed together.
+const PACKED: usize = 64;
 
 fn problem<T: Number>(sizes: Sizes, alpha: &[f64], options: Options) -> Problem<T> {
     let mut random = Random(sizes.n as u64 * 1009 + sizes.m as u64);
@@ -240,13 +242,19 @@ fn run<T: Kernels>(
         topk: options.topk,
         empty_row_is_nan: u32::from(options.empty_row_is_nan),
         weights: if sparse { weights } else { Weights::NONE },
+        records: null_mut(),
+        screened: null_mut(),
+        blocks_done: 0,
+        blocks: null_mut(),
+        pages: null(),
+        pages_per_batch: 0,
         work: work.as_mut_ptr(),
         empty: empty.as_mut_ptr(),
     };
-    let mut workspace = Workspace::new(T::workspace_bytes(m, e));
+    let mut workspace = Workspace::new(T::workspace_bytes(m, d, e));
     let blocks = b * h * n.div_ceil(block_queries(m));
     unsafe {
-        assert_eq!(T::pack(&call, 0..b * g * panels_of(m)), Status::Ok);
+        assert_eq!(T::pack(&call, 0..b * g * m.div_ceil(PACKED)), Status::Ok);
         for first in (0..blocks).step_by(parts) {
             let range = first..blocks.min(first + parts);
             assert_eq!(attend(&call, range, workspace.pointer()), Status::Ok);
@@ -548,6 +556,37 @@ fn a_query_sees_what_is_not_a_number_only_where_it_looks() {
                 let seen: Vec<usize> = given.weights[i].iter().map(|entry| entry.0).collect();
                 assert_eq!(seen, (0..=i).collect::<Vec<_>>());
             }
+        }
+    }
+}
+
+#[test]
+fn a_nan_is_the_canonical_one() {
+    let sizes = Sizes {
+        b: 1,
+        h: 1,
+        g: 1,
+        n: 3,
+        m: 300,
+        d: 4,
+        e: 18,
+    };
+    for alpha in [0.0, 0.5, 1.0] {
+        let mut problem = problem::<f32>(sizes, &[alpha], Options::default());
+        for j in 0..sizes.m {
+            let strange = f32::from_bits(0xffc1_2345);
+            problem.v[j * 18 + 2] = strange;
+            problem.v[j * 18 + 17] = if j % 2 == 0 {
+                f32::INFINITY
+            } else {
+                -f32::INFINITY
+            };
+        }
+        let given = run(&problem, 1, false, f32::attend);
+        for row in given.out.chunks(18) {
+            assert_eq!(row[2].to_bits(), f32::NAN.to_bits());
+            assert!(!row[17].is_nan() || row[17].to_bits() == f32::NAN.to_bits());
+            assert!(row[0].is_finite());
         }
     }
 }

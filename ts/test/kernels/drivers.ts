@@ -198,6 +198,121 @@ function runLosses({ kernels, memory, heap }: Ground): number {
   return calls;
 }
 
+/** Options of a call of attention: every table, and none. */
+const ATTENTION: readonly { causal: number; topk: number; tables: boolean; sparse: boolean; screened: boolean }[] = [
+  { causal: 0, topk: 0, tables: false, sparse: false, screened: true },
+  { causal: 1, topk: 3, tables: true, sparse: true, screened: false },
+  { causal: 2, topk: 0, tables: true, sparse: false, screened: true },
+  { causal: 2, topk: 0, tables: false, sparse: true, screened: false },
+];
+
+/** N, M, D and E of calls with two batches, four query heads and two key heads: around blocks, panels and strips. */
+const ATTENTION_SIZES: readonly (readonly [n: number, m: number, d: number, e: number])[] = [
+  [1, 1, 4, 16],
+  [3, 17, 3, 5],
+  [17, 40, 16, 33],
+  [5, 700, 8, 48],
+  [40, 700, 8, 16],
+];
+
+/** Everything that the family `attention` exports. */
+function runAttention({ kernels, memory, heap }: Ground): number {
+  let calls = 0;
+  for (const type of ['f32', 'f64']) {
+    const Scores = type === 'f32' ? Float32Array : Float64Array;
+    const bytes = Scores.BYTES_PER_ELEMENT;
+    const [b, h, g] = [2, 4, 2];
+    for (const [n, m, d, e] of ATTENTION_SIZES) {
+      const [panels, wide] = [Math.ceil(m / 16), Math.ceil(e / 16) * 16];
+      const block = call(kernels, 'attention_block_queries')(m);
+      const blocks = b * h * Math.ceil(n / block);
+      const rows = b * h * n;
+      const take = allocator(heap, memory);
+      const numbers = (length: number, fill: (i: number) => number): number => {
+        const address = take(bytes * length);
+        new Scores(memory.buffer, address, length).forEach((_, i, all) => (all[i] = fill(i)));
+        return address;
+      };
+      const array = (
+        values: ArrayLike<number>,
+        Kind: typeof Float64Array | typeof Int32Array | typeof Uint8Array,
+      ): number => {
+        const address = take(Kind.BYTES_PER_ELEMENT * values.length);
+        new Kind(memory.buffer, address, values.length).set(values);
+        return address;
+      };
+      const heads = (at: number, count: number, length: number, width: number): number[] => [
+        at,
+        count * length * width,
+        length * width,
+        width,
+      ];
+      const [q, k, v] = [
+        numbers(b * h * n * d, FILLS[0]!),
+        numbers(b * g * m * d, FILLS[2]!),
+        numbers(b * g * m * e, FILLS[3]!),
+      ];
+      const [out, packed, copied] = [
+        take(bytes * rows * e),
+        take(bytes * b * g * panels * 16 * d),
+        take(bytes * b * g * m * wide),
+      ];
+      const [sizes, thresholds, work, empty] = [take(4 * rows), take(8 * rows), take(8 * rows), take(rows)];
+      const [indices, values] = [take(4 * rows * m), take(bytes * rows * m)];
+      const bias = numbers(h * m, FILLS[3]!);
+      const mask = array(
+        Uint8Array.from({ length: n * m }, (_, i) => Number(i % 5 > 0)),
+        Uint8Array,
+      );
+      const keyMask = array(
+        Uint8Array.from({ length: b * m }, (_, i) => Number(i % 7 > 0)),
+        Uint8Array,
+      );
+      const slopes = numbers(h, (i) => 2 ** -i);
+      const [queries, keys] = [array([n, n - 1], Int32Array), array([m, m - 1], Int32Array)];
+      const description = take(call(kernels, 'attention_description_bytes')());
+      const workspace = take(call(kernels, `attention_workspace_${type}`)(m, d, e));
+      const records = take(b * g * panels * call(kernels, 'attention_record_bytes')(d));
+      const [paths, described] = [take(b * h), take(4 * b * g * call(kernels, 'attention_block_floats')(m, d))];
+      for (const { causal, topk, tables, sparse, screened: wanted } of ATTENTION) {
+        const screened = wanted && type === 'f32';
+        for (const alphas of [ALPHAS_MINUS_ONE.slice(0, 4), ALPHAS_MINUS_ONE.slice(3)]) {
+          const none = [0, 0, 0, 0, 0];
+          const words = [
+            ...[array(alphas, Float64Array), ...heads(q, h, n, d), ...heads(k, g, m, d), ...heads(v, g, m, e)],
+            ...[...heads(out, h, n, e), packed, ...(e === wide ? heads(v, g, m, e) : heads(copied, g, m, wide))],
+            ...(tables
+              ? [bias, 0, m, 0, 1, mask, 0, 0, m, 1, keyMask, slopes, queries, keys]
+              : [...none, ...none, 0, 0, 0, 0]),
+            ...[b, h, g, n, m, d, e, causal, topk, 1],
+            ...(sparse ? [sizes, thresholds, indices, values, 0] : none),
+            ...(screened ? [records, paths, 1, described] : [0, 0, 0, 0]),
+            ...[0, 0, work, empty],
+          ];
+          new Float64Array(memory.buffer, description, 1)[0] = 1 / Math.sqrt(d);
+          new Int32Array(memory.buffer, description + 8, words.length).set(words);
+          const left = screened ? blocks - b * h : blocks;
+          const statuses = [
+            call(kernels, `attention_pack_${type}`)(0, b * g * Math.ceil(m / 64), 0, description),
+            ...(screened ? [call(kernels, 'attention_probe_f32')(0, b * h, workspace, description)] : []),
+            call(kernels, `attention_${type}`)(0, left, workspace, description),
+          ];
+          // Every path, whatever the probe has chosen.
+          for (const path of screened && left > 0 ? [0, 1, 2] : []) {
+            new Uint8Array(memory.buffer, paths, b * h).fill(path);
+            statuses.push(call(kernels, `attention_range_${type}`)(0, 1, workspace, description, left - 1));
+          }
+          if (sparse) call(kernels, `attention_compact_${type}`)(rows, m, sizes, indices, values);
+          if (statuses.some((status) => status !== 0))
+            throw new Error(`attention_${type} of ${n} x ${m}: status ${statuses.join(', ')}`);
+          calls += statuses.length;
+        }
+      }
+    }
+  }
+  return calls;
+}
+
 /** Scores: scattered, all equal, one far above, and with what is not a number in some of the rows. */
 const FILLS: readonly ((i: number) => number)[] = [
   (i) => ((i * 7919) % 1013) / 100,
@@ -207,7 +322,10 @@ const FILLS: readonly ((i: number) => number)[] = [
 ];
 
 /** One driver for each family; each returns how many kernels it has called. */
-export const DRIVERS: Readonly<Record<string, (ground: Ground) => number>> = { maps: runMaps };
+export const DRIVERS: Readonly<Record<string, (ground: Ground) => number>> = {
+  maps: runMaps,
+  attention: runAttention,
+};
 
 function call(kernels: Ground['kernels'], name: string): Kernel {
   const kernel = kernels[name];

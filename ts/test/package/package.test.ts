@@ -45,15 +45,23 @@ describe('the packed package', () => {
       'README.md',
       'package.json',
     ]);
-    const kernels = ['maps.relaxed.shared.wasm', 'maps.relaxed.wasm', 'maps.simd128.shared.wasm', 'maps.simd128.wasm'];
+    const kernels = ['maps', 'attention'].flatMap((family) =>
+      ['relaxed.shared', 'relaxed', 'simd128.shared', 'simd128'].map((level) => `${family}.${level}.wasm`),
+    );
     expect(packedFiles.filter((path) => path.startsWith('dist/'))).toEqual(
       [
+        'attention.d.ts',
+        'attention.js',
+        'attention.relaxed.inline.js',
         'cli.js',
         'cli.licenses.txt',
         'cli.map.js',
         'index.d.ts',
         'index.js',
         'maps.relaxed.inline.js',
+        // What the entries share.
+        'shared.d.ts',
+        'shared.js',
         'worker.d.ts',
         'worker.js',
         ...kernels.map((name) => `kernels/${name}`),
@@ -89,6 +97,18 @@ describe('in an empty project', () => {
     expect([first, ...rest].map((p) => Math.round((p ?? NaN) * 1e9) / 1e9)).toEqual([0, 0, 0, 0.55, 0.45]);
   });
 
+  test('attention shares memory and tensors with the maps', async () => {
+    const program = `
+      import { sparsemax, tensor, runtimeInfo } from 'entmax';
+      import { attention } from 'entmax/attention';
+      const q = tensor(new Float32Array([1, 0, 0, 1]), [1, 1, 2, 2]);
+      const out = attention(q, q, q, { alpha: 2, scale: 1 });
+      console.log(sparsemax(out).toArray().flat(3).join(), runtimeInfo().liveTensors);
+    `;
+    const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
+    expect(stdout.trim()).toBe('1,0,0,1 3');
+  });
+
   test('the command is installed and says what runs', async () => {
     const { stdout } = await execute(join(project, 'node_modules/.bin/entmax'), ['info'], { cwd: project });
     expect(stdout).toMatch(/simd/i);
@@ -96,11 +116,15 @@ describe('in an empty project', () => {
 
   test('the declarations type-check strictly, without skipLibCheck', async () => {
     const source = `
-      import { entmax, sparsemax, tensor, type Tensor } from 'entmax';
+      import { entmax, sparsemax, tensor, type Csr, type Tensor } from 'entmax';
+      import { attention } from 'entmax/attention';
       const a: Float32Array = sparsemax(new Float32Array(4));
       const b: Tensor<'float32'> = entmax(tensor([1, 2, 3]), { alpha: 1.5 });
       const c: number[][] = sparsemax([[1, 2], [3, 4]]);
-      export { a, b, c };
+      const q = tensor(new Float32Array(24), [1, 2, 3, 4]);
+      const d: Tensor<'float32'> = attention(q, q, q, { isCausal: true, alpha: [1, 1.5] });
+      const e: Csr<Float32Array> = attention.inspect(q, q, q).weights;
+      export { a, b, c, d, e };
     `;
     await writeFile(join(project, 'user.ts'), source);
     const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', 'user.ts'];
@@ -110,7 +134,7 @@ describe('in an empty project', () => {
 
   test('the raw kernels and the worker can be resolved by their names', async () => {
     const program = `
-      const names = ['entmax/kernels/maps.simd128.wasm', 'entmax/kernels/maps.simd128.shared.wasm', 'entmax/worker.js'];
+      const names = ['entmax/kernels/maps.simd128.wasm', 'entmax/kernels/attention.simd128.wasm', 'entmax/worker.js'];
       for (const name of names) console.log(import.meta.resolve(name));
     `;
     const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
@@ -146,11 +170,22 @@ describe('in a bundle', () => {
     expect(size).toBeLessThan(70_000);
   });
 
+  test('attention adds under 45 KB', async () => {
+    const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
+    const both = await size("export * from 'entmax'; export * from 'entmax/attention';");
+    const added = both - (await size("export * from 'entmax';"));
+    console.log(`export * from 'entmax/attention' adds ${added} bytes with gzip -9`);
+    expect(added).toBeLessThan(45_000);
+  });
+
   test('what is not imported is not shipped', async () => {
     const error = await bundle("export { EntmaxError } from 'entmax';");
     const map = await bundle("export { sparsemax } from 'entmax';");
     expect(error.byteLength).toBeLessThan(2_000);
     expect(Buffer.from(map).toString()).not.toContain('entmax15');
+    expect(Buffer.from(map).toString()).not.toContain('alibiSlopes');
+    const attention = Buffer.from(await bundle("export { attention } from 'entmax/attention';")).toString();
+    expect(attention).not.toContain('sparsemax');
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {

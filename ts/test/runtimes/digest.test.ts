@@ -7,8 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
 import { PAGES, runInChromium } from './driver/chromium.ts';
 import { commandLineRuntimes, hasRelaxedSimd, runInCommandLine } from './driver/command-line.ts';
-import type { Form } from './programs/digest-cases.ts';
-import type { Digest, DigestSettings } from './programs/digest.ts';
+import type { AnyForm, Digest, DigestSettings } from './programs/digest.ts';
 
 const program = await bundle('programs/digest.ts');
 const MILLISECONDS = 120_000;
@@ -34,9 +33,10 @@ function differences(digest: Digest): string[] {
 }
 
 test('every form of a call gives the same bits', () => {
-  const alike: readonly (readonly Form[])[] = [
+  const alike: readonly (readonly AnyForm[])[] = [
     ['tensor', 'array', 'tensor async', 'array async'],
     ['vjp', 'vjp async'],
+    ['inspect', 'inspect async'],
   ];
   const differing = reference.entries.filter(({ hashes }) =>
     alike.some((forms) => new Set(forms.flatMap((form) => hashes[form] ?? [])).size > 1),
@@ -44,6 +44,7 @@ test('every form of a call gives the same bits', () => {
   expect(differing).toEqual([]);
   expect(reference.entries.length).toBeGreaterThan(1000);
   expect(reference.entries.filter(({ hashes }) => hashes.csr && hashes.vjp).length).toBeGreaterThan(100);
+  expect(reference.entries.filter(({ hashes }) => hashes['inspect async']).length).toBeGreaterThan(40);
   expect(reference.entries.filter(({ meantFor }) => meantFor === 'all').length).toBeGreaterThan(30);
 });
 

@@ -10,7 +10,7 @@ use super::scores::score;
 use super::screen::room_bytes;
 use super::values::{sum_of_list, sum_of_rows, Values};
 use crate::maps::kernels::{
-    compress, scratch, solve_row, List, Outcome, RowKernel, Seen, Settings,
+    compress, scratch, solve_on_simplex, List, Outcome, RowKernel, Seen, Settings,
 };
 use crate::maps::staging::{pitch, ALIGNMENT};
 use crate::maps::{map, Score};
@@ -90,7 +90,7 @@ pub trait AttentionKernel<T: Score>: RowKernel<T> {
         Self: Sized,
     {
         // SAFETY: passed on.
-        unsafe { solve_row::<T, Self>(row, target, n, settings, scratch, list) }
+        unsafe { solve_on_simplex::<T, Self>(row, target, n, settings, scratch, list) }
     }
 }
 
@@ -201,10 +201,11 @@ pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
         let place = call.head(head);
         // SAFETY: by the caller.
         unsafe {
+            // In this order, because the output may lie on the queries.
+            *call.screened.add(head) = choose_path::<T, K>(call, place, queries, workspace);
             if !attend_block::<T, K>(call, place, queries, path::PLAIN, workspace) {
                 status = Status::NotConverged;
             }
-            *call.screened.add(head) = choose_path::<T, K>(call, place, queries, workspace);
         }
     }
     status
@@ -383,8 +384,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
         sum_of_rows::<T, K::Lanes>(&dense[..dense_count], &values, &dense_outs[..dense_count]);
         for r in 0..count {
             let out = workspace.add(at.outs).cast::<T>().add(r * width);
-            let target = call.out.row(b, h, first + r);
-            core::ptr::copy_nonoverlapping(out, target, call.value_width);
+            hand_out(out, call.out.row(b, h, first + r), call.value_width);
         }
     }
     converged
@@ -433,6 +433,25 @@ impl<T: Score> Settings<T> {
             upper: core::ptr::null(),
             k: if call.topk < n { call.topk } else { 0 },
             temperature: 1.0,
+        }
+    }
+}
+
+/// Copies an output, any NaN as the canonical one: machines differ in which NaN a sum hands on.
+///
+/// # Safety
+/// `out` is readable and `target` writable for `n` numbers.
+#[inline(never)]
+unsafe fn hand_out<T: Score>(out: *const T, target: *mut T, n: usize) {
+    for e in 0..n {
+        // SAFETY: e < n.
+        unsafe {
+            let value = *out.add(e);
+            *target.add(e) = if value.to_f64().is_nan() {
+                T::NAN
+            } else {
+                value
+            };
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use super::canonical::{Candidates, LEAST_EXPONENT};
 use crate::maps::kernels::{
-    behind_lists, bound_of_maxima, certified, lists, maxima_len, solve_row, EntmaxF32,
+    behind_lists, bound_of_maxima, certified, lists, maxima_len, solve_on_simplex, EntmaxF32,
     IntegerPower, List, Outcome, Problem, RealPower, Scores, Settings, Solved,
 };
 use crate::simd::{F32Block, LANES};
@@ -167,7 +167,7 @@ pub unsafe fn weigh<V: F32Block>(
 ) -> Outcome {
     let exponent = settings.parameter;
     let whole = |list: &mut List<f32>| unsafe {
-        solve_row::<f32, EntmaxF32<V>>(row, target, n, settings, scratch, list)
+        solve_on_simplex::<f32, EntmaxF32<V>>(row, target, n, settings, scratch, list)
     };
     if !may_be_canonical(n, settings) {
         return whole(list);

@@ -52,7 +52,7 @@ pub(crate) mod kernels {
     pub(crate) use super::powers_f32::{IntegerPower, RealPower};
     pub(crate) use super::powers_f64::pow;
     pub(crate) use super::scan_f32::{count_above as lanes_above, maxima_len, Scores};
-    pub(crate) use super::solve::{scratch, solve_row};
+    pub(crate) use super::solve::{scratch, solve_on_simplex, solve_row};
     pub(crate) use super::support::Seen;
     pub(crate) use super::threshold_f32::{
         behind_lists, bound_of_maxima, certified, clear, lists, Problem,

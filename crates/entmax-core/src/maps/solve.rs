@@ -23,7 +23,28 @@ pub unsafe fn solve_row<T: Score, K: RowKernel<T>>(
     unsafe {
         if settings.map != map::ENTMAX {
             budget::solve::<T, K>(x, out, n, settings, scratch, list)
-        } else if settings.k != 0 {
+        } else {
+            solve_on_simplex::<T, K>(x, out, n, settings, scratch, list)
+        }
+    }
+}
+
+/// [`solve_row`] of the maps onto the simplex: a module that calls no other carries no budgets.
+///
+/// # Safety
+/// As [`solve_row`].
+#[inline(always)]
+pub unsafe fn solve_on_simplex<T: Score, K: RowKernel<T>>(
+    x: *const T,
+    out: *mut T,
+    n: usize,
+    settings: &Settings<T>,
+    scratch: *mut u8,
+    list: &mut List<T>,
+) -> Outcome {
+    // SAFETY: passed on.
+    unsafe {
+        if settings.k != 0 {
             topk::solve::<T, K>(x, out, n, settings, scratch, list)
         } else {
             solve_entmax::<T, K>(x, out, n, settings, scratch, list)

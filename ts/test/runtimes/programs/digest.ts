@@ -23,7 +23,10 @@ import {
   zeros,
 } from 'entmax';
 import type { Tensor } from 'entmax';
+import { attention } from 'entmax/attention';
 import { report } from '../driver/report.ts';
+import { attentionCases } from './digest-attention.ts';
+import type { AttentionCase, AttentionForm } from './digest-attention.ts';
 import { digestCases } from './digest-cases.ts';
 import type { DigestCase, Form, MapName } from './digest-cases.ts';
 import { hashOf } from './hash.ts';
@@ -35,12 +38,14 @@ export interface DigestSettings {
   readonly simd?: 'auto' | 'simd128' | 'relaxed-int';
 }
 
+export type AnyForm = Form | AttentionForm;
+
 export interface DigestEntry {
   readonly case: string;
   readonly rows: number;
   readonly n: number;
   /** By form. */
-  readonly hashes: Partial<Record<Form, string>>;
+  readonly hashes: Partial<Record<AnyForm, string>>;
   /** Which threads were to work on it. */
   readonly meantFor: DigestCase['threads'];
   /** Chunks that the pool's threads have executed for this case, the caller first. */
@@ -98,32 +103,96 @@ const PATIENCE_MILLISECONDS = 15_000;
 /** No result holds it. Freed memory still holds the last repetition's, which would hide a row that nobody computed. */
 const STALE = 7;
 
-async function digestEntry(digestCase: DigestCase): Promise<DigestEntry> {
-  const { name, map, shape, forms } = digestCase;
-  const { rows, n } = rowsOf(digestCase);
-  const x = scoresOf(digestCase);
-  const options = optionsOf(digestCase);
-  const input = tensor<Scores>(x, shape);
-  const out = digestCase.threads === 'all' ? zeros(shape, digestCase.dtype) : undefined;
-  const hashes: Partial<Record<Form, string>> = {};
+/** A case with its inputs at hand. */
+interface Prepared {
+  readonly name: string;
+  readonly rows: number;
+  readonly n: number;
+  readonly forms: readonly AnyForm[];
+  readonly threads: DigestCase['threads'];
+  /** The hash of what a form gives. */
+  readonly run: (form: AnyForm) => Promise<string>;
+  readonly dispose: () => void;
+}
+
+async function digestEntry({ name, rows, n, forms, threads, run, dispose }: Prepared): Promise<DigestEntry> {
+  const hashes: Partial<Record<AnyForm, string>> = {};
   const chunks = runtimeInfo().chunks.fill(0);
   for (const form of forms) {
-    const run = (): Promise<string> => {
-      if (form.startsWith('array')) return hashOfForm(maps[map], form, x, { ...options, shape });
-      if (form === 'support' || !out) return hashOfForm(maps[map], form, input, options);
-      out.view().fill(STALE);
-      return hashOfForm(maps[map], form, input, { ...options, out });
-    };
     const before = runtimeInfo().chunks;
-    hashes[form] = usesPool(digestCase, form) ? await untilAllHaveWorked(`${name}, ${form}`, run) : await run();
+    const repeated = usesPool(threads, form);
+    hashes[form] = repeated ? await untilAllHaveWorked(`${name}, ${form}`, () => run(form)) : await run(form);
     runtimeInfo().chunks.forEach((count, thread) => (chunks[thread]! += count - before[thread]!));
-    if (staysOnCaller(digestCase, form) && chunks.slice(1).some((count) => count > 0)) {
+    if (staysOnCaller(threads, form) && chunks.slice(1).some((count) => count > 0)) {
       throw new Error(`${name}, ${form}: expected the caller to work alone, got chunks ${chunks.join(', ')}`);
     }
   }
-  input.dispose();
-  out?.dispose();
-  return { case: name, rows, n, hashes, meantFor: digestCase.threads, chunks };
+  dispose();
+  return { case: name, rows, n, hashes, meantFor: threads, chunks };
+}
+
+function rowMapCase(digestCase: DigestCase): Prepared {
+  const { name, map, shape, forms, threads } = digestCase;
+  const x = scoresOf(digestCase);
+  const options = optionsOf(digestCase);
+  const input = tensor<Scores>(x, shape);
+  const out = threads === 'all' ? zeros(shape, digestCase.dtype) : undefined;
+  return {
+    name,
+    ...rowsOf(digestCase),
+    forms,
+    threads,
+    run: (form) => {
+      if (form.startsWith('array')) return hashOfForm(maps[map], form as Form, x, { ...options, shape });
+      if (form === 'support' || !out) return hashOfForm(maps[map], form as Form, input, options);
+      out.view().fill(STALE);
+      return hashOfForm(maps[map], form as Form, input, { ...options, out });
+    },
+    dispose: () => {
+      input.dispose();
+      out?.dispose();
+    },
+  };
+}
+
+/** Attention without the types of its forms. */
+interface AnyAttention {
+  (...args: unknown[]): Input | { data: Scores };
+  inspect(...args: unknown[]): Inspection;
+  async: { (...args: unknown[]): Promise<Input | { data: Scores }>; inspect(...args: unknown[]): Promise<Inspection> };
+}
+interface Inspection {
+  output: { data: Scores };
+  weights: { indptr: Int32Array; indices: Int32Array; values: Scores; thresholds: Scores };
+  skipped: number;
+}
+
+function attentionCase({ name, dtype, shapes, inputs, forms, threads, rows, n }: AttentionCase): Prepared {
+  const { q, k, v, options } = inputs();
+  const call = attention as unknown as AnyAttention;
+  const blocks = [
+    { data: q, shape: shapes.q },
+    { data: k, shape: shapes.k },
+    { data: v, shape: shapes.v },
+  ];
+  const tensors = blocks.map(({ data, shape }) => tensor<Scores>(data, shape));
+  const out = zeros(shapes.out, dtype);
+  const run = async (form: AnyForm): Promise<string> => {
+    if (form.startsWith('inspect')) {
+      const { output, weights, skipped } = await (form === 'inspect'
+        ? call.inspect(...blocks, options)
+        : call.async.inspect(...blocks, options));
+      const { indptr, indices, values, thresholds } = weights;
+      return hashOf(output.data, indptr, indices, values, thresholds, Float64Array.of(skipped));
+    }
+    const attend = form.endsWith('async') ? call.async : call;
+    if (form.startsWith('array')) return hashOf(((await attend(...blocks, options)) as { data: Scores }).data);
+    out.view().fill(STALE);
+    await attend(...tensors, { ...options, out });
+    return hashOf(out.toTypedArray());
+  };
+  const dispose = (): void => [...tensors, out].forEach((each) => each.dispose());
+  return { name, rows, n, forms, threads, run, dispose };
 }
 
 let latest: { key: string; x: Scores } | undefined;
@@ -174,12 +243,12 @@ async function hashOfGradients(map: RowMap, form: Form, x: Input, options: Optio
 }
 
 /** Arrays are staged in pieces that may each be too small for the pool, so only tensors are held to it. */
-function usesPool({ threads }: DigestCase, form: Form): boolean {
+function usesPool(threads: DigestCase['threads'], form: AnyForm): boolean {
   return threads === 'all' && (form === 'tensor async' || (form === 'tensor' && !isWindow));
 }
 
 /** Holds for the synchronous forms of a window as long as they come before the asynchronous ones, as they do. */
-function staysOnCaller({ threads }: DigestCase, form: Form): boolean {
+function staysOnCaller(threads: DigestCase['threads'], form: AnyForm): boolean {
   return threads === 'caller' || (isWindow && !form.endsWith('async'));
 }
 
@@ -229,7 +298,8 @@ await report(async ({ threads, simd = 'auto' }: DigestSettings): Promise<Digest[
   for (const requested of threads) {
     const info = await init({ threads: requested, simd });
     const entries: DigestEntry[] = [];
-    for (const each of digestCases) entries.push(await digestEntry(each));
+    for (const each of digestCases) entries.push(await digestEntry(rowMapCase(each)));
+    for (const each of attentionCases) entries.push(await digestEntry(attentionCase(each)));
     const { threads: got, simd: level, reason, memory } = info;
     const after = runtimeInfo();
     const leaked = { bytes: after.memory.used - memory.used, tensors: after.liveTensors };
