@@ -280,3 +280,23 @@ test('the weights of an inspection in chunks are those of its parts', () => {
     }
   }
 });
+
+test.each([1.25, 1.5, 2])('rows whose keys are screened have the bits of those that are not, alpha %d', (alpha) => {
+  // An inspection forms all scores; attention may screen from 1024 keys and 64 queries on.
+  for (const [n, m, factor] of [
+    [63, 1100, 1],
+    [64, 1023, 1],
+    [64, 1024, 1],
+    [80, 1500, 4],
+    [200, 2500, 4],
+  ] as const) {
+    const problem = problemOf(sizes(1, [2, 1], n, m, 32, 20), 'float32', { alpha, isCausal: 'lowerRight' }, 'normal');
+    problem.q.forEach((each, at) => (problem.q[at] = factor * each));
+    const keyMask = Uint8Array.from({ length: m }, (_, j) => Number(j % 5 > 0));
+    const [querySeqLengths, keyValueSeqLengths] = [[n - 7], [m - 40]];
+    for (const more of [{}, { keyMask }, { querySeqLengths, keyValueSeqLengths }, { emptyRow: 'throw' }]) {
+      const own = { ...problem, options: { ...problem.options, ...more } as Options };
+      expectSameBits(attend(own), inspect(own).output.data, `${n} x ${m}, ${Object.keys(more).join()}`);
+    }
+  }
+});
