@@ -21,6 +21,8 @@ class Storage {
   #calls = 0;
   #writers = 0;
   #abandoned = false;
+  /** How often a call has written here. Writes through a view are not seen. */
+  version = 0;
 
   constructor(bytes: number, op: string) {
     this.address = memory().allocate(bytes, op);
@@ -346,7 +348,18 @@ function checkConversion(op: string, values: Values, dtype: DType): void {
   }
 }
 
+/** Counts a write. */
+export function noteWrite(target: Tensor, op: string): void {
+  storageOf(target, op).version++;
+}
+
+/** How often a tensor's memory was written by `set` or as an `out`: a pullback that depends on it looks at this. */
+export function versionOf(source: Tensor, op: string): number {
+  return storageOf(source, op).version;
+}
+
 function write(target: Tensor, values: Values): void {
+  noteWrite(target, 'Tensor.set');
   const view = target.view();
   if (values instanceof BigInt64Array) for (let i = 0; i < values.length; i++) view[i] = Number(values[i]);
   else view.set(values);

@@ -1,11 +1,11 @@
 //! Exports of the family `attention`. A call has more to say than a list of arguments may hold, so it lies in memory as an
 //! `entmax_core::attention::Attention`, written field by field (ts/src/attention/description.ts).
 
-use entmax_core::attention::{self, Attention};
+use entmax_core::attention::{self, Attention, Backward};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! attention_exports {
-    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident, $append:ident, $page_bytes:ident, $range:ident, $compact:ident) => {
+    ($scalar:ty, $attend:ident, $workspace:ident, $pack:ident, $append:ident, $page_bytes:ident, $range:ident, $compact:ident, $backward:ident, $backward_workspace:ident) => {
         /// Packs the blocks of keys `first..last`. Returns a status code.
         #[wasm_bindgen]
         pub fn $pack(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
@@ -65,6 +65,34 @@ macro_rules! attention_exports {
             // SAFETY: the addresses are those of live slots.
             unsafe { attention::$compact(rows, keys, sizes, indices, values as *mut u8) }
         }
+
+        /// The rows `first..last` of a step of a pullback. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $backward(
+            first: usize,
+            last: usize,
+            workspace: usize,
+            backward: usize,
+            step: u32,
+        ) -> u32 {
+            let backward = backward as *const Backward<$scalar>;
+            // SAFETY: the address is that of a pullback whose places are live.
+            unsafe {
+                attention::$backward(step, &*backward, first..last, workspace as *mut u8) as u32
+            }
+        }
+
+        /// Bytes of workspace that one thread needs for a step of a pullback.
+        #[wasm_bindgen]
+        pub fn $backward_workspace(
+            step: u32,
+            keys: usize,
+            width: usize,
+            value_width: usize,
+            block: usize,
+        ) -> usize {
+            attention::$backward_workspace(step, keys, width, value_width, block)
+        }
     };
 }
 
@@ -76,7 +104,9 @@ attention_exports!(
     attention_append_f32,
     attention_page_bytes_f32,
     attention_range_f32,
-    attention_compact_f32
+    attention_compact_f32,
+    attention_backward_f32,
+    attention_backward_workspace_f32
 );
 attention_exports!(
     f64,
@@ -86,7 +116,9 @@ attention_exports!(
     attention_append_f64,
     attention_page_bytes_f64,
     attention_range_f64,
-    attention_compact_f64
+    attention_compact_f64,
+    attention_backward_f64,
+    attention_backward_workspace_f64
 );
 
 /// The first block of queries of the heads `first..last`, and for each head whether its other blocks are screened.
@@ -125,4 +157,10 @@ pub fn attention_block_queries(keys: usize) -> usize {
 #[wasm_bindgen]
 pub fn attention_description_bytes() -> usize {
     size_of::<Attention<f32>>()
+}
+
+/// Bytes of a pullback's description.
+#[wasm_bindgen]
+pub fn attention_backward_description_bytes() -> usize {
+    size_of::<Backward<f32>>()
 }

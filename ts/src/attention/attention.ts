@@ -3,14 +3,17 @@
 import { asynchronous, synchronous } from '../maps/forms.ts';
 import { prepareAttention } from './forward.ts';
 import { prepareInspect } from './inspect.ts';
+import { prepareAttentionVjp } from './pullback.ts';
 import type { Attention } from './types.ts';
 
 export const attention: Attention = /*#__PURE__*/ Object.assign(
   /*#__PURE__*/ synchronous('attention', prepareAttention),
   {
     inspect: /*#__PURE__*/ synchronous('attention.inspect', prepareInspect),
+    vjp: /*#__PURE__*/ synchronous('attention.vjp', prepareAttentionVjp),
     async: /*#__PURE__*/ Object.assign(/*#__PURE__*/ asynchronous('attention.async', prepareAttention), {
       inspect: /*#__PURE__*/ asynchronous('attention.async.inspect', prepareInspect),
+      vjp: /*#__PURE__*/ asynchronous('attention.async.vjp', prepareAttentionVjp),
     }),
   },
 ) as unknown as Attention;

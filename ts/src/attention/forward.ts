@@ -24,14 +24,14 @@ import type { PlacedResult } from './output.ts';
 import { placeBias, placeMask } from './tables.ts';
 
 /** Keys of a panel, and what rows of values are padded to (crates/entmax-core/src/attention/panels.rs). */
-const LANES = 16;
+export const LANES = 16;
 /** Keys that are packed together (blocks.rs). */
 const PACKED = 64;
 /** From so many keys on, and so many queries, a look at the first block tells whether integers should screen the others. */
 const SCREENED_KEYS = 1024;
 const SCREENED_QUERIES = 64;
 /** Rough time of one product of a query and a key, and of their value, for each channel on one thread. */
-const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
+export const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
 
 export function prepareAttention(op: string, args: readonly unknown[], isAsync: boolean): Prepared<unknown> {
   const call = readAttentionCall(op, args, ['out'], isAsync);
@@ -94,7 +94,7 @@ function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
 /** The description of a call whose output lies at `out`; what is not in linear memory is copied there. */
 export function describe(call: AttentionCall, room: Room, out: number): Description {
   const { batches, heads, keyHeads, queries, keys, width, valueWidth } = call.sizes;
-  const padded = Math.ceil(valueWidth / LANES) * LANES;
+  const padded = paddedWidth(valueWidth);
   const v = placeHeads(call.v, call, room, keyHeads, keys, valueWidth);
   const size = elementBytes(call.template.dtype);
   const copy = (): number => room.allocate(batches * keyHeads * keys * padded * size);
@@ -109,8 +109,16 @@ export function describe(call: AttentionCall, room: Room, out: number): Descript
   };
 }
 
+/** Channels of a row that is readable in whole strips. */
+export function paddedWidth(width: number): number {
+  return Math.ceil(width / LANES) * LANES;
+}
+
 /** What a description says besides the places of q, k, v and the output. */
-function optionsOf(call: AttentionCall, room: Room): Omit<Description, 'q' | 'k' | 'v' | 'out' | 'panels' | 'values'> {
+export function optionsOf(
+  call: AttentionCall,
+  room: Room,
+): Omit<Description, 'q' | 'k' | 'v' | 'out' | 'panels' | 'values'> {
   const { op, scale, bias, mask, keyMask, slopes, lengths, causal, topk, template } = call;
   const copy = (dtype: 'float32' | 'float64' | 'int32', values: Float | Int32Array | undefined): number =>
     values ? room.perRowOf(dtype, values).address : 0;
@@ -151,12 +159,12 @@ export function rowsOf({ sizes }: AttentionCall): number {
 }
 
 /** Runs of keys that are packed together, of all heads. */
-function packsOf({ sizes }: AttentionCall): number {
+export function packsOf({ sizes }: AttentionCall): number {
   return sizes.batches * sizes.keyHeads * Math.ceil(sizes.keys / PACKED);
 }
 
 /** Blocks of queries of all heads. */
-function blocksOf({ sizes }: AttentionCall): number {
+export function blocksOf({ sizes }: AttentionCall): number {
   return sizes.batches * sizes.heads * Math.ceil(sizes.queries / blockQueries(sizes.keys));
 }
 
@@ -180,7 +188,7 @@ export function pairsOf({ sizes, causal, lengths }: AttentionCall): number {
 
 type Target = Pick<PlacedResult, 'repeatable' | 'setAside'>;
 
-function attentionJob(
+export function attentionJob(
   { op, template }: AttentionCall,
   job: Pick<Job, 'kernel' | 'args' | 'rows' | 'nanosecondsPerRow' | 'workspaceBytes'>,
   { repeatable, setAside }: Target,
@@ -224,7 +232,7 @@ function blockCost(call: AttentionCall): Pick<Job, 'nanosecondsPerRow' | 'worksp
 }
 
 /** alpha - 1, H of them. */
-function headValues({ alpha, sizes }: AttentionCall): Float64Array {
+export function headValues({ alpha, sizes }: AttentionCall): Float64Array {
   const { values } = alpha;
   return values.length === sizes.heads ? values : new Float64Array(sizes.heads).fill(values[0] ?? 0);
 }
@@ -238,7 +246,7 @@ export function headsAt(at: number, layout: Layout, heads: number, rows: number,
 }
 
 /** A tensor where it lies, an array in a copy. */
-function placeHeads(
+export function placeHeads(
   source: ReadScores,
   { op, layout }: AttentionCall,
   room: Room,

@@ -5,4 +5,4 @@
  */
 
 export { attention } from './attention.ts';
-export type { AsyncAttention, Attention, AttentionOptions, Inspection } from './types.ts';
+export type { AsyncAttention, Attention, AttentionGradients, AttentionOptions, Inspection } from './types.ts';

@@ -4,7 +4,7 @@
  */
 
 import { makeCsr } from '../csr.ts';
-import { elementBytes, viewOf } from '../elements.ts';
+import { viewOf } from '../elements.ts';
 import type { Prepared } from '../maps/forms.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
@@ -13,14 +13,12 @@ import type { Operand } from '../maps/staging.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { readAttentionCall, readsOf } from './attention-call.ts';
 import type { AttentionCall } from './attention-call.ts';
+import { chunksOf } from './chunks.ts';
 import { descriptionBytes, writeDescription } from './description.ts';
-import { attendJob, attentionKernel, blockQueries, describe, emptyRows, packJob, pairsOf } from './forward.ts';
+import { attendJob, attentionKernel, describe, emptyRows, packJob, pairsOf } from './forward.ts';
 import { progressOf, refuseEmptyRows, refuseStatus, rowsOf, suffixOf } from './forward.ts';
 import { placeResult } from './output.ts';
 import type { Inspection } from './types.ts';
-
-/** Slots that are filled before they are copied out: a few blocks for each thread of a large pool. */
-const SLOT_BYTES = 8 << 20;
 
 /** Everything of an inspection but the output. */
 type Seen = Omit<Inspection<unknown>, 'output'>;
@@ -56,7 +54,7 @@ function* inspect(call: AttentionCall, room: Room, result: Operand): Plan<Seen> 
   const address = room.allocate(descriptionBytes());
   writeDescription(address, description);
   if (rows > 0) yield packJob(call, address, out);
-  for (const chunk of chunksOf(call)) {
+  for (const chunk of chunksOf(call, 0, batches * heads)) {
     const [sizes, indices, values] = slots.at(chunk);
     const { firstRow } = chunk;
     // Sizes and thresholds are those of all rows, the slots those of the chunk.
@@ -74,42 +72,4 @@ function* inspect(call: AttentionCall, room: Room, result: Operand): Plan<Seen> 
     weights: makeCsr({ ...slots.take(), thresholds: thresholds.take(), shape, axis: 3 }),
     skipped: dense === 0 ? 0 : 1 - done / dense,
   };
-}
-
-/** Neighbouring blocks of queries: of whole heads, or of a part of one. */
-interface Chunk {
-  readonly firstBlock: number;
-  readonly blocks: number;
-  readonly firstRow: number;
-  readonly rows: number;
-}
-
-/** All blocks in chunks, in the order of the rows, the largest first. */
-function chunksOf(call: AttentionCall): Chunk[] {
-  const { batches, heads, queries, keys } = call.sizes;
-  const size = blockQueries(keys);
-  const perHead = Math.ceil(queries / size);
-  const rowsAtOnce = Math.floor(SLOT_BYTES / ((4 + elementBytes(call.template.dtype)) * Math.max(keys, 1)));
-  const chunks: Chunk[] = [];
-  if (perHead === 0) return chunks;
-  const headsAtOnce = Math.floor(rowsAtOnce / queries);
-  if (headsAtOnce > 0) {
-    for (let head = 0; head < batches * heads; head += headsAtOnce) {
-      const count = Math.min(headsAtOnce, batches * heads - head);
-      const blocks = { firstBlock: head * perHead, blocks: count * perHead };
-      chunks.push({ ...blocks, firstRow: head * queries, rows: count * queries });
-    }
-    return chunks;
-  }
-  const blocksAtOnce = Math.max(1, Math.floor(rowsAtOnce / size));
-  for (let head = 0; head < batches * heads; head++) {
-    for (let from = 0; from < perHead; from += blocksAtOnce) {
-      const end = Math.min(from + blocksAtOnce, perHead);
-      // Of a head the last queries are the first block.
-      const blocks = { firstBlock: (head + 1) * perHead - end, blocks: end - from };
-      const rows = Math.min(end * size, queries) - from * size;
-      chunks.push({ ...blocks, firstRow: head * queries + from * size, rows });
-    }
-  }
-  return chunks;
 }

@@ -7,7 +7,7 @@
 
 import type { Csr } from '../csr.ts';
 import type { Run } from '../runtime/execute.ts';
-import type { Block, F32, F64, Float, Ids, Like, Mask, Values } from '../types.ts';
+import type { AsyncPullback, Block, F32, F64, Float, Ids, Like, Mask, Pullback, Values } from '../types.ts';
 
 /** Options of attention. A is the form of alpha. */
 export interface AttentionOptions<A = number> {
@@ -72,6 +72,20 @@ export interface Inspection<Y, A = F32 | F64> {
   readonly skipped: number;
 }
 
+/** Gradients of attention, each in the form of what it belongs to. B is the form of the bias. */
+export interface AttentionGradients<X, A, B> {
+  q: Like<X>;
+  k: Like<X>;
+  v: Like<X>;
+  /** A number for a number (the sum over all heads), else one for each head in alpha's own form. */
+  alpha: Like<A>;
+  /** In the bias's own shape: sums over the axes that it repeats along. */
+  bias: Like<B>;
+}
+
+/** What a pullback gives without being asked by name. */
+type DefaultGradients = 'q' | 'k' | 'v' | 'alpha';
+
 /** Attention and its forms. */
 export interface Attention {
   /**
@@ -105,6 +119,29 @@ export interface Attention {
    */
   inspect<X extends Block, A = number>(q: X, k: X, v: X, options?: AttentionOptions<A>): Inspection<Like<X>, Values<X>>;
   /**
+   * The output with its pullback: `pullback(dout)` gives the gradients of q, k, v and alpha, `pullback(dout, names)` those
+   * that are named, that of the bias only so (MATH.md §4, §13; AdaSplash has those of q, k and v).
+   *
+   * They are exact, from the support alone, and each is a sum in a fixed order: the bits do not depend on threads, nor
+   * those of q, k and v on other batches. No array of N M numbers comes into being: the pullback keeps the weights above
+   * 0 in arrays of JavaScript's own, and copies of inputs that are arrays; of heads of softmax it forms the weights again,
+   * at most 64 queries or 8 MiB of them at a time. Tensors are not copied: the pullback throws (ENTMAX_OPTION,
+   * ENTMAX_DISPOSED) where one was overwritten by `set` or as an `out`, or disposed, since; writes to a `view()` are not
+   * seen. Heads of softmax depend on bias and mask as on q, k and v.
+   *
+   * Edges: a query that sees no key, and one that is uniform over scores of +Infinity, have gradients 0 but for the values
+   * of the latter; NaN in a row or in its cotangent is NaN for its query, and for the keys and values in its support.
+   *
+   * Cost: about as much as attention where supports are small, three to four times as much for softmax. Errors: as
+   * attention; of the pullback ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_OPTION, ENTMAX_DISPOSED.
+   */
+  vjp<X extends Block, A = number, B extends Block = X>(
+    q: X,
+    k: X,
+    v: X,
+    options?: AttentionOptions<A> & { bias?: B | undefined },
+  ): [Like<X>, Pullback<Like<X>, AttentionGradients<X, A, B>, DefaultGradients>];
+  /**
    * The same as promises, with the event loop free: large calls run on the workers, without them in slices of about
    * 8 ms. Never throws synchronously; rejects with `signal.reason` when aborted, and then an `out` is unspecified.
    * Inputs may not be written until the promise settles. Progress is counted in queries of all heads.
@@ -126,4 +163,10 @@ export interface AsyncAttention {
     v: X,
     options?: AttentionOptions<A> & Run,
   ): Promise<Inspection<Like<X>, Values<X>>>;
+  vjp<X extends Block, A = number, B extends Block = X>(
+    q: X,
+    k: X,
+    v: X,
+    options?: AttentionOptions<A> & Run & { bias?: B | undefined },
+  ): Promise<[Like<X>, AsyncPullback<Like<X>, AttentionGradients<X, A, B>, DefaultGradients>]>;
 }

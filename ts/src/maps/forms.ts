@@ -8,7 +8,7 @@ import type { Run } from '../runtime/execute.ts';
 import { readRun, runPlan, runPlanAsync } from '../runtime/plan.ts';
 import type { Plan } from '../runtime/plan.ts';
 import type { Destination, ReadScores } from '../scores.ts';
-import { isBusy, pin, refuseHalfWritten, Tensor } from '../tensor.ts';
+import { isBusy, noteWrite, pin, refuseHalfWritten, Tensor } from '../tensor.ts';
 
 /** A call that has been read and checked, before it begins. */
 export interface Prepared<R> {
@@ -38,6 +38,7 @@ export function asynchronous<R>(op: string, prepare: Prepare<R>): (...args: unkn
 /** Runs a call at once. */
 export function runPrepared<R>(call: Prepared<R>): R {
   refuseBusy(call);
+  noteWrites(call);
   return runPlan(call.plan());
 }
 
@@ -46,6 +47,7 @@ export async function runPreparedAsync<R>(call: Prepared<R>): Promise<R> {
   const { op, rows, steps = rows, given } = call;
   const { signal, onProgress } = readRun(op, given['signal'], given['onProgress']);
   refuseBusy(call);
+  noteWrites(call);
   const [reads, writes] = tensorsOf(call);
   const held = [...reads.map((each) => pin(each, op, 'reads')), ...writes.map((each) => pin(each, op, 'writes'))];
   const report: Run['onProgress'] = onProgress && ((done) => onProgress(Math.floor((done * rows) / steps), rows));
@@ -63,6 +65,10 @@ function tensorsOf({ reads, writes }: Prepared<unknown>): [Tensor[], Tensor[]] {
     else if (each?.form === 'tensor') read.push(each.tensor);
   }
   return [read, writes && 'tensor' in writes ? [writes.tensor] : []];
+}
+
+function noteWrites(call: Prepared<unknown>): void {
+  for (const each of tensorsOf(call)[1]) noteWrite(each, call.op);
 }
 
 function refuseBusy(call: Prepared<unknown>): void {

@@ -186,9 +186,12 @@ impl<T: Score> Attention<T> {
         )
     }
 
-    /// How many leading keys query `i` may see, given the lengths.
+    /// How many leading keys query `i` may see, given the lengths; a query behind its length sees none.
     #[inline(always)]
     pub fn visible(&self, i: usize, (queries, keys): (usize, usize)) -> usize {
+        if i >= queries {
+            return 0;
+        }
         match self.causal {
             causal::UPPER_LEFT => keys.min(i + 1),
             causal::LOWER_RIGHT => keys.min((i + 1 + keys).saturating_sub(queries)),
@@ -214,11 +217,33 @@ impl<T: Score> Attention<T> {
         (index / heads, index % heads)
     }
 
+    /// The most keys that one of the queries `first .. first + count` sees.
+    #[inline(always)]
+    pub fn most_visible(&self, first: usize, count: usize, lengths: (usize, usize)) -> usize {
+        // Later queries see more, as long as they count.
+        let last = (first + count).min(lengths.0);
+        if last > first {
+            self.visible(last - 1, lengths)
+        } else {
+            0
+        }
+    }
+
     /// What describes the blocks of key head `g` of batch `b`.
     #[inline(always)]
     pub fn blocks(&self, b: usize, g: usize) -> *mut f32 {
         self.blocks
             .wrapping_add((b * self.key_heads + g) * floats_of(self.keys, self.width))
+    }
+
+    /// Whether a pullback keeps the weights of head `h`: those of a softmax are everywhere, and formed again.
+    ///
+    /// # Safety
+    /// `alpha` is readable.
+    #[inline(always)]
+    pub unsafe fn keeps_weights(&self, h: usize) -> bool {
+        // SAFETY: one for each head.
+        self.topk != 0 || unsafe { *self.alpha.add(h) } != 0.0
     }
 
     /// The key head that query head `h` reads.

@@ -8,7 +8,8 @@ use super::call::{path, Attention};
 use super::lanes::Lanes;
 use super::scores::score;
 use super::screen::room_bytes;
-use super::values::{sum_of_list, sum_of_rows, Values};
+use super::values::{sum_of_entries, sum_of_rows, Values};
+use crate::gradients::rows::Row;
 use crate::maps::kernels::{
     compress, scratch, solve_on_simplex, List, Outcome, RowKernel, Seen, Settings,
 };
@@ -30,6 +31,18 @@ pub trait AttentionKernel<T: Score>: RowKernel<T> {
     type Lanes: Lanes<T>;
     /// A block of queries that are screened.
     type Screen;
+
+    /// Writes the gradient of a row's scores from its weights p and the products v, at alpha - 1.
+    ///
+    /// # Safety
+    /// As [`Row`] says.
+    unsafe fn pull_back(row: &Row, e: f64);
+
+    /// <v, dp/dalpha> of the row.
+    ///
+    /// # Safety
+    /// As [`Row`] says.
+    unsafe fn by_alpha(row: &Row, e: f64) -> f64;
 
     /// Writes approximate scores, where the type has some; with the last argument, it skips blocks of keys.
     ///
@@ -366,8 +379,8 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             report(call, place, (n, formed), (outcome, counts), &list);
             match outcome {
                 Outcome::Solved(_) if !list.indices.is_null() => {
-                    let index = |j: usize| *list.indices.add(j) as usize;
-                    sum_of_list::<T, K::Lanes>((list.values, list.len), index, &values, out);
+                    let weights = (list.values, list.len);
+                    sum_of_entries::<T, K::Lanes>(weights, list.indices, &values, out);
                 }
                 Outcome::Solved(_) if sparse => {
                     sum_of_rows::<T, K::Lanes>(&[(target.cast_const(), n)], &values, &[out]);
@@ -425,7 +438,7 @@ impl<T: Score> Settings<T> {
     ///
     /// # Safety
     /// As [`Attention`] says.
-    unsafe fn of(call: &Attention<T>, h: usize, n: usize) -> Settings<T> {
+    pub(in crate::attention) unsafe fn of(call: &Attention<T>, h: usize, n: usize) -> Settings<T> {
         Settings {
             map: map::ENTMAX,
             // SAFETY: one for each head.

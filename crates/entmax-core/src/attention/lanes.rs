@@ -17,6 +17,8 @@ pub trait Lanes<T>: Copy {
     fn mul(self, other: Self) -> Self;
     /// `self * factor + term`: two roundings, except in the fused implementation.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The sum of the lanes, in the order that [`crate::simd`] fixes for blocks.
+    fn sum(self) -> f64;
 }
 
 impl<V: F32Block> Lanes<f32> for V {
@@ -45,6 +47,12 @@ impl<V: F32Block> Lanes<f32> for V {
     #[inline(always)]
     fn mul_add(self, factor: V, term: V) -> V {
         F32Block::mul_add(self, factor, term)
+    }
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        let mut sums = V::no_sums();
+        self.sum_into(&mut sums);
+        V::total(sums)
     }
 }
 
@@ -78,5 +86,11 @@ impl Lanes<f64> for Sixteen {
     #[inline(always)]
     fn mul_add(self, factor: Sixteen, term: Sixteen) -> Sixteen {
         self.mul(factor).add(term)
+    }
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        let e = self.0;
+        let quarter = |j: usize| (e[j] + e[j + 8]) + (e[j + 4] + e[j + 12]);
+        (quarter(0) + quarter(1)) + (quarter(2) + quarter(3))
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! `call` describes a call, `panels` lays out keys, `scores` forms products, `weights_f32` makes weights of them, with the row
 //! maps of [`crate::maps`] or, for sparse rows, with a threshold of their own (`canonical`), `screen` finds by integers which
-//! keys can matter, `values` sums values over what is in the support; `forward` goes through the blocks of queries.
+//! keys can matter, `values` sums values over what is in the support; `forward` goes through the blocks of queries. The pullback
+//! is in `backward`.
 
+mod backward;
 mod blocks;
 mod call;
 mod canonical;
@@ -16,12 +18,15 @@ mod screen;
 mod values;
 mod weights_f32;
 
+pub use backward::{step, Backward, Block, Columns, Saved, QUERIES as BLOCK_QUERIES};
 pub use blocks::{floats_of as block_floats, BLOCK_KEYS};
 pub use call::{causal, path, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
 pub use pages::PAGE_KEYS;
 pub use panels::panels_of;
 
+use crate::gradients::rows::Row;
+use crate::gradients::{alpha_f32, skewed_f32, support};
 use crate::maps::csr_compact;
 use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
 use crate::simd::{F32Block, Native};
@@ -35,6 +40,18 @@ use screen::Queries;
 impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     type Lanes = V;
     type Screen = Queries;
+
+    #[inline(always)]
+    unsafe fn pull_back(row: &Row, e: f64) {
+        // SAFETY: passed on.
+        unsafe { skewed_f32::pull_back::<V>(row, e, 1.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn by_alpha(row: &Row, e: f64) -> f64 {
+        // SAFETY: passed on.
+        unsafe { alpha_f32::by_alpha::<V>(row, e) }
+    }
 
     #[inline(always)]
     unsafe fn screen(
@@ -88,6 +105,18 @@ impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
 impl AttentionKernel<f64> for EntmaxF64 {
     type Lanes = Sixteen;
     type Screen = ();
+
+    #[inline(always)]
+    unsafe fn pull_back(row: &Row, e: f64) {
+        // SAFETY: passed on.
+        unsafe { support::pull_back(row, e, 1.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn by_alpha(row: &Row, e: f64) -> f64 {
+        // SAFETY: passed on.
+        unsafe { support::by_alpha(row, e) }
+    }
 }
 
 /// Bytes of one caller's workspace for `keys` keys of `width` channels and values of `value_width`.
@@ -258,4 +287,70 @@ pub unsafe fn attention_compact_f64(
 ) -> usize {
     // SAFETY: passed on.
     unsafe { csr_compact(rows, keys, sizes, indices, values, size_of::<f64>()) }
+}
+
+/// Bytes of one caller's workspace for a step of a pullback; `block` is the number of queries of a dense block.
+pub fn attention_backward_workspace_f32(
+    step: u32,
+    keys: usize,
+    width: usize,
+    value_width: usize,
+    block: usize,
+) -> usize {
+    backward::workspace::<f32, EntmaxF32<Native>>(step, keys, width, value_width, block)
+}
+
+/// [`attention_backward_workspace_f32`] in f64.
+pub fn attention_backward_workspace_f64(
+    step: u32,
+    keys: usize,
+    width: usize,
+    value_width: usize,
+    block: usize,
+) -> usize {
+    backward::workspace::<f64, EntmaxF64>(step, keys, width, value_width, block)
+}
+
+/// A range of the rows of a [`step`] of a pullback.
+///
+/// # Safety
+/// The pullback and its call describe memory as their fields say; the steps before are done; `workspace` is 64-aligned,
+/// disjoint from all and as long as [`attention_backward_workspace_f32`] says.
+pub unsafe fn attention_backward_f32(
+    step: u32,
+    backward: &Backward<f32>,
+    range: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    // SAFETY: passed on.
+    unsafe { attention_backward_f32_with::<Native>(step, backward, range, workspace) }
+}
+
+/// [`attention_backward_f32`] on a chosen block implementation.
+///
+/// # Safety
+/// As [`attention_backward_f32`]; the machine has the instructions of `V`.
+#[inline(always)]
+pub unsafe fn attention_backward_f32_with<V: F32Block>(
+    step: u32,
+    backward: &Backward<f32>,
+    range: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    // SAFETY: passed on.
+    unsafe { backward::run::<f32, EntmaxF32<V>>(step, backward, range, workspace) }
+}
+
+/// [`attention_backward_f32`] in f64.
+///
+/// # Safety
+/// As [`attention_backward_f32`].
+pub unsafe fn attention_backward_f64(
+    step: u32,
+    backward: &Backward<f64>,
+    range: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
+    // SAFETY: passed on.
+    unsafe { backward::run::<f64, EntmaxF64>(step, backward, range, workspace) }
 }

@@ -76,8 +76,8 @@ pub unsafe fn score<T: Score, L: Lanes<T>>(
     (rows, pitch): (*mut T, usize),
 ) {
     let scale = T::from_f64(call.scale);
-    let pairs = count / QUERIES * QUERIES;
     let (mut from, end) = (0, panels_of(most));
+    let queries = (call.q.row(b, h, first).cast_const(), call.q.row);
     // SAFETY: by the caller.
     unsafe {
         while from < end {
@@ -86,21 +86,40 @@ pub unsafe fn score<T: Score, L: Lanes<T>>(
                 call.panel(b, call.key_head(h), from).cast_const(),
                 to - from,
             );
-            let query = |i: usize| call.q.row(b, h, first + i).cast_const();
-            let row = |i: usize| rows.add(i * pitch + from * LANES);
-            for i in (0..pairs).step_by(QUERIES) {
-                let queries: [_; QUERIES] = core::array::from_fn(|k| query(i + k));
-                let targets: [_; QUERIES] = core::array::from_fn(|k| row(i + k));
-                scaled::<T, L, QUERIES>(queries, panels, call.width, scale, targets);
-            }
-            for i in pairs..count {
-                scaled::<T, L, 1>([query(i)], panels, call.width, scale, [row(i)]);
-            }
+            let rows = (rows.add(from * LANES), pitch);
+            multiply::<T, L>(queries, count, panels, (call.width, scale), rows);
             from = to;
         }
-        let row = |i: usize| rows.add(i * pitch);
         for i in 0..count {
-            adjust::<T, L>(call, (b, h, first + i), row(i), most);
+            adjust::<T, L>(call, (b, h, first + i), rows.add(i * pitch), most);
+        }
+    }
+}
+
+/// Products of `count` rows of `width` channels, the first at `queries.0`, with panels, times a factor, to rows of their own.
+///
+/// # Safety
+/// As [`score`].
+#[inline(never)]
+pub unsafe fn multiply<T: Score, L: Lanes<T>>(
+    queries: (*const T, usize),
+    count: usize,
+    panels: (*const T, usize),
+    (width, scale): (usize, T),
+    (rows, pitch): (*mut T, usize),
+) {
+    let query = |i: usize| queries.0.wrapping_add(i * queries.1);
+    let row = |i: usize| rows.wrapping_add(i * pitch);
+    let pairs = count / QUERIES * QUERIES;
+    // SAFETY: by the caller.
+    unsafe {
+        for i in (0..pairs).step_by(QUERIES) {
+            let queries: [_; QUERIES] = core::array::from_fn(|k| query(i + k));
+            let targets: [_; QUERIES] = core::array::from_fn(|k| row(i + k));
+            scaled::<T, L, QUERIES>(queries, panels, width, scale, targets);
+        }
+        for i in pairs..count {
+            scaled::<T, L, 1>([query(i)], panels, width, scale, [row(i)]);
         }
     }
 }

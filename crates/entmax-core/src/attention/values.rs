@@ -43,12 +43,12 @@ impl<T> Values<T> {
     }
 }
 
-/// The sum of `values[j] * value(indices[j])` over the entries above 0, to `out`.
+/// The sum of `values[j] * value(indices[j])` over the entries that are not 0, to `out`.
 ///
 /// # Safety
 /// `out` is writable for `width` numbers; the list is readable, its indices are rows.
 #[inline(always)]
-pub unsafe fn sum_of_list<T: Score, L: Lanes<T>>(
+unsafe fn sum_of_list<T: Score, L: Lanes<T>>(
     (weights, len): (*const T, usize),
     index: impl Fn(usize) -> usize + Copy,
     values: &Values<T>,
@@ -65,6 +65,21 @@ pub unsafe fn sum_of_list<T: Score, L: Lanes<T>>(
             strip_of_list::<T, L, 1>((weights, len), index, values, strip, out.add(strip));
         }
     }
+}
+
+/// [`sum_of_list`] of entries at `indices`.
+///
+/// # Safety
+/// As [`sum_of_list`], with as many indices.
+#[inline(never)]
+pub unsafe fn sum_of_entries<T: Score, L: Lanes<T>>(
+    weights: (*const T, usize),
+    indices: *const u32,
+    values: &Values<T>,
+    out: *mut T,
+) {
+    // SAFETY: passed on.
+    unsafe { sum_of_list::<T, L>(weights, |j| *indices.add(j) as usize, values, out) }
 }
 
 /// # Safety
@@ -86,7 +101,7 @@ unsafe fn strip_of_list<T: Score, L: Lanes<T>, const S: usize>(
             // SAFETY: j < len.
             unsafe {
                 let weight = *weights.add(j);
-                if weight > T::ZERO {
+                if weight != T::ZERO {
                     let value = values.of(index(j)).add(strip);
                     let weight = L::splat(weight);
                     for (s, sum) in sums.iter_mut().enumerate() {

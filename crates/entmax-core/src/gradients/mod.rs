@@ -9,15 +9,18 @@
 //! | f32, alpha <= 2 | sixteen at a time | `skewed_f32` |
 //! | f64, and alpha > 2, and d/dalpha | the support as a list in f64 | `support` |
 //! | budget | entry by entry | `budget` |
+//! | d/dalpha of f32 in attention, alpha <= 2 | sixteen entries at a time | `alpha_f32` |
 //!
 //! `rows` walks over the layout, `cells` reads and writes either type, `tsallis` holds the terms that every derivative by alpha is made of.
 
+#[cfg(feature = "attention")]
+pub(crate) mod alpha_f32;
 mod budget;
 pub(crate) mod cells;
 mod expand;
 pub(crate) mod rows;
-mod skewed_f32;
-mod support;
+pub(crate) mod skewed_f32;
+pub(crate) mod support;
 pub(crate) mod tsallis;
 
 pub use expand::csr_expand;

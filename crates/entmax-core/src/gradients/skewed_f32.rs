@@ -18,7 +18,7 @@ const SPAN: usize = 4 * LANES;
 /// s = p^(2 - alpha). One function for all alphas and a branch in each block: four functions would be 2 KB more, and no
 /// faster where memory is the limit.
 #[derive(Clone, Copy)]
-enum Skew {
+pub enum Skew {
     /// alpha = 1.
     Same,
     /// alpha = 1.25: p^(3/4).
@@ -32,7 +32,7 @@ enum Skew {
 }
 
 impl Skew {
-    fn new(e: f64) -> Skew {
+    pub fn new(e: f64) -> Skew {
         if e == 0.0 {
             Skew::Same
         } else if e == 0.25 {
@@ -51,7 +51,7 @@ impl Skew {
     /// # Safety
     /// `kept` is writable for a block.
     #[inline(always)]
-    unsafe fn of<V: F32Block>(self, p: V, kept: *mut f32, is_kept: bool) -> V {
+    pub unsafe fn of<V: F32Block>(self, p: V, kept: *mut f32, is_kept: bool) -> V {
         match self {
             Skew::Same => p,
             Skew::Roots => {

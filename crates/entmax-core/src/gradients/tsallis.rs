@@ -18,7 +18,7 @@ const LOG_LARGEST: f64 = 640.0;
 /// From here on psi is formed by subtraction.
 const SERIES_BELOW: f64 = 0.1;
 /// 1 / (k + 2)!: psi(t) = sum over k of (-t)^k / (k + 2)!, to 1e-16 for |t| < 0.1.
-const PSI: [f64; 9] = [
+pub const PSI: [f64; 9] = [
     1.0 / 2.0,
     1.0 / 6.0,
     1.0 / 24.0,
