@@ -1,6 +1,7 @@
 //! What the tests share: the oracle, the rows, and the way to call a kernel.
 #![allow(dead_code)]
 
+pub mod attention_call;
 pub mod budget;
 pub mod call;
 pub mod derivatives;
