@@ -6,7 +6,7 @@
 import { expectTypeOf } from 'vitest';
 import type { Csr, Dims, F32, F64, Nd, Tensor } from 'entmax';
 import { attention } from 'entmax/attention';
-import type { AttentionOptions, Inspection } from 'entmax/attention';
+import type { AttentionGradients, AttentionOptions, Inspection } from 'entmax/attention';
 
 declare const f32: Float32Array;
 declare const f64: Float64Array;
@@ -88,3 +88,17 @@ attention(t32, t32, t32, { mask: n32 });
 attention(t32, t32, t32, { temperature: 0.5 });
 // @ts-expect-error: a misspelt name
 attention(t32, t32, t32, { alhpa: 2 });
+
+// Pullbacks: the gradients that are not asked for by name, and those that are.
+const [output, pullback] = attention.vjp(t32, t32, t32, { alpha: [1, 1.5], bias: n32 });
+expectTypeOf(output).toEqualTypeOf<Tensor<'float32'>>();
+expectTypeOf(pullback(t32)).toEqualTypeOf<
+  Pick<AttentionGradients<Tensor<'float32'>, number[], Nd<Float32Array>>, 'q' | 'k' | 'v' | 'alpha'>
+>();
+expectTypeOf(pullback(t32).alpha).toEqualTypeOf<number[]>();
+expectTypeOf(pullback(t32, ['bias']).bias).toEqualTypeOf<Nd<F32>>();
+expectTypeOf(attention.vjp(n64, n64, n64)[1](n64).alpha).toEqualTypeOf<number>();
+expectTypeOf(pullback(t32)).not.toHaveProperty('bias');
+// @ts-expect-error: there is no gradient by the scale
+pullback(t32, ['scale']);
+expectTypeOf(attention.async.vjp(t32, t32, t32, run)).resolves.toExtend<readonly unknown[]>();
