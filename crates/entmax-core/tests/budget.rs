@@ -296,3 +296,59 @@ fn thresholds_of_screened_rows_f32() {
 fn thresholds_of_screened_rows_f64() {
     thresholds_of_screened_rows::<f64>();
 }
+
+/// Scores and bounds with few digits around a threshold that is one of the scores: p is known to the last bit, and
+/// whatever lies on a breakpoint is 0 or at its bound. A third of the thresholds are so high that few scores count.
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound<T: Number>() {
+    let mut random = Random(77);
+    let mut below = |end: f64| (random.uniform() * end).floor();
+    for round in 0..20_000 {
+        let n = 1 + below(if round % 50 == 0 { 2000.0 } else { 40.0 }) as usize;
+        let temperature = [1.0, 0.5, 2.0][round % 3];
+        let bounded = round % 2 == 0;
+        let x: Vec<f64> = (0..n).map(|_| below(24.0) / 16.0).collect();
+        let u: Vec<f64> = (0..n)
+            .map(|_| if bounded { below(9.0) / 8.0 } else { 1.0 })
+            .collect();
+        let tau = if below(3.0) == 0.0 {
+            22.0 / 16.0
+        } else {
+            x[below(n as f64) as usize]
+        };
+        let exact: Vec<f64> = (0..n)
+            .map(|j| ((x[j] - tau) / temperature).clamp(0.0, u[j]))
+            .collect();
+        let (x, u) = (of::<T>(&x), of::<T>(&u));
+        let case = Case {
+            x: &x,
+            upper: bounded.then_some(&u),
+            budget: exact.iter().sum(),
+            temperature,
+            at_most: round % 5 == 0,
+        };
+        for (j, p) in dense(&case.batch()).iter().enumerate() {
+            let inside = exact[j] > 0.0 && exact[j] < u[j].wide();
+            let error = (p.wide() - exact[j]).abs();
+            let tolerance = if inside { 1e-6 * exact[j] } else { 0.0 };
+            assert!(
+                error <= tolerance,
+                "round {round}, n = {n}: {p:?} for {}",
+                exact[j]
+            );
+        }
+    }
+}
+
+fn of<T: Number>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&value| T::round(value)).collect()
+}
+
+#[test]
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f32() {
+    entries_on_a_breakpoint_are_exactly_0_or_their_bound::<f32>();
+}
+
+#[test]
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f64() {
+    entries_on_a_breakpoint_are_exactly_0_or_their_bound::<f64>();
+}

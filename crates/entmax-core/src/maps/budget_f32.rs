@@ -8,6 +8,8 @@
 //!    so each step narrows a bracket, and one that would leave it is replaced by the middle.
 //! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
 //!    most entries, and variable fixing does the rest.
+//! 4. So it does where a score, or one less its bound, is so near to tau that rounding would decide on which side it
+//!    lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
 
 use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
@@ -21,6 +23,8 @@ use crate::simd::{copy_short, F32Block, LANES};
 const STEPS: usize = 16;
 /// The largest part of the active entries that their sum may be off by: its own rounding.
 const TOLERANCE: f64 = 2e-7;
+/// What a solved tau is off by at most, relative to the mean active entry: the rounding of the sum, with as much again.
+const WINDOW: f64 = 1e-6;
 /// The lane maxima need no more than a lower bound; one with this much more than the budget is good enough.
 const LOOSE: f64 = 0.1;
 
@@ -51,11 +55,12 @@ struct Sums {
     capped: f64,
 }
 
-/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not.
+/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not; if `solved`, within `window`.
 struct Bracket {
     low: f64,
     high: f64,
     tau: f64,
+    window: f64,
     solved: bool,
 }
 
@@ -201,6 +206,7 @@ impl Row<'_> {
             low: f64::NEG_INFINITY,
             high,
             tau,
+            window: 0.0,
             solved: false,
         };
         let mut exactly = self.bounds.is_none();
@@ -220,6 +226,7 @@ impl Row<'_> {
                 bracket.solved = true;
                 if sums.count > 0.0 {
                     bracket.tau = next;
+                    bracket.window = WINDOW * sums.active / sums.count * self.temperature;
                 }
                 break;
             }
@@ -420,14 +427,49 @@ impl Row<'_> {
         // SAFETY: by the caller.
         unsafe {
             let bracket = self.newton::<V>(problem.budget, start, highest, 0.0);
-            if bracket.solved {
+            if !bracket.solved {
+                return problem.threshold(bracket.low, bracket.high, scratch.cast());
+            }
+            let Bracket { tau, window, .. } = bracket;
+            if window == 0.0 || !self.is_near::<V>(tau, window) {
                 return Pair {
-                    high: bracket.tau,
+                    high: tau,
                     low: 0.0,
                 };
             }
-            problem.threshold(bracket.low, bracket.high, scratch.cast())
+            // Divided by the temperature by which the entries will be.
+            let problem = Problem {
+                temperature: self.temperature,
+                ..*problem
+            };
+            problem.threshold(tau - window, tau + window, scratch.cast())
         }
+    }
+
+    /// Whether a score, or one less its bound, lies within `window` of tau.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    unsafe fn is_near<V: F32Block>(&self, tau: f64, window: f64) -> bool {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let limit = window * f64::from(self.inverse);
+        let limit = V::splat((limit * limit) as f32);
+        let mut best = V::splat(f32::NEG_INFINITY);
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|_, scores: V, bound| {
+                let value = level.value(scores);
+                let over = value.sub(bound);
+                // Behind the row value is -inf: whatever the bound there is, neither is found.
+                best = best.pmax(limit.sub(value.mul(value)));
+                best = best.pmax(limit.sub(over.mul(over)));
+            });
+        }
+        V::any(best.at_least(V::splat(0.0)))
     }
 
     /// What no entry above 0 lies below, relative to the maximum. None where most lane maxima lie above it.
