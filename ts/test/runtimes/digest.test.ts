@@ -5,7 +5,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
-import { PAGES, runInChromium } from './driver/chromium.ts';
+import { MOST_BROWSER_PAGES, browserHasRelaxedSimd, runInBrowser } from './driver/browser.ts';
 import { commandLineRuntimes, hasRelaxedSimd, runInCommandLine } from './driver/command-line.ts';
 import type { Form } from './programs/digest-cases.ts';
 import type { Digest, DigestSettings } from './programs/digest.ts';
@@ -79,12 +79,13 @@ describe.each(commandLineRuntimes)('%s', (runtime) => {
   });
 });
 
-describe.each(PAGES)('Chromium, %s', (page) => {
+describe.each(MOST_BROWSER_PAGES)('%s, %s', (browser, page) => {
   const threads = page === 'plain window' ? [1] : [1, 2, 3];
 
   test(`gives the same bits with ${threads.join(', ')} thread(s)`, { timeout: MILLISECONDS }, async () => {
-    const settings: DigestSettings = { threads, simd: 'relaxed-int' };
-    const digests = await runInChromium<Digest[]>(page, program, { settings, milliseconds: MILLISECONDS });
+    const simd = browserHasRelaxedSimd(browser) ? 'relaxed-int' : 'simd128';
+    const settings: DigestSettings = { threads, simd };
+    const digests = await runInBrowser<Digest[]>(browser, page, program, { settings, milliseconds: MILLISECONDS });
     expect(digests.map(({ threads: got }) => got)).toEqual(threads);
     expectSameBits(digests);
   });
