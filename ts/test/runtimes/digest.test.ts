@@ -37,6 +37,7 @@ test('every form of a call gives the same bits', () => {
   const alike: readonly (readonly Form[])[] = [
     ['tensor', 'array', 'tensor async', 'array async'],
     ['vjp', 'vjp async'],
+    ['loss', 'loss async'],
   ];
   const differing = reference.entries.filter(({ hashes }) =>
     alike.some((forms) => new Set(forms.flatMap((form) => hashes[form] ?? [])).size > 1),
@@ -44,6 +45,7 @@ test('every form of a call gives the same bits', () => {
   expect(differing).toEqual([]);
   expect(reference.entries.length).toBeGreaterThan(1000);
   expect(reference.entries.filter(({ hashes }) => hashes.csr && hashes.vjp).length).toBeGreaterThan(100);
+  expect(reference.entries.filter(({ hashes }) => hashes.loss && hashes['loss csr']).length).toBeGreaterThan(50);
   expect(reference.entries.filter(({ meantFor }) => meantFor === 'all').length).toBeGreaterThan(30);
 });
 
