@@ -143,6 +143,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
     this.storage = undefined;
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

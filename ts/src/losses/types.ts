@@ -32,7 +32,10 @@ export interface Reduced {
 }
 
 /** The gradient of the scores as CSR, and those of the parameters. */
-export type CsrGrads<X extends Scores, P extends string, A> = { x: Csr<Values<X>> } & { [K in P]: Like<A> };
+export type CsrGrads<X extends Scores, P extends string, A> = {
+  /** The gradient of the scores. */
+  x: Csr<Values<X>>;
+} & { [K in P]: Like<A> };
 
 /** A Fenchel-Young loss. P are its differentiable parameters, E its further options. */
 export interface Loss<P extends string = never, E = {}> {
@@ -100,21 +103,25 @@ export interface AsyncLoss<P extends string, E> {
     target: Target<X>,
     options: LossCallOptions<P, E, A> & { reduction: 'none' } & Run,
   ): Promise<Like<X>>;
+  /** As `valueAndGrad` of the loss. */
   valueAndGrad<X extends Scores, A = number, Y extends Like<X> | Float = Like<X>>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Reduced & Run & { out?: Y | undefined },
   ): Promise<[number, Grads<X, P, A>]>;
+  /** As `valueAndCsr` of the loss. */
   valueAndCsr<X extends Scores, A = number>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Reduced & Run,
   ): Promise<[number, CsrGrads<X, P, A>]>;
+  /** As `vjp` of the loss; the pullback returns promises, too. */
   vjp<X extends Scores, A = number>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Run,
   ): Promise<[Like<X>, AsyncPullback<Like<X>, Grads<X, P, A>>]>;
+  /** As `hvp` of the loss. */
   hvp<X extends Scores, A = number>(
     z: X,
     target: Target<X>,

@@ -12,7 +12,7 @@
 import { mapsFamily } from './family.ts';
 import type { ParameterRule } from './parameter.ts';
 import { defineRowMap } from './row-map.ts';
-import type { RowMap } from './types.ts';
+import type { BudgetOptions, RowMap, TopkOptions } from './types.ts';
 
 /** Kernels are given alpha - 1, formed in float64, so that alpha = 1 + 1e-7 keeps its digits. */
 export const alphaRule = (value: number, name?: string): ParameterRule => ({
@@ -88,13 +88,13 @@ export const entmax: RowMap<'alpha'> = /*#__PURE__*/ defineRowMap({
  * Errors: ENTMAX_OPTION where B is not in [0, sum of the bounds of the scores that count], with the row; rows in which
  * nothing is left are empty and no error. Cost: as sparsemax.
  */
-export const budget: RowMap<'budget' | 'upper', { atMost?: boolean | undefined }> = /*#__PURE__*/ defineRowMap({
+export const budget: RowMap<'budget' | 'upper', BudgetOptions> = /*#__PURE__*/ defineRowMap({
   name: 'budget',
   family: mapsFamily,
   parameter: /*#__PURE__*/ budgetRule(),
   capped: true,
   bounded: true,
-}) as RowMap<'budget' | 'upper', { atMost?: boolean | undefined }>;
+}) as RowMap<'budget' | 'upper', BudgetOptions>;
 
 /**
  * Sparsemax over the k largest scores of each row (Correia et al. 2020): the closest point of the simplex to x with at
@@ -103,17 +103,17 @@ export const budget: RowMap<'budget' | 'upper', { atMost?: boolean | undefined }
  * `k` is a positive integer, required; k >= N is no restriction. `exact` on `csr` and `support` is 1 for the rows whose
  * result equals `sparsemax`. Gradients are those of sparsemax on the support. Cost: as sparsemax.
  */
-export const topkSparsemax: RowMap<never, { k: number }> = /*#__PURE__*/ defineRowMap({
+export const topkSparsemax: RowMap<never, TopkOptions> = /*#__PURE__*/ defineRowMap({
   name: 'topkSparsemax',
   family: mapsFamily,
   parameter: /*#__PURE__*/ alphaRule(2),
   topk: true,
-}) as RowMap<never, { k: number }>;
+}) as RowMap<never, TopkOptions>;
 
 /** alpha-entmax over the k largest scores of each row: `alpha` as for `entmax`, `k` and `exact` as for `topkSparsemax`. */
-export const topkEntmax: RowMap<'alpha', { k: number }> = /*#__PURE__*/ defineRowMap({
+export const topkEntmax: RowMap<'alpha', TopkOptions> = /*#__PURE__*/ defineRowMap({
   name: 'topkEntmax',
   family: mapsFamily,
   parameter: /*#__PURE__*/ alphaRule(1.5, 'alpha'),
   topk: true,
-}) as RowMap<'alpha', { k: number }>;
+}) as RowMap<'alpha', TopkOptions>;
