@@ -69,7 +69,8 @@ export const entmax15: RowMap = /*#__PURE__*/ defineRowMap({
  *
  * `alpha` (default 1.5) is a number, an array with one value per row, or a block or Tensor of x's rank with 1 at
  * `axis`. alpha = 1 is softmax, 2 sparsemax, Infinity the uniform distribution over the maxima (all gradients 0).
- * Its gradient is free of cancellation at every alpha (MATH.md §4), 1 included.
+ * Its gradient is free of cancellation at every alpha (MATH.md §4), 1 included: within 1e-4 in float32, unless scores
+ * differ by less than about 0.01, when p rounded to float32 has lost what alpha changes.
  * Errors: ENTMAX_OPTION for alpha < 1 or NaN, with the row. Cost: as sparsemax; for alpha > 2 O(C log C).
  */
 export const entmax: RowMap<'alpha'> = /*#__PURE__*/ defineRowMap({
