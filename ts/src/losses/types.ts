@@ -41,7 +41,8 @@ export type CsrGrads<X extends Scores, P extends string, A> = {
 export interface Loss<P extends string = never, E = {}> {
   /**
    * The loss as a number. Rows with NaN give NaN; a row in which nothing is left, or with target mass on an excluded
-   * class, gives Infinity, with gradient 0. Errors: ENTMAX_OPTION for a class outside [0, N), with the row.
+   * class, gives Infinity, with gradient 0. Scores of +Infinity: a target among them has the loss of equal scores, any
+   * other Infinity. Errors: ENTMAX_OPTION for a class outside [0, N), with the row.
    */
   <X extends Scores, A = number>(z: X, target: Target<X>, options?: LossCallOptions<P, E, A> & Reduced): number;
   /** The loss of each row, in z's form and of z's shape without the axis ([1] for a single row). */

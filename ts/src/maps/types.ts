@@ -62,7 +62,8 @@ export interface RowMap<P extends string = never, E = {}> {
   /**
    * The value and its pullback: `const [p, pullback] = map.vjp(x)`, then `pullback(dp).x`. The pullback keeps the
    * support only. It knows what the output does not show: rows with +Infinity are constant (gradient 0), as are empty
-   * ones, and a budget that was not used up has no gradient. Rows with NaN have the gradient NaN.
+   * ones, and a budget that was not used up has no gradient. Rows with NaN have the gradient NaN. The Jacobian by x is
+   * symmetric: `pullback(dx).x` is the Jacobian-vector product, too.
    */
   vjp<X extends Scores, A = number, U = number>(
     x: X,
