@@ -167,20 +167,11 @@ impl Scores {
     pub unsafe fn lane_maxima<V: F32Block>(&self, maxima: *mut f32) -> Option<f32> {
         let mut best = V::splat(f32::NEG_INFINITY);
         let mut witness = V::splat(0.0);
-        let mut target = maxima;
-        let mut from = 0;
+        let runs = self.len / BLOCK;
+        let mut from = runs * BLOCK;
         // SAFETY: each 128 scores write their own 16 maxima.
         unsafe {
-            while from + BLOCK <= self.len {
-                let (left, left_sum) = maxima_of_four::<V>(self.values.add(from));
-                let (right, right_sum) = maxima_of_four::<V>(self.values.add(from + 4 * LANES));
-                witness = witness.add(left_sum.add(right_sum));
-                let most = left.pmax(right);
-                most.store(target);
-                best = best.pmax(most);
-                target = target.add(LANES);
-                from += BLOCK;
-            }
+            V::maxima_of_eights(self.values, runs, maxima, &mut best, &mut witness);
             if from < self.len {
                 let mut most = V::splat(f32::NEG_INFINITY);
                 while from < self.len {
@@ -189,7 +180,7 @@ impl Scores {
                     most = most.pmax(scores);
                     from += LANES;
                 }
-                most.store(target);
+                most.store(maxima.add(runs * LANES));
                 best = best.pmax(most);
             }
             best.store(maxima.add(maxima_len(self.len)));
@@ -199,24 +190,6 @@ impl Scores {
         }
         Some(best.largest())
     }
-}
-
-/// Lane maxima of four blocks and their sum.
-///
-/// # Safety
-/// `at` is readable for 64 floats.
-#[inline(always)]
-unsafe fn maxima_of_four<V: F32Block>(at: *const f32) -> (V, V) {
-    // SAFETY: by the caller.
-    let (a, b, c, d) = unsafe {
-        (
-            V::load(at),
-            V::load(at.add(LANES)),
-            V::load(at.add(2 * LANES)),
-            V::load(at.add(3 * LANES)),
-        )
-    };
-    (a.pmax(b).pmax(c.pmax(d)), a.add(b).add(c.add(d)))
 }
 
 /// Folds lane maxima to `len` maxima of more scores each.
