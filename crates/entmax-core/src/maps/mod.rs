@@ -29,6 +29,7 @@ mod kernel;
 mod narrow_f32;
 mod powers_f32;
 mod powers_f64;
+mod rising_f32;
 mod rows;
 mod scan_f32;
 mod score;

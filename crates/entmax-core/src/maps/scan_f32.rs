@@ -218,7 +218,7 @@ pub unsafe fn fold_maxima<V: F32Block>(
 /// A number below `max + bound`, and the next but one at most: whatever satisfies `value - max > bound` lies above it, and
 /// one comparison replaces a subtraction and a comparison. `bound` is negative, so the maximum itself lies above.
 #[inline(always)]
-fn cut(max: f32, bound: f32) -> f32 {
+pub fn cut(max: f32, bound: f32) -> f32 {
     ((f64::from(max) + f64::from(bound)) as f32).next_down()
 }
 
@@ -250,25 +250,68 @@ pub unsafe fn pack_above<V: F32Block>(
     count.next_multiple_of(LANES)
 }
 
-/// How many values have `value - max > bound`, or lie a rounding below.
+/// What lies above a bound.
+#[derive(Clone, Copy)]
+pub struct Above {
+    /// How many lane maxima.
+    pub maxima: usize,
+    /// How many blocks have one; their numbers ascend.
+    pub blocks: usize,
+}
+
+/// Counts the lane maxima with `value - max > bound`, or a rounding below, and lists the blocks that have some. Without a branch:
+/// which blocks do cannot be predicted.
 ///
 /// # Safety
-/// `values` is readable for `len` floats, a multiple of 16.
+/// `maxima` is readable for `total` floats, a multiple of 16; `blocks` is writable for one number each 16.
 #[inline(never)]
-pub unsafe fn count_above<V: F32Block>(
-    values: *const f32,
-    len: usize,
+pub unsafe fn find_above<V: F32Block>(
+    maxima: *const f32,
+    total: usize,
     max: f32,
     bound: f32,
-) -> usize {
+    blocks: *mut u32,
+) -> Above {
     let cut = V::splat(cut(max, bound));
-    let mut count = 0;
-    for from in (0..len).step_by(LANES) {
+    let mut above = Above {
+        maxima: 0,
+        blocks: 0,
+    };
+    for block in 0..total / LANES {
         // SAFETY: by the caller.
-        let scores = unsafe { V::load(values.add(from)) };
-        count += V::bits(scores.above(cut)).count_ones() as usize;
+        unsafe {
+            let scores = V::load(maxima.add(block * LANES));
+            let bits = V::bits(scores.above(cut));
+            above.maxima += bits.count_ones() as usize;
+            *blocks.add(above.blocks) = block as u32;
+            above.blocks += usize::from(bits != 0);
+        }
     }
-    count
+    above
+}
+
+/// Scores behind one word of bits.
+pub const WORD: usize = 4 * LANES;
+
+/// Bit j is set unless score `from + j` is at most `cut`: so it is for a NaN, and not behind the end of the row.
+///
+/// # Safety
+/// `from` is a multiple of 16 below the row's length.
+#[inline(always)]
+pub unsafe fn not_below<V: F32Block>(row: &Scores, from: usize, cut: V) -> u64 {
+    let bits = |block: usize, scores: V| {
+        u64::from(!V::bits(cut.at_least(scores)) & 0xffff) << (block * LANES)
+    };
+    // SAFETY: blocks of the row.
+    unsafe {
+        if from + WORD <= row.len {
+            let whole = |block| bits(block, V::load(row.values.add(from + block * LANES)));
+            return whole(0) | whole(1) | (whole(2) | whole(3));
+        }
+        (0..(row.len - from).div_ceil(LANES)).fold(0, |word, block| {
+            word | bits(block, row.block(from + block * LANES))
+        })
+    }
 }
 
 /// The scores with `score - max > bound`, and perhaps some a rounding below, in order, with their indices: a list that stands for the row.
@@ -290,21 +333,35 @@ impl Candidates {
         }
     }
 
-    /// Appends the passing scores of the block from `from` on.
+    /// Appends the scores `from + j` for the set bits j, in order.
+    ///
+    /// Four at a time, whether or not there are so many: how many bits a word has cannot be predicted, and a wrong guess
+    /// costs more than four copies.
     ///
     /// # Safety
-    /// The lists are writable for `len` plus those that pass, plus 16.
+    /// The lists are writable for `len`, the set bits, and 4 more; the bits are those of [`not_below`].
     #[inline(always)]
-    unsafe fn append<V: F32Block>(&mut self, scores: V, from: usize, cut: V) {
-        let passing = scores.above(cut);
-        if V::any(passing) {
-            let bits = V::bits(passing);
-            // SAFETY: by the caller.
-            unsafe {
-                V::pack_indices(from as u32, bits, self.indices.add(self.len));
-                self.len += scores.pack(bits, self.scores.add(self.len));
+    pub unsafe fn append(&mut self, row: &Scores, from: usize, mut bits: u64) {
+        let end = self.len + bits.count_ones() as usize;
+        let last = row.len - 1;
+        let mut len = self.len;
+        loop {
+            for _ in 0..4 {
+                // No bit left: a score that will be written over.
+                let at = (from + bits.trailing_zeros() as usize).min(last);
+                // SAFETY: at < the row's length; len < end + 3.
+                unsafe {
+                    *self.scores.add(len) = *row.values.add(at);
+                    *self.indices.add(len) = at as u32;
+                }
+                bits &= bits.wrapping_sub(1);
+                len += 1;
+            }
+            if len >= end {
+                break;
             }
         }
+        self.len = end;
     }
 
     /// Collects the scores at or above a lower bound of the `count`-th largest: the `count`-th largest of maxima, of twice
@@ -331,9 +388,41 @@ impl Candidates {
                 bound = select(folded, len, count);
             }
             if max.is_some() {
-                self.collect::<V>(row, work, bound, 0.0);
+                let blocks: *mut u32 = work.add(total).cast();
+                let above = find_above::<V>(work, total, bound, 0.0, blocks);
+                self.collect::<V>(row, (blocks, above.blocks), bound, 0.0);
             }
             max
+        }
+    }
+
+    /// Pads the scores with -inf to whole blocks, and returns their length.
+    ///
+    /// # Safety
+    /// The scores are writable for `len` and 16 more.
+    #[inline(always)]
+    pub unsafe fn pad<V: F32Block>(&self) -> usize {
+        // SAFETY: by the caller.
+        unsafe { V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len)) };
+        self.len.next_multiple_of(LANES)
+    }
+
+    /// Keeps the scores above `cut`, in order. The list comes padded and is left unpadded.
+    ///
+    /// # Safety
+    /// The lists are writable for `len` and 32 more.
+    #[inline(never)]
+    pub unsafe fn filter<V: F32Block>(&mut self, cut: V) {
+        let len = core::mem::take(&mut self.len);
+        // SAFETY: what is kept is written at or before where it was read, and a block is read before it is overwritten.
+        unsafe {
+            for from in (0..len).step_by(LANES) {
+                let scores = V::load(self.scores.add(from));
+                let indices = V::load(self.indices.add(from).cast());
+                let bits = V::bits(scores.above(cut));
+                indices.pack(bits, self.indices.add(self.len).cast());
+                self.len += scores.pack(bits, self.scores.add(self.len));
+            }
         }
     }
 
@@ -347,42 +436,52 @@ impl Candidates {
             for j in 0..self.len {
                 *self.scores.add(j) = *row.values.add(*self.indices.add(j) as usize);
             }
-            V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));
+            self.pad::<V>();
         }
     }
 
-    /// Collects from the row, and pads the list with -inf to whole blocks; `maxima` is null or the row's.
+    /// Collects from some blocks of the row, those of [`find_above`] with the same bound, and pads the list with -inf to whole blocks.
     ///
     /// # Safety
-    /// The lists are writable for those that pass, plus 32.
+    /// The lists are writable for those that pass, plus 32; `blocks` is readable for that many numbers.
     #[inline(never)]
     pub unsafe fn collect<V: F32Block>(
         &mut self,
         row: &Scores,
-        maxima: *const f32,
+        (blocks, count): (*const u32, usize),
         max: f32,
         bound: f32,
     ) {
         let cut = V::splat(cut(max, bound));
         // SAFETY: by the caller.
         unsafe {
-            let mut from = 0;
-            while from < row.len {
-                let mut end = row.len;
-                if !maxima.is_null() {
-                    end = row.len.min(from + BLOCK);
-                    let most = V::load(maxima.add(from / BLOCK * LANES));
-                    if !V::any(most.above(cut)) {
-                        from = end;
-                        continue;
+            for block in 0..count {
+                let first = *blocks.add(block) as usize * BLOCK;
+                for from in [first, first + WORD] {
+                    if from < row.len {
+                        let bits = not_below::<V>(row, from, cut);
+                        self.append(row, from, bits);
                     }
                 }
-                while from < end {
-                    self.append(row.block::<V>(from), from, cut);
-                    from += LANES;
-                }
             }
-            V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));
+            self.pad::<V>();
+        }
+    }
+
+    /// Collects from the whole of a short row.
+    ///
+    /// # Safety
+    /// As [`Candidates::collect`].
+    #[inline(never)]
+    pub unsafe fn collect_all<V: F32Block>(&mut self, row: &Scores, max: f32, bound: f32) {
+        let cut = V::splat(cut(max, bound));
+        // SAFETY: by the caller.
+        unsafe {
+            for from in (0..row.len).step_by(WORD) {
+                let bits = not_below::<V>(row, from, cut);
+                self.append(row, from, bits);
+            }
+            self.pad::<V>();
         }
     }
 }

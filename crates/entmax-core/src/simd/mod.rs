@@ -67,6 +67,9 @@ pub unsafe trait F32Block: Copy {
         self.differs(self)
     }
     fn any(mask: Self::Mask) -> bool;
+    fn all(mask: Self::Mask) -> bool;
+    /// True where both are.
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask;
     /// Bit j is lane j.
     fn bits(mask: Self::Mask) -> u32;
     /// `self` where the mask is set, +0 elsewhere.

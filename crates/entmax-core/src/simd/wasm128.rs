@@ -124,6 +124,15 @@ unsafe impl F32Block for Wasm128 {
         v128_any_true(v128_or(v128_or(a, b), v128_or(c, d)))
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        let [a, b, c, d] = mask.0;
+        i32x4_bitmask(v128_and(v128_and(a, b), v128_and(c, d))) == 15
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        left.zip(right, |a, b| v128_and(a, b))
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         let [a, b, c, d] = mask.0;
         u32::from(i8x16_bitmask(i8x16_narrow_i16x8(
