@@ -335,7 +335,7 @@ pub unsafe fn solve<V: F32Block>(
             // Behind the maxima there is as much room.
             let blocks = maxima.add(maxima_len(n)).cast();
             let above = find_above::<V>(maxima, maxima_len(n), max, low, blocks);
-            candidates.collect::<V>(&scores, (blocks, above.blocks), max, low);
+            candidates.collect::<V>(&scores, (blocks, above.blocks), max, low, n);
             let len = candidates.len;
             let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
             // Their bounds, behind all that the exact method may need.

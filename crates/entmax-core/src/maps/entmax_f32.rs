@@ -268,7 +268,7 @@ impl Seen<'_> {
             if blocks == 0 {
                 list.collect_all::<V>(row, max, bound);
             } else {
-                list.collect::<V>(row, (behind.cast(), blocks), max, bound);
+                list.collect::<V>(row, (behind.cast(), blocks), max, bound, n);
             }
             if warm && !self.maxima.is_null() && list.len > LANES {
                 let len = list.len.next_multiple_of(LANES);

@@ -390,7 +390,7 @@ impl Candidates {
             if max.is_some() {
                 let blocks: *mut u32 = work.add(total).cast();
                 let above = find_above::<V>(work, total, bound, 0.0, blocks);
-                self.collect::<V>(row, (blocks, above.blocks), bound, 0.0);
+                self.collect::<V>(row, (blocks, above.blocks), bound, 0.0, row.len);
             }
             max
         }
@@ -440,10 +440,11 @@ impl Candidates {
         }
     }
 
-    /// Collects from some blocks of the row, those of [`find_above`] with the same bound, and pads the list with -inf to whole blocks.
+    /// Collects from some blocks of the row, those of [`find_above`] with the same bound, and pads the list with -inf to whole
+    /// blocks; false where more than `most` pass.
     ///
     /// # Safety
-    /// The lists are writable for those that pass, plus 32; `blocks` is readable for that many numbers.
+    /// The lists are writable for those that pass, or for `most`, plus 160; `blocks` is readable for that many numbers.
     #[inline(never)]
     pub unsafe fn collect<V: F32Block>(
         &mut self,
@@ -451,11 +452,15 @@ impl Candidates {
         (blocks, count): (*const u32, usize),
         max: f32,
         bound: f32,
-    ) {
+        most: usize,
+    ) -> bool {
         let cut = V::splat(cut(max, bound));
-        // SAFETY: by the caller.
+        // SAFETY: by the caller; a block adds 128 and writes 3 more at most.
         unsafe {
             for block in 0..count {
+                if self.len > most {
+                    return false;
+                }
                 let first = *blocks.add(block) as usize * BLOCK;
                 for from in [first, first + WORD] {
                     if from < row.len {
@@ -465,6 +470,7 @@ impl Candidates {
                 }
             }
             self.pad::<V>();
+            true
         }
     }
 
