@@ -50,8 +50,9 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
+    pub(crate) use super::scan_f32::{Candidates, Scores, WORD};
     pub(crate) use super::solve::{scratch, solve_row};
-    pub(crate) use super::threshold_f32::clear;
+    pub(crate) use super::threshold_f32::{clear, spread};
 }
 
 use crate::simd::{F32Block, Native};

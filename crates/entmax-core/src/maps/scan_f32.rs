@@ -71,6 +71,25 @@ impl Scores {
         }
     }
 
+    /// A bit for each of 64 lanes from `from` on, of the padding too; 0 for what is behind that.
+    ///
+    /// # Safety
+    /// `from` is a multiple of 16 below the row's length.
+    #[inline(always)]
+    pub unsafe fn word<V: F32Block>(&self, from: usize, lanes: impl Fn(V) -> V::Mask) -> u64 {
+        let bits = |block: usize, scores: V| u64::from(V::bits(lanes(scores))) << (block * LANES);
+        // SAFETY: blocks of the row.
+        unsafe {
+            if from + WORD <= self.len {
+                let whole = |block| bits(block, V::load(self.values.add(from + block * LANES)));
+                return whole(0) | whole(1) | (whole(2) | whole(3));
+            }
+            (0..(self.len - from).div_ceil(LANES)).fold(0, |word, block| {
+                word | bits(block, self.block(from + block * LANES))
+            })
+        }
+    }
+
     /// Writes `f(block)` for every block, in place or to a disjoint place.
     ///
     /// One call site for whole blocks and the tail, so that `f` is inlined and its constants stay outside of the loop;
@@ -299,18 +318,14 @@ pub const WORD: usize = 4 * LANES;
 /// `from` is a multiple of 16 below the row's length.
 #[inline(always)]
 pub unsafe fn not_below<V: F32Block>(row: &Scores, from: usize, cut: V) -> u64 {
-    let bits = |block: usize, scores: V| {
-        u64::from(!V::bits(cut.at_least(scores)) & 0xffff) << (block * LANES)
-    };
-    // SAFETY: blocks of the row.
-    unsafe {
-        if from + WORD <= row.len {
-            let whole = |block| bits(block, V::load(row.values.add(from + block * LANES)));
-            return whole(0) | whole(1) | (whole(2) | whole(3));
-        }
-        (0..(row.len - from).div_ceil(LANES)).fold(0, |word, block| {
-            word | bits(block, row.block(from + block * LANES))
-        })
+    // SAFETY: by the caller.
+    let below = unsafe { row.word::<V>(from, |scores| cut.at_least(scores)) };
+    // What is behind the end has no bit there either.
+    let end = row.len.next_multiple_of(LANES) - from;
+    if end >= WORD {
+        !below
+    } else {
+        !below & ((1 << end) - 1)
     }
 }
 
