@@ -6,7 +6,7 @@ use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::rising_f32::{self, Found, LONG_ROW};
-use super::scan_f32::{find_above, maxima_len, Candidates, Scores};
+use super::scan_f32::{find_above, maxima_len, Candidates, Scores, BLOCK};
 use super::threshold_f32::{
     self, behind_lists, bound_of_maxima, certified, lists, raise, solve_list, sparsemax_bound,
     spread, SHORT_ROW,
@@ -152,7 +152,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
 
 impl<'a> Place<'a> {
     /// The maximum, and the lane maxima of a row that is not short.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn look<V: F32Block>(self) -> Result<Seen<'a>, Outcome> {
         let Place {
             row,
@@ -229,9 +229,8 @@ impl Seen<'_> {
         let mut dense = reach > 1e38;
         let warm = temperature == 1.0;
         let mut start = 0.0;
-        // Where the list of blocks with candidates lies.
-        let behind = self.maxima.cast_mut().wrapping_add(maxima_len(n));
-        let mut blocks = 0;
+        // The blocks with candidates, all as long as nothing is known.
+        let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
         // SAFETY: the fields are `RowKernel::solve`'s arguments; the list holds n / 2 and more.
         unsafe {
             if !self.maxima.is_null() && !dense {
@@ -241,8 +240,9 @@ impl Seen<'_> {
                     (start, _) = bound_of_maxima::<V, _>(IntegerPower::<1>, n, max, maxima);
                     bound = bound.max(certified(start - 1.0));
                 }
-                let above = find_above::<V>(self.maxima, total, max, bound, behind.cast());
-                blocks = above.blocks;
+                let listed: *mut u32 = self.maxima.cast_mut().add(total).cast();
+                let above = find_above::<V>(self.maxima, total, max, bound, listed);
+                blocks = (listed.cast_const(), above.blocks);
                 dense = 2 * above.maxima > total;
             }
             if warm && (dense || self.maxima.is_null()) {
@@ -265,11 +265,7 @@ impl Seen<'_> {
                 return threshold.outcome(exact_max);
             }
             let mut list = lists(n, self.scratch);
-            if blocks == 0 {
-                list.collect_all::<V>(row, max, bound);
-            } else {
-                list.collect::<V>(row, (behind.cast(), blocks), max, bound, n);
-            }
+            list.collect::<V>(row, blocks, max, bound, n);
             if warm && !self.maxima.is_null() && list.len > LANES {
                 let len = list.len.next_multiple_of(LANES);
                 start = sparsemax_bound::<V>(list.scores, len, max, start);

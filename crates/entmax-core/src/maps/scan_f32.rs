@@ -456,7 +456,7 @@ impl Candidates {
     }
 
     /// Collects from some blocks of the row, those of [`find_above`] with the same bound, and pads the list with -inf to whole
-    /// blocks; false where more than `most` pass.
+    /// blocks; false where more than `most` pass. With null for the blocks from all of them.
     ///
     /// # Safety
     /// The lists are writable for those that pass, or for `most`, plus 160; `blocks` is readable for that many numbers.
@@ -476,7 +476,12 @@ impl Candidates {
                 if self.len > most {
                     return false;
                 }
-                let first = *blocks.add(block) as usize * BLOCK;
+                let number = if blocks.is_null() {
+                    block
+                } else {
+                    *blocks.add(block) as usize
+                };
+                let first = number * BLOCK;
                 for from in [first, first + WORD] {
                     if from < row.len {
                         let bits = not_below::<V>(row, from, cut);
@@ -486,23 +491,6 @@ impl Candidates {
             }
             self.pad::<V>();
             true
-        }
-    }
-
-    /// Collects from the whole of a short row.
-    ///
-    /// # Safety
-    /// As [`Candidates::collect`].
-    #[inline(never)]
-    pub unsafe fn collect_all<V: F32Block>(&mut self, row: &Scores, max: f32, bound: f32) {
-        let cut = V::splat(cut(max, bound));
-        // SAFETY: by the caller.
-        unsafe {
-            for from in (0..row.len).step_by(WORD) {
-                let bits = not_below::<V>(row, from, cut);
-                self.append(row, from, bits);
-            }
-            self.pad::<V>();
         }
     }
 }

@@ -19,7 +19,7 @@ use super::kernel::{List, Outcome, Solved};
 use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
 
-use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores};
+use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, BLOCK};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -351,25 +351,19 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
                 return outcome;
             }
         }
-        let mut blocks = 0;
+        let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
         if !maxima.is_null() {
             let (bound, above) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
             start = bound;
-            blocks = above.blocks;
+            blocks = (maxima.add(maxima_len(n)).cast(), above.blocks);
             // Three of four lane maxima: a sixth of the row, or so. A list is still half of the time then (1.25-entmax, N(0,1)).
             dense = 4 * above.maxima > 3 * maxima_len(n);
         }
         if !dense {
             let mut list = lists(n, scratch);
             let bound = certified(start - beta);
-            if maxima.is_null() {
-                list.collect_all::<V>(row, max, bound);
-            } else {
-                let behind = maxima.add(maxima_len(n)).cast();
-                // No longer than the room for it.
-                dense = !list.collect::<V>(row, (behind, blocks), max, bound, n / 2);
-            }
-            if !dense {
+            // No longer than the room for it.
+            if list.collect::<V>(row, blocks, max, bound, n / 2) {
                 return solve_list::<V, P>(power, (row, &list), max, start, scratch, result);
             }
         }
