@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
+//! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |

@@ -4,7 +4,8 @@
 //! 1. One pass for the maximum and the lane maxima.
 //! 2. Newton's method on the largest score of each lane: a subset of 16, so its threshold is a lower bound of the row's.
 //!    Where many lane maxima lie above it, once more on those.
-//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index.
+//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index. (Long rows come here
+//!    with such a list already, by `rising_f32`.)
 //! 4. Newton's method on that list, zeros by memory.fill, scatter.
 //!
 //! When much of the row passes (near-uniform rows, alpha near 1), packing would cost more than it saves: the steps
