@@ -15,7 +15,7 @@ use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{count_above, fold_maxima, maxima_len, Scores, BLOCK};
+use super::scan_f32::{find_above, fold_maxima, maxima_len, Scores, BLOCK};
 use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -339,7 +339,10 @@ pub unsafe fn solve<V: F32Block>(
         }
         if let Some(low) = low {
             let mut candidates = lists(n, scratch);
-            candidates.collect::<V>(&scores, maxima, max, low);
+            // Behind the maxima there is as much room.
+            let blocks = maxima.add(maxima_len(n)).cast();
+            let above = find_above::<V>(maxima, maxima_len(n), max, low, blocks);
+            candidates.collect::<V>(&scores, (blocks, above.blocks), max, low, n);
             let len = candidates.len;
             let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
             // Their bounds, behind all that the exact method may need.
@@ -520,7 +523,9 @@ impl Row<'_> {
             // Lowered by what rounding may have added to it. -inf fails the comparison.
             let low = tau - f64::from(max);
             let low = (low - 1e-5 * self.temperature - 5e-7 * low.abs()) as f32;
-            let few = low.is_finite() && 2 * count_above::<V>(maxima, total, max, low) <= total;
+            let blocks = maxima.add(total).cast();
+            let few = low.is_finite()
+                && 2 * find_above::<V>(maxima, total, max, low, blocks).maxima <= total;
             few.then_some(low)
         }
     }

@@ -5,9 +5,11 @@ use super::budget::Problem;
 use super::kernel::{List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
-use super::scan_f32::{count_above, maxima_len, Candidates, Scores};
+use super::rising_f32::{self, Found, LONG_ROW};
+use super::scan_f32::{find_above, maxima_len, Candidates, Scores, BLOCK};
 use super::threshold_f32::{
-    self, behind_lists, bound_of_maxima, certified, lists, sparsemax_bound, spread, SHORT_ROW,
+    self, behind_lists, bound_of_maxima, certified, lists, raise, solve_list, sparsemax_bound,
+    spread, SHORT_ROW,
 };
 use super::{above_two, budget_f32, narrow_f32, softmax_f32};
 use crate::simd::{F32Block, LANES};
@@ -19,6 +21,14 @@ pub struct EntmaxF32<V>(PhantomData<V>);
 /// ln p differs from softmax's by e u^2 / 2: below this for no u > -88 by as much as a tenth of an ulp.
 const SOFTMAX_BELOW: f64 = 1e-12;
 
+/// A row, and where its result goes.
+struct Place<'a> {
+    row: &'a Scores,
+    out: *mut f32,
+    scratch: *mut u8,
+    list: &'a mut List<f32>,
+}
+
 /// The row after the first look.
 struct Seen<'a> {
     row: &'a Scores,
@@ -28,6 +38,17 @@ struct Seen<'a> {
     maxima: *const f32,
     scratch: *mut u8,
     list: &'a mut List<f32>,
+}
+
+/// A row's maximum where it has a solution by the kernels.
+#[inline(always)]
+fn finite(max: Option<f32>) -> Result<f32, Outcome> {
+    match max {
+        None => Err(Outcome::NotANumber),
+        Some(f32::NEG_INFINITY) => Err(Outcome::Empty),
+        Some(f32::INFINITY) => Err(Outcome::Infinite),
+        Some(max) => Ok(max),
+    }
 }
 
 impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
@@ -54,44 +75,37 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         // SAFETY: passed on.
         unsafe {
             let row = &Scores::new(x, n);
-            let mut maxima: *mut f32 = core::ptr::null_mut();
-            let max = if exponent >= SOFTMAX_BELOW && n >= SHORT_ROW {
-                maxima = behind_lists(n, scratch).cast();
-                row.lane_maxima::<V>(maxima)
-            } else {
-                row.maximum::<V>()
-            };
-            let max = match max {
-                None => return Outcome::NotANumber,
-                Some(f32::NEG_INFINITY) => return Outcome::Empty,
-                Some(f32::INFINITY) => return Outcome::Infinite,
-                Some(max) => max,
-            };
-            if exponent < SOFTMAX_BELOW {
-                softmax_f32::softmax::<V>(row, out, max);
-                return Solved::unrestricted(f64::NEG_INFINITY, true);
-            }
-            let seen = Seen {
+            let place = Place {
                 row,
                 out,
-                max,
-                maxima,
                 scratch,
                 list,
             };
+            if exponent < SOFTMAX_BELOW {
+                return match finite(row.maximum::<V>()) {
+                    Err(outcome) => outcome,
+                    Ok(max) => {
+                        softmax_f32::softmax::<V>(row, out, max);
+                        Solved::unrestricted(f64::NEG_INFINITY, true)
+                    }
+                };
+            }
             if exponent == 1.0 {
-                seen.solve::<V, _>(IntegerPower::<1>)
+                place.solve::<V, _>(IntegerPower::<1>)
             } else if exponent == 0.5 {
-                seen.solve::<V, _>(IntegerPower::<2>)
+                place.solve::<V, _>(IntegerPower::<2>)
             } else if (exponent - 1.0 / 3.0).abs() < 1e-15 {
                 // 4/3 - 1 is not 1/3 in f64; the difference is far below f32.
-                seen.solve::<V, _>(IntegerPower::<3>)
+                place.solve::<V, _>(IntegerPower::<3>)
             } else if exponent == 0.25 {
-                seen.solve::<V, _>(IntegerPower::<4>)
+                place.solve::<V, _>(IntegerPower::<4>)
             } else if exponent < 1.0 {
-                seen.solve::<V, _>(RealPower::new(exponent))
+                place.solve::<V, _>(RealPower::new(exponent))
             } else {
-                seen.solve_above_two::<V>(exponent, temperature)
+                match place.look::<V>() {
+                    Err(outcome) => outcome,
+                    Ok(seen) => seen.solve_above_two::<V>(exponent, temperature),
+                }
             }
         }
     }
@@ -136,22 +150,69 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
     }
 }
 
-impl Seen<'_> {
-    #[inline(always)]
-    unsafe fn solve<V: F32Block, P: Power>(self, power: P) -> Outcome {
-        // SAFETY: the fields are `RowKernel::solve`'s arguments.
-        unsafe {
-            threshold_f32::entmax::<V, P>(
-                power,
-                (self.row, self.out),
-                self.max,
-                self.maxima,
-                self.scratch,
-                self.list,
-            )
-        }
+impl<'a> Place<'a> {
+    /// The maximum, and the lane maxima of a row that is not short.
+    #[inline(never)]
+    unsafe fn look<V: F32Block>(self) -> Result<Seen<'a>, Outcome> {
+        let Place {
+            row,
+            out,
+            scratch,
+            list,
+        } = self;
+        let mut maxima: *mut f32 = core::ptr::null_mut();
+        let max = if row.len >= SHORT_ROW {
+            maxima = behind_lists(row.len, scratch).cast();
+            // SAFETY: the scratch has room for the maxima twice.
+            unsafe { row.lane_maxima::<V>(maxima) }
+        } else {
+            row.maximum::<V>()
+        };
+        Ok(Seen {
+            row,
+            out,
+            max: finite(max)?,
+            maxima,
+            scratch,
+            list,
+        })
     }
 
+    /// alpha <= 2: one pass with a rising bound where the row is long and that suits it, else lane maxima.
+    #[inline(always)]
+    unsafe fn solve<V: F32Block, P: Power>(self, power: P) -> Outcome {
+        let (row, scratch) = (self.row, self.scratch);
+        // SAFETY: the fields are `RowKernel::solve`'s arguments.
+        unsafe {
+            if row.len >= LONG_ROW {
+                let mut list = lists(row.len, scratch);
+                let work = behind_lists(row.len, scratch).cast();
+                let (beta, raise) = (1.0 / power.exponent(), raise::<V, P>(power));
+                match rising_f32::collect::<V>(row, beta, &raise, &mut list, work) {
+                    Found::NotANumber => return Outcome::NotANumber,
+                    Found::Candidates(max, start) => {
+                        let from = (row, &list);
+                        return solve_list::<V, P>(power, from, max, start, scratch, self.list);
+                    }
+                    Found::Nothing => {}
+                }
+            }
+            match self.look::<V>() {
+                Err(outcome) => outcome,
+                Ok(seen) => threshold_f32::entmax::<V, P>(
+                    power,
+                    (row, seen.out),
+                    seen.max,
+                    seen.maxima,
+                    scratch,
+                    seen.list,
+                ),
+            }
+        }
+    }
+}
+
+impl Seen<'_> {
     /// Collects the candidates, hands them to the f64 kernel and spreads its answer.
     ///
     /// The support shrinks as alpha grows: (e d)^(1/e) grows with e wherever e d < 1, so what the larger scores claim
@@ -168,6 +229,8 @@ impl Seen<'_> {
         let mut dense = reach > 1e38;
         let warm = temperature == 1.0;
         let mut start = 0.0;
+        // The blocks with candidates, all as long as nothing is known.
+        let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
         // SAFETY: the fields are `RowKernel::solve`'s arguments; the list holds n / 2 and more.
         unsafe {
             if !self.maxima.is_null() && !dense {
@@ -177,7 +240,10 @@ impl Seen<'_> {
                     (start, _) = bound_of_maxima::<V, _>(IntegerPower::<1>, n, max, maxima);
                     bound = bound.max(certified(start - 1.0));
                 }
-                dense = 2 * count_above::<V>(self.maxima, total, max, bound) > total;
+                let listed: *mut u32 = self.maxima.cast_mut().add(total).cast();
+                let above = find_above::<V>(self.maxima, total, max, bound, listed);
+                blocks = (listed.cast_const(), above.blocks);
+                dense = 2 * above.maxima > total;
             }
             if warm && (dense || self.maxima.is_null()) {
                 let even = libm::exp(-exponent * libm::log(n as f64));
@@ -199,7 +265,7 @@ impl Seen<'_> {
                 return threshold.outcome(exact_max);
             }
             let mut list = lists(n, self.scratch);
-            list.collect::<V>(row, self.maxima, max, bound);
+            list.collect::<V>(row, blocks, max, bound, n);
             if warm && !self.maxima.is_null() && list.len > LANES {
                 let len = list.len.next_multiple_of(LANES);
                 start = sparsemax_bound::<V>(list.scores, len, max, start);

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
+//! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |
@@ -29,6 +30,7 @@ mod kernel;
 mod narrow_f32;
 mod powers_f32;
 mod powers_f64;
+mod rising_f32;
 mod rows;
 mod scan_f32;
 mod score;
@@ -49,8 +51,9 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
+    pub(crate) use super::scan_f32::{Candidates, Scores, WORD};
     pub(crate) use super::solve::{scratch, solve_row};
-    pub(crate) use super::threshold_f32::clear;
+    pub(crate) use super::threshold_f32::{clear, spread};
 }
 
 use crate::simd::{F32Block, Native};

@@ -4,7 +4,8 @@
 //! 1. One pass for the maximum and the lane maxima.
 //! 2. Newton's method on the largest score of each lane: a subset of 16, so its threshold is a lower bound of the row's.
 //!    Where many lane maxima lie above it, once more on those.
-//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index.
+//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index. (Long rows come here
+//!    with such a list already, by `rising_f32`.)
 //! 4. Newton's method on that list, zeros by memory.fill, scatter.
 //!
 //! When much of the row passes (near-uniform rows, alpha near 1), packing would cost more than it saves: the steps
@@ -19,7 +20,7 @@ use super::kernel::{List, Outcome, Solved};
 use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
 
-use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
+use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, BLOCK};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -46,7 +47,7 @@ pub struct Problem<'a, P> {
 
 pub struct Solution {
     pub c: f64,
-    /// Sums of q and s at c.
+    /// Sums of q and s at c, or one step before where the steps were used up.
     pub q: f64,
     pub s: f64,
     pub converged: bool,
@@ -104,6 +105,10 @@ impl<P: Power> Problem<'_, P> {
             previous = residual;
             c = next;
             taken += 1;
+            // A bound wants no sums.
+            if taken == steps {
+                return Solution { c, q, s, converged };
+            }
         }
     }
 
@@ -209,7 +214,7 @@ pub fn certified(bound: f64) -> f32 {
     (bound - 1e-5 - 5e-7 * bound.abs()) as f32
 }
 
-/// A lower bound of a row's c from its lane maxima, and how many of these lie above it.
+/// A lower bound of a row's c from its lane maxima, and which of these lie above it: their blocks are listed behind them.
 ///
 /// # Safety
 /// `maxima` is readable for the lane maxima of a row of `n` and 16 more, behind which there is as much room.
@@ -219,7 +224,7 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
     n: usize,
     max: f32,
     maxima: *mut f32,
-) -> (f64, usize) {
+) -> (f64, Above) {
     let beta = 1.0 / power.exponent();
     let total = maxima_len(n);
     // SAFETY: by the caller.
@@ -235,18 +240,33 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
             };
             problem.newton::<V>(from, steps, core::ptr::null_mut()).c
         };
-        let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
+        let find = |c: f64| find_above::<V>(maxima, total, max, certified(c - beta), behind.cast());
         let mut start = newton_on(behind, LANES, 0.0, 4);
-        let mut count = above(start);
+        let mut above = find(start);
         // Near softmax all of the row counts, and no subset tells more.
-        let hopeless = beta > 10.0 && 8 * count > 7 * total;
-        if count > MANY_MAXIMA && !hopeless {
+        let hopeless = beta > 10.0 && 8 * above.maxima > 7 * total;
+        if above.maxima > MANY_MAXIMA && !hopeless {
             let len = pack_above::<V>(maxima, total, max, certified(start - beta), behind);
-            let steps = if 2 * count > total { 2 } else { 4 };
+            let steps = if 2 * above.maxima > total { 2 } else { 4 };
             start = newton_on(behind, len, start, steps);
-            count = above(start);
+            above = find(start);
         }
-        (start, count)
+        (start, above)
+    }
+}
+
+/// Two steps on a part of a row, as [`super::rising_f32`] wants them.
+pub fn raise<V: F32Block, P: Power>(power: P) -> impl Fn(*const f32, usize, f32, f64) -> f64 {
+    move |part, len, max, c| {
+        let scores = &Scores::whole(part, len);
+        let problem = Problem {
+            power,
+            scores,
+            max,
+            weight: 1.0,
+        };
+        // SAFETY: the part is readable; nothing is kept.
+        unsafe { problem.newton::<V>(c, 2, core::ptr::null_mut()).c }
     }
 }
 
@@ -332,43 +352,68 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
                 return outcome;
             }
         }
+        let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
         if !maxima.is_null() {
-            let (bound, count) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
+            let (bound, above) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
             start = bound;
-            dense = 2 * count > maxima_len(n);
+            blocks = (maxima.add(maxima_len(n)).cast(), above.blocks);
+            // Three of four lane maxima: a sixth of the row, or so. A list is still half of the time then (1.25-entmax, N(0,1)).
+            dense = 4 * above.maxima > 3 * maxima_len(n);
         }
-        if dense {
-            let problem = Problem {
-                power,
-                scores: row,
-                max,
-                weight: 1.0,
-            };
-            let kept = scratch.cast();
-            if P::COSTLY && n >= SAMPLED_ROW {
-                start = start.max(sampled::<V, P>(power, row, max, start, kept));
+        if !dense {
+            let mut list = lists(n, scratch);
+            let bound = certified(start - beta);
+            // No longer than the room for it.
+            if list.collect::<V>(row, blocks, max, bound, n / 2) {
+                return solve_list::<V, P>(power, (row, &list), max, start, scratch, result);
             }
-            let solution = problem.newton::<V>(start, STEPS, kept);
-            if P::COSTLY {
-                scale::<V>(kept, out, n, solution.q);
-                return problem.outcome(&solution);
-            }
-            // In place, scores are looked at before they are gone.
-            let in_place = out.cast_const() == row.values;
-            let mut undecided = problem.computed(&solution).is_some_and(|computed| {
-                in_place && is_near::<V>(row, max, computed.tau, computed.window())
-            });
-            if !undecided {
-                undecided = problem.write::<V>(&solution, out);
-            }
-            if undecided {
-                return problem.settle::<V>(&solution, out, scratch.cast());
-            }
+        }
+        let problem = Problem {
+            power,
+            scores: row,
+            max,
+            weight: 1.0,
+        };
+        let kept = scratch.cast();
+        if P::COSTLY && n >= SAMPLED_ROW {
+            start = start.max(sampled::<V, P>(power, row, max, start, kept));
+        }
+        let solution = problem.newton::<V>(start, STEPS, kept);
+        if P::COSTLY {
+            scale::<V>(kept, out, n, solution.q);
             return problem.outcome(&solution);
         }
-        let mut list = lists(n, scratch);
-        list.collect::<V>(row, maxima, max, certified(start - beta));
-        let padded = Scores::new(list.scores, list.len.next_multiple_of(LANES));
+        // In place, scores are looked at before they are gone.
+        let in_place = out.cast_const() == row.values;
+        let mut undecided = problem.computed(&solution).is_some_and(|computed| {
+            in_place && is_near::<V>(row, max, computed.tau, computed.window())
+        });
+        if !undecided {
+            undecided = problem.write::<V>(&solution, out);
+        }
+        if undecided {
+            return problem.settle::<V>(&solution, out, scratch.cast());
+        }
+        problem.outcome(&solution)
+    }
+}
+
+/// The row's solution from a list that stands for it and a lower bound of its c.
+///
+/// # Safety
+/// As [`entmax`]; the list lies in the scratch, padded with -inf.
+#[inline(never)]
+pub unsafe fn solve_list<V: F32Block, P: Power>(
+    power: P,
+    (row, list): (&Scores, &Candidates),
+    max: f32,
+    start: f64,
+    scratch: *mut u8,
+    result: &mut List<f32>,
+) -> Outcome {
+    // SAFETY: by the caller.
+    unsafe {
+        let padded = Scores::whole(list.scores, list.len.next_multiple_of(LANES));
         let candidates = Problem {
             power,
             scores: &padded,
@@ -381,7 +426,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
         *result = list.result();
         if undecided {
             list.restore::<V>(row);
-            let wide = behind_lists(n, scratch).cast();
+            let wide = behind_lists(row.len, scratch).cast();
             return candidates.settle::<V>(&solution, list.scores, wide);
         }
         candidates.outcome(&solution)

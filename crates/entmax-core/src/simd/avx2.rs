@@ -98,6 +98,15 @@ unsafe impl F32Block for Avx2 {
         unsafe { _mm256_movemask_ps(_mm256_or_ps(mask.0[0], mask.0[1])) != 0 }
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_ps(_mm256_and_ps(mask.0[0], mask.0[1])) == 0xff }
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        lanewise!(left, right, _mm256_and_ps)
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         // SAFETY: as above.
         unsafe { (_mm256_movemask_ps(mask.0[0]) | _mm256_movemask_ps(mask.0[1]) << 8) as u32 }

@@ -67,6 +67,9 @@ pub unsafe trait F32Block: Copy {
         self.differs(self)
     }
     fn any(mask: Self::Mask) -> bool;
+    fn all(mask: Self::Mask) -> bool;
+    /// True where both are.
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask;
     /// Bit j is lane j.
     fn bits(mask: Self::Mask) -> u32;
     /// `self` where the mask is set, +0 elsewhere.
@@ -86,6 +89,40 @@ pub unsafe trait F32Block: Copy {
     /// Adds the lanes in the order that the module fixes.
     fn sum_into(self, sums: &mut Self::Sums);
     fn total(sums: Self::Sums) -> f64;
+
+    /// The lane-wise maxima of each of `count` runs of eight blocks, one behind the other: to `target` and folded into
+    /// `best`. All lanes are added to `witness`, so that a NaN leaves one there; other lanes may become NaN too.
+    ///
+    /// # Safety
+    /// `source` is readable for `count` times 128 floats, `target` writable for `count` times 16, disjoint.
+    #[inline(always)]
+    unsafe fn maxima_of_eights(
+        source: *const f32,
+        count: usize,
+        target: *mut f32,
+        best: &mut Self,
+        witness: &mut Self,
+    ) {
+        for run in 0..count {
+            // SAFETY: by the caller.
+            unsafe {
+                let block = |at: usize| Self::load(source.add((8 * run + at) * LANES));
+                let pair = |at: usize| {
+                    let (a, b) = (block(at), block(at + 1));
+                    (a.pmax(b), a.add(b))
+                };
+                let four = |at: usize| {
+                    let (a, b) = (pair(at), pair(at + 2));
+                    (a.0.pmax(b.0), a.1.add(b.1))
+                };
+                let (left, right) = (four(0), four(4));
+                let most = left.0.pmax(right.0);
+                most.store(target.add(run * LANES));
+                *best = best.pmax(most);
+                *witness = witness.add(left.1.add(right.1));
+            }
+        }
+    }
 
     /// Writes the lanes whose bit is set, in order and without gaps, and returns how many there are.
     ///

@@ -82,6 +82,14 @@ unsafe impl F32Block for Scalar {
         mask.iter().fold(false, |some, &lane| some | lane)
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        mask.iter().fold(true, |every, &lane| every & lane)
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        core::array::from_fn(|lane| left[lane] & right[lane])
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         mask.iter()
             .rev()

@@ -124,6 +124,15 @@ unsafe impl F32Block for Wasm128 {
         v128_any_true(v128_or(v128_or(a, b), v128_or(c, d)))
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        let [a, b, c, d] = mask.0;
+        i32x4_bitmask(v128_and(v128_and(a, b), v128_and(c, d))) == 15
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        left.zip(right, |a, b| v128_and(a, b))
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         let [a, b, c, d] = mask.0;
         u32::from(i8x16_bitmask(i8x16_narrow_i16x8(
@@ -183,6 +192,38 @@ unsafe impl F32Block for Wasm128 {
         let [low, high] = sums;
         (f64x2_extract_lane::<0>(low) + f64x2_extract_lane::<1>(low))
             + (f64x2_extract_lane::<0>(high) + f64x2_extract_lane::<1>(high))
+    }
+    /// Column by column: a loop over all four has more values alive than there are registers, because engines put off
+    /// the additions, whose sum only the next round needs, behind everything else. 0.6 of the time on V8.
+    #[inline(always)]
+    unsafe fn maxima_of_eights(
+        source: *const f32,
+        count: usize,
+        target: *mut f32,
+        best: &mut Self,
+        witness: &mut Self,
+    ) {
+        for run in 0..count {
+            for column in 0..4 {
+                // SAFETY: by the caller; a block is four vectors.
+                unsafe {
+                    let from = source.cast::<v128>().add(32 * run + column);
+                    let pair = |at: usize| {
+                        let (a, b) = (v128_load(from.add(4 * at)), v128_load(from.add(4 * at + 4)));
+                        (f32x4_pmax(a, b), f32x4_add(a, b))
+                    };
+                    let four = |at: usize| {
+                        let (a, b) = (pair(at), pair(at + 2));
+                        (f32x4_pmax(a.0, b.0), f32x4_add(a.1, b.1))
+                    };
+                    let (left, right) = (four(0), four(4));
+                    let most = f32x4_pmax(left.0, right.0);
+                    v128_store(target.cast::<v128>().add(4 * run + column), most);
+                    best.0[column] = f32x4_pmax(best.0[column], most);
+                    witness.0[column] = f32x4_add(witness.0[column], f32x4_add(left.1, right.1));
+                }
+            }
+        }
     }
     #[inline(always)]
     unsafe fn pack(self, bits: u32, target: *mut f32) -> usize {
