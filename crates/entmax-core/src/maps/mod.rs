@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
+//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |
@@ -16,6 +17,7 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod blocks_f32;
 mod budget;
 mod budget_f32;
 mod compensated;
@@ -32,6 +34,7 @@ mod powers_f64;
 mod rows;
 mod scan_f32;
 mod score;
+mod short_f32;
 mod softmax_f32;
 mod solve;
 pub(crate) mod staging;
@@ -48,8 +51,8 @@ pub(crate) mod kernels {
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
-    pub(crate) use super::solve::{scratch, solve_row};
+    pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
+    pub(crate) use super::solve::{scratch, solve_rows, together};
     pub(crate) use super::threshold_f32::clear;
 }
 
