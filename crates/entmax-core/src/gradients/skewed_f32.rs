@@ -11,7 +11,7 @@
 
 use super::rows::Row;
 use super::support;
-use crate::maps::kernels::{self, Candidates, List, Scores, WORD};
+use crate::maps::kernels::{self, Candidates, List, Scores, Tail, WORD};
 use crate::simd::{
     copy_short,
     exp_log::{exp2_nonpositive, log2_of_ratio},
@@ -134,7 +134,8 @@ unsafe fn as_list<V: F32Block>(skew: Skew, row: &Row, temperature: f64) -> bool 
     let zero = V::splat(0.0);
     // SAFETY: the list is left before it overflows; what is written to dx has been read before.
     unsafe {
-        let p = &Scores::new(p, n);
+        let mut tail = Tail::uninit();
+        let p = &Scores::new(p, n, &mut tail);
         for from in (0..n).step_by(WORD) {
             if from + WORD <= n && is_zero::<V>(p.values.add(from)) {
                 continue;

@@ -2,20 +2,26 @@
 //! the type is behind these pointers.
 
 use crate::gradients::cells::Cells;
-use crate::maps::kernels::{finish_support, solve_row, List, Outcome, RowKernel, Settings};
+use crate::maps::kernels::{
+    finish_support, solve_rows, together, Group, List, Outcome, RowKernel, Settings,
+};
 use crate::maps::{RowBatch, Score};
-use crate::simd::{copy_short, F32Block, LANES};
+use crate::simd::{copy_short, F32Block, LANES, ROWS};
 
 /// Rows, lists and settings of either type: they hold addresses, whose type only the kernels know.
 pub type AnyBatch = RowBatch<f32>;
 pub type AnyList = List<f32>;
 pub type AnySettings = Settings<f32>;
+pub type AnyGroup = Group<f32>;
 
 #[derive(Clone, Copy)]
 pub struct Kernels {
     pub gather: unsafe fn(&AnyBatch, usize, usize, Cells),
-    /// A row from scores to probabilities, or to the list.
-    pub solve: unsafe fn(Cells, Cells, usize, &AnySettings, *mut u8, &mut AnyList) -> Outcome,
+    /// How many rows of n are solved together.
+    pub together: fn(usize) -> usize,
+    /// Rows from scores to probabilities, or a single one to the list.
+    pub solve:
+        unsafe fn(&AnyGroup, usize, &AnySettings, *mut u8, &mut AnyList, &mut [Outcome; ROWS]),
     /// The threshold of row r.
     pub finish: unsafe fn(&AnyBatch, Outcome, Cells, Cells, &AnyList, Cells),
     pub spread: unsafe fn(&AnyList, Cells, usize),
@@ -32,7 +38,8 @@ impl Kernels {
     ) -> Kernels {
         Kernels {
             gather: gather::<T>,
-            solve: solve::<T, K>,
+            together: together::<T, K>,
+            solve: solve_rows_of::<T, K>,
             finish: finish::<T>,
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
@@ -57,19 +64,19 @@ unsafe fn gather<T: Score>(batch: &AnyBatch, first: usize, width: usize, tile: C
 }
 
 #[inline(never)]
-unsafe fn solve<T: Score, K: RowKernel<T>>(
-    x: Cells,
-    p: Cells,
+unsafe fn solve_rows_of<T: Score, K: RowKernel<T>>(
+    group: &AnyGroup,
     n: usize,
     settings: &AnySettings,
     scratch: *mut u8,
     list: &mut AnyList,
-) -> Outcome {
+    outcomes: &mut [Outcome; ROWS],
+) {
     // SAFETY: as above.
     unsafe {
-        let settings = typed(settings);
         let list = &mut *core::ptr::from_mut(list).cast();
-        solve_row::<T, K>(x.pointer::<T>(), p.pointer(), n, settings, scratch, list)
+        let (group, settings) = (typed(group), typed(settings));
+        solve_rows::<T, K>(group, n, settings, scratch, list, outcomes);
     }
 }
 

@@ -15,7 +15,7 @@ use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{find_above, fold_maxima, maxima_len, Scores, BLOCK};
+use super::scan_f32::{find_above, fold_maxima, maxima_len, Scores, Tail, BLOCK};
 use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -69,9 +69,9 @@ struct Bracket {
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe fn blocks(values: *const f32, len: usize) -> Scores {
+unsafe fn blocks(values: *const f32, len: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on.
-    unsafe { Scores::new(values, len) }
+    unsafe { Scores::new(values, len, tail) }
 }
 
 /// Which quarter of a block a lane belongs to.
@@ -304,10 +304,10 @@ pub unsafe fn solve<V: F32Block>(
     }
     // SAFETY: by the caller.
     unsafe {
-        let (scores, bounds) = (
-            blocks(x, n),
-            blocks(upper, if upper.is_null() { 0 } else { n }),
-        );
+        let (mut tail, mut bounds_tail) = (Tail::uninit(), Tail::uninit());
+        let bounds_len = if upper.is_null() { 0 } else { n };
+        let scores = blocks(x, n, &mut tail);
+        let bounds = blocks(upper, bounds_len, &mut bounds_tail);
         let row = Row {
             scores: &scores,
             bounds: (!upper.is_null()).then_some(&bounds),

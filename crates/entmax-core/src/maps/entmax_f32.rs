@@ -2,17 +2,18 @@
 
 use super::above_two::AboveTwo;
 use super::budget::Problem;
-use super::kernel::{List, Outcome, RowKernel, Solved};
+use super::kernel::{Group, List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::rising_f32::{self, Found, LONG_ROW};
-use super::scan_f32::{find_above, maxima_len, Candidates, Scores, BLOCK};
+use super::scan_f32::{find_above, maxima_len, Candidates, Scores, Tail, BLOCK};
+use super::short_f32::{self, Four};
 use super::threshold_f32::{
     self, behind_lists, bound_of_maxima, certified, lists, raise, solve_list, sparsemax_bound,
     spread, SHORT_ROW,
 };
 use super::{above_two, budget_f32, narrow_f32, softmax_f32};
-use crate::simd::{F32Block, LANES};
+use crate::simd::{F32Block, LANES, ROWS};
 use core::marker::PhantomData;
 
 /// The kernels of f32 rows on the block implementation `V`.
@@ -59,7 +60,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
     #[inline(never)]
     unsafe fn maximum(x: *const f32, n: usize) -> Option<f32> {
         // SAFETY: passed on.
-        unsafe { Scores::new(x, n) }.maximum::<V>()
+        unsafe { Scores::new(x, n, &mut Tail::uninit()) }.maximum::<V>()
     }
 
     #[inline(never)]
@@ -72,9 +73,21 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         scratch: *mut u8,
         list: &mut List<f32>,
     ) -> Outcome {
+        if n <= short_f32::LONGEST && exponent <= 1.0 {
+            let group = Group {
+                x: [x; ROWS],
+                out: [out; ROWS],
+                count: 1,
+            };
+            let mut outcomes = [Outcome::Empty; ROWS];
+            // SAFETY: passed on.
+            unsafe { Self::solve_group(&group, n, exponent, scratch, &mut outcomes) };
+            return outcomes[0];
+        }
         // SAFETY: passed on.
         unsafe {
-            let row = &Scores::new(x, n);
+            let mut tail = Tail::uninit();
+            let row = &Scores::new(x, n, &mut tail);
             let place = Place {
                 row,
                 out,
@@ -110,6 +123,39 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         }
     }
 
+    const LONGEST_IN_GROUP: usize = short_f32::LONGEST;
+
+    #[inline(never)]
+    unsafe fn solve_group(
+        group: &Group<f32>,
+        n: usize,
+        exponent: f64,
+        scratch: *mut u8,
+        outcomes: &mut [Outcome; ROWS],
+    ) {
+        // SAFETY: passed on.
+        unsafe {
+            let mut four = Four::<V>::new(group, n, scratch);
+            if !four.look(outcomes) {
+                return;
+            }
+            if exponent < SOFTMAX_BELOW {
+                four.softmax(outcomes);
+            } else if exponent == 1.0 {
+                four.entmax(IntegerPower::<1>, outcomes);
+            } else if exponent == 0.5 {
+                four.entmax(IntegerPower::<2>, outcomes);
+            } else if exponent == 0.25 {
+                four.entmax(IntegerPower::<4>, outcomes);
+            } else {
+                let power = RealPower::new(exponent);
+                if four.solve_narrow(power, outcomes) {
+                    four.entmax(power, outcomes);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn budget(
         problem: &Problem,
@@ -137,8 +183,9 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             indices,
             len: 0,
         };
+        let mut tail = Tail::uninit();
         // SAFETY: by the caller; the lane maxima and those they are folded to take n / 4 + 48 at most.
-        let max = unsafe { found.collect_largest::<V>(&Scores::new(x, n), count, work) };
+        let max = unsafe { found.collect_largest::<V>(&Scores::new(x, n, &mut tail), count, work) };
         *len = found.len;
         max
     }

@@ -8,6 +8,7 @@
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
 //! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
+//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
 //! | inf | uniform over the maxima | `rows` |
@@ -17,6 +18,7 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod blocks_f32;
 mod budget;
 mod budget_f32;
 mod compensated;
@@ -34,6 +36,7 @@ mod rising_f32;
 mod rows;
 mod scan_f32;
 mod score;
+mod short_f32;
 mod softmax_f32;
 mod solve;
 pub(crate) mod staging;
@@ -50,9 +53,9 @@ pub(crate) mod kernels {
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
-    pub(crate) use super::scan_f32::{Candidates, Scores, WORD};
-    pub(crate) use super::solve::{scratch, solve_row};
+    pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
+    pub(crate) use super::scan_f32::{Candidates, Scores, Tail, WORD};
+    pub(crate) use super::solve::{scratch, solve_rows, together};
     pub(crate) use super::threshold_f32::{clear, spread};
 }
 

@@ -24,33 +24,38 @@ pub fn maxima_len(n: usize) -> usize {
 }
 
 /// A contiguous row in blocks of 16, the last one padded with -inf in a copy.
+///
+/// The copy lies elsewhere, so that this is three numbers: rows are moved about, and 64 bytes more are a call of
+/// memory.copy.
+#[derive(Clone, Copy)]
 pub struct Scores {
     pub values: *const f32,
     pub len: usize,
-    tail: [f32; LANES],
+    tail: *const f32,
 }
+
+/// Room for the last block.
+pub type Tail = MaybeUninit<[f32; LANES]>;
 
 impl Scores {
     /// # Safety
-    /// `values` is readable for `len` floats as long as the result is used.
+    /// `values` is readable for `len` floats, and `tail` lives, as long as the result is used.
     #[inline(always)]
-    pub unsafe fn new(values: *const f32, len: usize) -> Scores {
-        let mut tail = [f32::NEG_INFINITY; LANES];
-        // SAFETY: what is left behind the whole blocks is shorter than one.
-        unsafe {
-            copy_short(
-                values.add(len / LANES * LANES),
-                tail.as_mut_ptr(),
-                len % LANES,
-            )
-        };
+    pub unsafe fn new(values: *const f32, len: usize, tail: &mut Tail) -> Scores {
+        let (whole, rest) = (len / LANES * LANES, len % LANES);
+        if rest != 0 {
+            let tail = tail.write([f32::NEG_INFINITY; LANES]);
+            // SAFETY: what is left behind the whole blocks is shorter than one.
+            unsafe { copy_short(values.add(whole), tail.as_mut_ptr(), rest) };
+        }
+        let tail = tail.as_ptr().cast();
         Scores { values, len, tail }
     }
 
     /// A list of whole blocks.
     #[inline(always)]
     pub fn whole(values: *const f32, len: usize) -> Scores {
-        let tail = [f32::NEG_INFINITY; LANES];
+        let tail = core::ptr::null();
         Scores { values, len, tail }
     }
 
@@ -66,7 +71,7 @@ impl Scores {
             V::load(if whole {
                 self.values.add(from)
             } else {
-                self.tail.as_ptr()
+                self.tail
             })
         }
     }
@@ -115,7 +120,7 @@ impl Scores {
                 if target == spare {
                     break;
                 }
-                (source, target, len) = (self.tail.as_ptr(), spare, LANES);
+                (source, target, len) = (self.tail, spare, LANES);
             }
             copy_short(spare, out.add(whole), rest);
         }
@@ -131,7 +136,7 @@ impl Scores {
                 f(from, V::load(self.values.add(from)));
             }
             if whole < self.len {
-                f(whole, V::load(self.tail.as_ptr()));
+                f(whole, V::load(self.tail));
             }
         }
     }
@@ -151,7 +156,7 @@ impl Scores {
             if from >= self.len {
                 return;
             }
-            (source, end) = (self.tail.as_ptr(), from + LANES);
+            (source, end) = (self.tail, from + LANES);
         }
     }
 

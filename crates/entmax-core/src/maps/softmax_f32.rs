@@ -3,7 +3,7 @@
 //! Three passes, the second writing exp(x - max) and the third multiplying it by 1 / sum; keeping the
 //! exponentials is cheaper than computing them twice. Probabilities below 2^-126 times the sum are zero.
 
-use super::scan_f32::Scores;
+use super::scan_f32::{Scores, Tail};
 use crate::simd::{exp_log::exp2_nonpositive, F32Block};
 
 /// # Safety
@@ -32,5 +32,7 @@ pub unsafe fn softmax<V: F32Block>(row: &Scores, out: *mut f32, max: f32) {
 pub unsafe fn scale<V: F32Block>(values: *const f32, out: *mut f32, n: usize, sum: f64) {
     let factor = V::splat((1.0 / sum) as f32);
     // SAFETY: by the caller.
-    unsafe { Scores::new(values, n).map_into::<V>(out, |values| values.mul(factor)) };
+    unsafe {
+        Scores::new(values, n, &mut Tail::uninit()).map_into::<V>(out, |values| values.mul(factor));
+    }
 }

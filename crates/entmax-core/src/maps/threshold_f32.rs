@@ -17,19 +17,17 @@
 
 use super::exact_f32::{is_near, settle_f32, write, Computed, Watch};
 use super::kernel::{List, Outcome, Solved};
-use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
+use super::{narrow_f32, short_f32};
 
-use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, BLOCK};
+use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, Tail};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
 
 /// Rows up to this length skip the lane maxima.
 pub const SHORT_ROW: usize = 256;
-/// Rows up to this length are never packed: without and with a costly power.
-const DENSE_ROW: [usize; 2] = [128, 32];
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
-const STEPS: usize = 40;
+pub const STEPS: usize = 40;
 /// Rows from this length on begin with a sample of that many scores where a step is costly.
 const SAMPLED_ROW: usize = 1024;
 const SAMPLE: usize = 256;
@@ -182,7 +180,8 @@ impl<P: Power> Problem<'_, P> {
 /// Scratch of one row of `n`, in bytes: lists of n / 2 scores and indices, or n kept terms; behind them the lane
 /// maxima twice, or n / 2 f64 for alpha above 2; without a list n f64.
 pub fn scratch(n: usize) -> usize {
-    8 * list_capacity(n) + 8 * list_capacity(n)
+    // Top-k solves shorter rows in the scratch of a longer one.
+    (8 * list_capacity(n) + 8 * list_capacity(n)).max(short_f32::SCRATCH)
 }
 
 /// Scores that a list can hold.
@@ -290,7 +289,7 @@ unsafe fn sampled<V: F32Block, P: Power>(
             let from = row.values.add(block * stride);
             V::load(from).store(sample.add(block * LANES));
         }
-        let scores = &Scores::new(sample, SAMPLE);
+        let scores = &Scores::whole(sample, SAMPLE);
         let weight = row.len as f64 / SAMPLE as f64;
         let problem = Problem {
             power,
@@ -314,9 +313,10 @@ pub unsafe fn sparsemax_bound<V: F32Block>(
     start: f64,
 ) -> f64 {
     let power = IntegerPower::<1>;
+    let mut tail = Tail::uninit();
     // SAFETY: by the caller.
     unsafe {
-        let scores = &Scores::new(values, len);
+        let scores = &Scores::new(values, len, &mut tail);
         let problem = Problem {
             power,
             scores,
@@ -328,8 +328,8 @@ pub unsafe fn sparsemax_bound<V: F32Block>(
 }
 
 /// # Safety
-/// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite; `maxima` is null for
-/// a short row, else its lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
+/// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite; `maxima` are its
+/// lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
 #[inline(never)]
 pub unsafe fn entmax<V: F32Block, P: Power>(
     power: P,
@@ -341,25 +341,17 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
 ) -> Outcome {
     let n = row.len;
     let beta = 1.0 / power.exponent();
-    let mut start = 0.0;
-    let mut dense = n <= DENSE_ROW[usize::from(P::COSTLY)];
     // SAFETY: by the caller; the regions of the scratch are disjoint.
     unsafe {
         // A few scores tell whether the row may be narrow.
-        if P::COSTLY || !maxima.is_null() {
-            let (e, even) = (power.exponent(), power.even(n as f64));
-            if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, e, even) {
-                return outcome;
-            }
+        let (e, even) = (power.exponent(), power.even(n as f64));
+        if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, e, even) {
+            return outcome;
         }
-        let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
-        if !maxima.is_null() {
-            let (bound, above) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
-            start = bound;
-            blocks = (maxima.add(maxima_len(n)).cast(), above.blocks);
-            // Three of four lane maxima: a sixth of the row, or so. A list is still half of the time then (1.25-entmax, N(0,1)).
-            dense = 4 * above.maxima > 3 * maxima_len(n);
-        }
+        let (mut start, above) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
+        let blocks = (maxima.add(maxima_len(n)).cast(), above.blocks);
+        // Three of four lane maxima: a sixth of the row, or so. A list is still half of the time then (1.25-entmax, N(0,1)).
+        let dense = 4 * above.maxima > 3 * maxima_len(n);
         if !dense {
             let mut list = lists(n, scratch);
             let bound = certified(start - beta);

@@ -5,7 +5,7 @@
 
 use super::{
     scalar::{ONE_BITS, SQRT_HALF_BITS},
-    F32Block,
+    F32Block, ROWS,
 };
 use core::arch::x86_64::*;
 
@@ -179,9 +179,14 @@ unsafe impl F32Block for Avx2 {
     }
     #[inline(always)]
     fn total(sums: Self::Sums) -> f64 {
-        let mut lanes = [0.0f64; 4];
+        let lanes = Self::row_sums(sums);
+        (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    }
+    #[inline(always)]
+    fn row_sums(sums: Self::Sums) -> [f64; ROWS] {
+        let mut lanes = [0.0f64; ROWS];
         // SAFETY: the array holds four.
         unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), sums.0) };
-        (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+        lanes
     }
 }

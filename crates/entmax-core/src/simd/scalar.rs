@@ -1,6 +1,6 @@
 //! The block as a plain array: the meaning that every other implementation must reproduce bit for bit.
 
-use super::{F32Block, LANES};
+use super::{F32Block, LANES, ROWS};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar([f32; LANES]);
@@ -148,6 +148,10 @@ unsafe impl F32Block for Scalar {
     #[inline(always)]
     fn total(sums: Self::Sums) -> f64 {
         (sums[0] + sums[1]) + (sums[2] + sums[3])
+    }
+    #[inline(always)]
+    fn row_sums(sums: Self::Sums) -> [f64; ROWS] {
+        sums
     }
 }
 
