@@ -9,7 +9,7 @@ use super::scan_f32::{count_above, maxima_len, Candidates, Scores};
 use super::threshold_f32::{
     self, behind_lists, bound_of_maxima, certified, lists, sparsemax_bound, spread, SHORT_ROW,
 };
-use super::{above_two, budget_f32, narrow_f32, softmax_f32};
+use super::{above_two, budget_f32, narrow_f32, softmax_f32, tied_f32};
 use crate::simd::{F32Block, LANES};
 use core::marker::PhantomData;
 
@@ -70,6 +70,13 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             if exponent < SOFTMAX_BELOW {
                 softmax_f32::softmax::<V>(row, out, max);
                 return Solved::unrestricted(f64::NEG_INFINITY, true);
+            }
+            if !maxima.is_null() {
+                let best = maxima.add(maxima_len(n));
+                let map = (exponent, temperature);
+                if let Some(outcome) = tied_f32::entmax::<V>(row, out, max, best, map) {
+                    return outcome;
+                }
             }
             let seen = Seen {
                 row,

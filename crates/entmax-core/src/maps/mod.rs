@@ -37,6 +37,7 @@ mod solve;
 pub(crate) mod staging;
 mod support;
 mod threshold_f32;
+mod tied_f32;
 mod topk;
 
 pub use csr::compact as csr_compact;
