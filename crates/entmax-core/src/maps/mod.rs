@@ -16,6 +16,7 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod above_two_f32;
 mod budget;
 mod budget_f32;
 mod compensated;
