@@ -51,6 +51,7 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings};
+    pub(crate) use super::scan_f32::Scores;
     pub(crate) use super::solve::{scratch, solve_row};
     pub(crate) use super::threshold_f32::clear;
 }
