@@ -92,6 +92,26 @@ fn offsets_scales_and_temperatures_change_nothing_but_the_rounding_of_the_scores
 }
 
 #[test]
+fn a_score_within_reach_is_not_lost_where_the_reach_rounds() {
+    for e in [1.1, 1.5, 2.0, 3.0, 7.0] {
+        for max in [1.0f32, 77.7, 9_999.9, 3e6] {
+            for n in [60usize, 700] {
+                let mut low = (f64::from(max) - 1.0 / e) as f32;
+                for _ in 0..3 {
+                    low = low.next_down();
+                }
+                for _ in 0..7 {
+                    let mut x = vec![low; n];
+                    x[n / 3] = max;
+                    check(&x, e, 1.0, &format!("e = {e}, {max} and {low}, n = {n}"));
+                    low = low.next_up();
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn many_equal_scores_at_the_bottom_of_the_support_share_what_is_left() {
     let mut random = Random(41);
     for e in EXPONENTS {

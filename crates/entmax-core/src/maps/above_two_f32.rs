@@ -3,8 +3,8 @@
 //!
 //! 1. **The support.** What the scores above tau claim, g(tau) = sum of (e (z - tau) / T)^(1/e), falls from above 1 to 0 as
 //!    tau rises. tau is an f32 itself, so every difference has one rounding, and g a relative error of 1e-6 whatever
-//!    alpha is. Newton's method on its logarithm finds two neighbouring scores between which g passes 1. Where g is within
-//!    [`MARGIN`] of 1 at one of them nothing is decided, and f64 is asked.
+//!    alpha is. Newton's method on its logarithm, by that of the distance from the maximum, finds two neighbouring scores
+//!    between which g passes 1. Where g is within [`MARGIN`] of 1 it is summed again in f64.
 //! 2. **The smallest probability** t of the support, with x = t^e: the sum of (gap + x)^(1/e) is convex in t, its power e is
 //!    concave in x (a norm with an exponent below 1). So Newton's step on the one ends above the root, on the other
 //!    below, from wherever: every pass gives a bracket, whose width is squared by the next.
@@ -180,7 +180,8 @@ impl Many<'_> {
         };
         let least = f64::from(above.next) - f64::from(tau);
         let largest = f64::from(self.max) - f64::from(tau);
-        if !(least > 1e-37 * largest) {
+        let is_normal = least > 1e-37 * largest;
+        if !is_normal {
             return None;
         }
         let mut claim = self.weight * pow(self.gap(tau), 1.0 / self.exponent) * above.sum;
@@ -201,7 +202,7 @@ impl Many<'_> {
     #[inline(never)]
     fn search<V: F32Block>(&self, from: f32, loose: bool) -> Option<Bracket> {
         let log_distance = |tau: f32| libm::log(f64::from(self.max) - f64::from(tau));
-        if !(from < self.max) {
+        if from >= self.max {
             return None;
         }
         let mut bracket = Bracket {
@@ -232,14 +233,16 @@ impl Many<'_> {
                     -0.5 / bracket.above_low.count * claim.signum()
                 };
                 tau = (f64::from(self.max) - libm::exp(distance + (aim - claim) / slope)) as f32;
-                if !(tau < high && tau > low) {
+                // Also where it is no number.
+                let within = tau < high && tau > low;
+                if !within {
                     tau = (0.5 * f64::from(high) + 0.5 * f64::from(low)) as f32;
                 }
                 if tau < next {
                     tau = next;
                 }
             }
-            if !(tau < high) {
+            if tau >= high {
                 return None;
             }
             let (claim, above) = self.claim::<V>(tau)?;
@@ -337,7 +340,8 @@ impl Many<'_> {
             t = t.min(pow(between, 1.0 / e));
         }
         for _ in 0..STEPS {
-            if !(t > SMALLEST) {
+            let serves = t > SMALLEST;
+            if !serves {
                 return None;
             }
             set(&mut smallest, t);
@@ -351,7 +355,7 @@ impl Many<'_> {
             if below > 0.0 {
                 least = least.max(pow(below, 1.0 / e));
             }
-            if (sum - 1.0).abs() < 1e-7 || !(most - least > 1e-8 * most) {
+            if (sum - 1.0).abs() < 1e-7 || most - least <= 1e-8 * most {
                 // An error of the sum is one of t by the slope's part.
                 let (sum, slope) = if slope * top < 0.25 {
                     self.exact_sums(&smallest)
@@ -450,9 +454,7 @@ impl Many<'_> {
             search(behind, len, first)
         }
     }
-}
 
-impl Many<'_> {
     /// The same for a row of which most lies above such a bound, from some of its blocks: where these say that about
     /// [`SPARE`] of 1 is claimed, the row's claim is 1 at least, or they say nothing.
     ///

@@ -405,7 +405,7 @@ pub unsafe fn solve<V: F32Block>(
         }
         let sampled = n >= SHORT_ROW && row.bounds.is_none() && low.is_none();
         if sampled {
-            if let Some(tau) = row.from_sample::<V>(budget, (max, highest), scratch.cast()) {
+            if let Some(tau) = row.by_sample::<V>(budget, (max, highest), scratch.cast()) {
                 let tau = Pair {
                     high: tau,
                     low: 0.0,
@@ -484,7 +484,7 @@ impl Row<'_> {
     /// # Safety
     /// `work` is writable for the row, a block and twice the sample.
     #[inline(never)]
-    unsafe fn from_sample<V: F32Block>(
+    unsafe fn by_sample<V: F32Block>(
         &self,
         budget: f64,
         (max, highest): (f32, f64),

@@ -160,10 +160,11 @@ impl Seen<'_> {
         }
     }
 
-    /// Collects the candidates and hands them to the kernel for many or to that in f64, whose answer is spread.
+    /// Collects the candidates and hands them to the kernel for many (as a list, or the row itself where most are candidates),
+    /// or to that in f64.
     ///
     /// The support shrinks as alpha grows: (e d)^(1/e) grows with e wherever e d < 1, so what the larger scores claim
-    /// grows too. Whatever sparsemax leaves out, or a lower bound of its threshold, is therefore no candidate.
+    /// grows too. Whatever sparsemax leaves out is therefore no candidate in f64 either.
     #[inline(never)]
     unsafe fn solve_above_two<V: F32Block>(self, exponent: f64, temperature: f64) -> Outcome {
         let (row, out, max, n) = (self.row, self.out, self.max, self.row.len);
@@ -183,7 +184,7 @@ impl Seen<'_> {
             weight: 1.0,
         };
         let serves = many.serves();
-        let mut from = max + bound;
+        let mut from = (max + bound).next_down();
         // Too many for a list. Not by the maxima alone: most may be the only ones of their block.
         let are_most = |bound: f32| {
             let above = |values: *const f32, len: usize| {

@@ -8,7 +8,8 @@
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
-//! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
+//! | (0, inf), rows of f32 with few levels | a count for each level, an equation of as many terms | `tied_f32` |
+//! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
 //! | inf | uniform over the maxima | `rows` |
 //!
 //! `rows` walks over the layout, `solve` picks a row's kernel and settles the edges, `staging` copies what is not contiguous, masked or

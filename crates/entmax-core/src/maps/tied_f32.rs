@@ -73,7 +73,7 @@ impl Levels {
             if gap >= 1.0 {
                 return Some(1.0 + gap);
             }
-            if !(gap > 1e-12) {
+            if gap <= 1e-12 {
                 return None;
             }
             claim += count * pow(gap, 1.0 / self.exponent);
@@ -135,7 +135,8 @@ impl Levels {
             };
             // What is left is divided out.
             let converged = (sum - 1.0).abs() < 1e-8;
-            if converged || taken == 100 || !(next < x && next > 0.0) {
+            let moves = next < x && next > 0.0;
+            if converged || taken == 100 || !moves {
                 return Some(Root {
                     lowest: x,
                     sum,
@@ -180,7 +181,7 @@ pub unsafe fn entmax<V: F32Block>(
 ) -> Option<Outcome> {
     // SAFETY: by the caller.
     let varied = unsafe { V::load(best) }.differs(V::splat(max));
-    if V::any(varied) || !(exponent >= LEAST_EXPONENT) {
+    if V::any(varied) || exponent < LEAST_EXPONENT {
         return None;
     }
     let mut levels = Levels {
