@@ -352,3 +352,34 @@ fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f32() {
 fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f64() {
     entries_on_a_breakpoint_are_exactly_0_or_their_bound::<f64>();
 }
+
+#[test]
+fn a_sample_that_misleads_only_costs_time() {
+    let mut random = Random(53);
+    for n in [255usize, 256, 257, 271, 1023, 1024, 4096, 4111] {
+        for sampled in [1usize, 2, 4, 16] {
+            for shift in [-30.0, -1.0, 0.0, 0.3, 30.0, f64::NEG_INFINITY] {
+                let x: Vec<f32> = (0..n)
+                    .map(|j| {
+                        let there = (j / 16).is_multiple_of(sampled);
+                        (random.normal() + if there { shift } else { 0.0 }) as f32
+                    })
+                    .collect();
+                let left = x.iter().filter(|z| z.is_finite()).count() as f64;
+                for part in [0.05, 0.2, 0.6, 0.97] {
+                    let case = Case {
+                        x: &x,
+                        upper: None,
+                        budget: part * left,
+                        temperature: 1.0,
+                        at_most: false,
+                    };
+                    let label = format!("n = {n}, each {sampled}-th block, {shift}, {part}");
+                    if left > 0.0 {
+                        case.check(&label, 3e-7);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -247,11 +247,9 @@ unsafe fn in_two_passes<V: F32Block>(skew: Skew, row: &Row, temperature: f64) {
         let (mut all_s, mut all_sv) = (V::no_sums(), V::no_sums());
         let (mut count, mut from) = (0, 0);
         while from < n {
-            if from % WORD == 0 && from + WORD <= n {
-                if is_zero::<V>(p.add(from)) {
-                    from += WORD;
-                    continue;
-                }
+            if from % WORD == 0 && from + WORD <= n && is_zero::<V>(p.add(from)) {
+                from += WORD;
+                continue;
             }
             let (p, v) = block(from);
             let p = V::load(p);

@@ -29,6 +29,10 @@ pub struct Kernels {
     pub maximum: unsafe fn(Cells, usize) -> f64,
     /// The sum of p (z - origin) over p != 0.
     pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+    /// Of a list and its row: the largest probability, and the same sum with its score as origin, which comes second.
+    pub look: unsafe fn(&AnyList, Cells) -> (f64, f64, f64),
+    /// Multiplies a list's probabilities by a number of their type.
+    pub scale: unsafe fn(&AnyList, f64),
 }
 
 impl Kernels {
@@ -44,6 +48,8 @@ impl Kernels {
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
             dot,
+            look: look::<T>,
+            scale: scale::<T>,
         }
     }
 }
@@ -112,6 +118,45 @@ unsafe fn spread<T: Score, K: RowKernel<T>>(list: &AnyList, out: Cells, n: usize
 unsafe fn maximum<T: Score, K: RowKernel<T>>(x: Cells, n: usize) -> f64 {
     // SAFETY: as above.
     unsafe { K::maximum(x.pointer::<T>(), n) }.map_or(f64::NAN, T::to_f64)
+}
+
+/// [`Kernels::look`]: two loops without a call, which is what a list of thousands waits for.
+unsafe fn look<T: Score>(list: &AnyList, x: Cells) -> (f64, f64, f64) {
+    let x: *const T = x.pointer();
+    let (mut top, mut origin, mut sum) = (T::ZERO, T::ZERO, 0.0);
+    // SAFETY: as above; indices are the row's.
+    unsafe {
+        let list: &List<T> = typed(list);
+        for j in 0..list.len {
+            let p = *list.values.add(j);
+            if p > top {
+                (top, origin) = (p, *x.add(*list.indices.add(j) as usize));
+            }
+        }
+        let origin = origin.to_f64();
+        for j in 0..list.len {
+            let p = (*list.values.add(j)).to_f64();
+            let distance = (*x.add(*list.indices.add(j) as usize)).to_f64() - origin;
+            // Where p = 0 a distance may be infinite.
+            sum += if p > 0.0 { p * distance } else { 0.0 };
+        }
+        (top.to_f64(), origin, sum)
+    }
+}
+
+/// [`Kernels::scale`].
+unsafe fn scale<T: Score>(list: &AnyList, factor: f64) {
+    // SAFETY: as above; lists lie in scratch, and this one is read no more.
+    unsafe {
+        let list: &List<T> = typed(list);
+        let values = list.values.cast_mut();
+        for j in 0..list.len {
+            let p = *values.add(j);
+            if p > T::ZERO {
+                *values.add(j) = T::from_f64(p.to_f64() * factor);
+            }
+        }
+    }
 }
 
 /// [`Kernels::dot`] of f32.

@@ -15,7 +15,7 @@ use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{find_above, fold_maxima, maxima_len, Scores, Tail, BLOCK};
+use super::scan_f32::{find_above, fold_maxima, maxima_len, pack_above, Scores, Tail, BLOCK};
 use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -27,6 +27,8 @@ const TOLERANCE: f64 = 2e-7;
 const WINDOW: f64 = 1e-6;
 /// The lane maxima need no more than a lower bound; one with this much more than the budget is good enough.
 const LOOSE: f64 = 0.1;
+/// What a sample may be wrong by, as a part of the distance from the maximum.
+const MARGIN: f64 = 0.1;
 
 /// Scores with their bounds.
 struct Row<'a> {
@@ -141,6 +143,9 @@ impl Row<'_> {
     /// The bounds are readable.
     #[inline(never)]
     unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
+        if self.bounds.is_none() {
+            return self.sums_to_one::<V>(tau);
+        }
         let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
@@ -168,6 +173,35 @@ impl Row<'_> {
         }
         let mut count = V::no_sums();
         inner.sum_into(&mut count);
+        outer.sum_into(&mut capped);
+        Sums {
+            active: V::total(active),
+            count: V::total(count),
+            capped: V::total(capped),
+        }
+    }
+
+    /// [`Row::sums`] where all bounds are 1.
+    #[inline(always)]
+    fn sums_to_one<V: F32Block>(&self, tau: f64) -> Sums {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let mut active = V::no_sums();
+        // Lane by lane: these are whole numbers.
+        let (mut positive, mut outer) = (zero, zero);
+        self.scores.each(|_, scores: V| {
+            let value = level.value(scores);
+            let over = value.above(one);
+            let inside = value.above(zero);
+            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+            positive = positive.add(one.keep(inside));
+            outer = outer.add(one.keep(over));
+        });
+        let (mut count, mut capped) = (V::no_sums(), V::no_sums());
+        positive.sub(outer).sum_into(&mut count);
         outer.sum_into(&mut capped);
         Sums {
             active: V::total(active),
@@ -213,7 +247,11 @@ impl Row<'_> {
         for _ in 0..STEPS {
             let tau = bracket.tau;
             // SAFETY: passed on.
-            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
+            let mut sums = if self.bounds.is_none() {
+                self.sums_to_one::<V>(tau)
+            } else {
+                unsafe { self.sums::<V>(tau, exactly) }
+            };
             let mut excess = sums.active + (sums.capped - budget);
             if !exactly && excess.abs() <= 1e-3 * budget {
                 exactly = true;
@@ -375,6 +413,17 @@ pub unsafe fn solve<V: F32Block>(
             *list = candidates.result();
             return Some(tau.rounded());
         }
+        let sampled = n >= SHORT_ROW && row.bounds.is_none() && low.is_none();
+        if sampled {
+            if let Some(tau) = row.by_sample::<V>(budget, (max, highest), scratch.cast()) {
+                let tau = Pair {
+                    high: tau,
+                    low: 0.0,
+                };
+                row.write::<V>(tau, out);
+                return Some(tau.high);
+            }
+        }
         let (sum, count, room) = row.totals::<V>();
         let (tau, threshold);
         if room <= budget * 1.0001 && problem.is_full(row.sums::<V>(f64::NEG_INFINITY, true).capped)
@@ -473,6 +522,59 @@ impl Row<'_> {
             });
         }
         V::any(best.at_least(V::splat(0.0)))
+    }
+
+    /// tau by Newton's method on what lies above that of a sample, from there; None where it does not come out, or is not above.
+    ///
+    /// # Safety
+    /// `work` is writable for the row, a block and twice the sample.
+    #[inline(never)]
+    unsafe fn by_sample<V: F32Block>(
+        &self,
+        budget: f64,
+        (max, highest): (f32, f64),
+        work: *mut f32,
+    ) -> Option<f64> {
+        let n = self.scores.len;
+        let blocks = (n / (16 * LANES)).clamp(4, 16);
+        let (len, stride) = (blocks * LANES, n / LANES / blocks * LANES);
+        let packed = work.wrapping_add(len);
+        // SAFETY: by the caller; a tail is padded with -inf.
+        unsafe {
+            for block in 0..blocks {
+                let scores: V = V::load(self.scores.values.add(block * stride));
+                scores.store(work.add(block * LANES));
+            }
+            let scores = &Scores::whole(work, len);
+            let sample = Row { scores, ..*self };
+            let (sum, count, _) = sample.totals::<V>();
+            let share = budget * len as f64 / n as f64;
+            let start = (sum - share * self.temperature) / count;
+            let bracket = sample.newton::<V>(share, start, highest, LOOSE);
+            let found = if bracket.solved {
+                bracket.tau
+            } else {
+                bracket.low
+            };
+            // Farther out by what a sample may be wrong; Newton's method begins where it says.
+            let low = found - MARGIN * (highest - found);
+            let below = (low - highest) as f32;
+            if !(below < 0.0 && below > f32::NEG_INFINITY) {
+                return None;
+            }
+            // The tail, padded, and the whole blocks.
+            let whole = n / LANES * LANES;
+            let mut tail = [f32::NEG_INFINITY; LANES];
+            copy_short(self.scores.values.add(whole), tail.as_mut_ptr(), n - whole);
+            V::load(tail.as_ptr()).store(packed);
+            let rest = pack_above::<V>(self.scores.values, whole, max, below, packed.add(LANES));
+            let scores = &Scores::whole(packed, rest + LANES);
+            let above = Row { scores, ..*self };
+            let bracket = above.newton::<V>(budget, found, highest, 0.0);
+            // Not within the rounding of `below`.
+            let inside = bracket.tau > low + 1e-6 * (highest - low);
+            (bracket.solved && inside).then_some(bracket.tau)
+        }
     }
 
     /// What no entry above 0 lies below, relative to the maximum. None where most lane maxima lie above it.

@@ -1,18 +1,19 @@
 //! One row of f32: which kernel, for which alpha. The only place where that is decided.
 
 use super::above_two::AboveTwo;
+use super::above_two_f32::{below, Many};
 use super::budget::Problem;
 use super::kernel::{Group, List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::rising_f32::{self, Found, LONG_ROW};
-use super::scan_f32::{find_above, maxima_len, Candidates, Scores, Tail, BLOCK};
+use super::scan_f32::{count_above, find_above, maxima_len, Candidates, Scores, Tail, BLOCK};
 use super::short_f32::{self, Four};
 use super::threshold_f32::{
-    self, behind_lists, bound_of_maxima, certified, lists, raise, solve_list, sparsemax_bound,
-    spread, SHORT_ROW,
+    self, behind_lists, certified, lists, raise, solve_list, sparsemax_bound, spread, SAMPLED_ROW,
+    SHORT_ROW,
 };
-use super::{above_two, budget_f32, narrow_f32, softmax_f32};
+use super::{above_two, budget_f32, narrow_f32, softmax_f32, tied_f32};
 use crate::simd::{F32Block, LANES, ROWS};
 use core::marker::PhantomData;
 
@@ -117,7 +118,10 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             } else {
                 match place.look::<V>() {
                     Err(outcome) => outcome,
-                    Ok(seen) => seen.solve_above_two::<V>(exponent, temperature),
+                    Ok(seen) => match seen.tied::<V>((exponent, temperature)) {
+                        Some(outcome) => outcome,
+                        None => seen.solve_above_two::<V>(exponent, temperature),
+                    },
                 }
             }
         }
@@ -244,65 +248,105 @@ impl<'a> Place<'a> {
                     Found::Nothing => {}
                 }
             }
-            match self.look::<V>() {
-                Err(outcome) => outcome,
-                Ok(seen) => threshold_f32::entmax::<V, P>(
-                    power,
-                    (row, seen.out),
-                    seen.max,
-                    seen.maxima,
-                    scratch,
-                    seen.list,
-                ),
+            let seen = match self.look::<V>() {
+                Err(outcome) => return outcome,
+                Ok(seen) => seen,
+            };
+            if let Some(outcome) = seen.tied::<V>((power.exponent(), 1.0)) {
+                return outcome;
             }
+            threshold_f32::entmax::<V, P>(
+                power,
+                (row, seen.out),
+                seen.max,
+                seen.maxima,
+                scratch,
+                seen.list,
+            )
         }
     }
 }
 
 impl Seen<'_> {
-    /// Collects the candidates, hands them to the f64 kernel and spreads its answer.
+    /// The solution of a row of few levels, for alpha - 1 and a temperature.
+    #[inline(always)]
+    unsafe fn tied<V: F32Block>(&self, map: (f64, f64)) -> Option<Outcome> {
+        if self.maxima.is_null() {
+            return None;
+        }
+        // SAFETY: the fields are `RowKernel::solve`'s arguments; behind the lane maxima lie the largest by lane.
+        unsafe {
+            let best = self.maxima.add(maxima_len(self.row.len));
+            tied_f32::entmax::<V>(self.row, self.out, self.max, best.cast_mut(), map)
+        }
+    }
+
+    /// Collects the candidates and hands them to the kernel for many (as a list, or the row itself where most are candidates),
+    /// or to that in f64.
     ///
     /// The support shrinks as alpha grows: (e d)^(1/e) grows with e wherever e d < 1, so what the larger scores claim
-    /// grows too. Whatever sparsemax leaves out, or a lower bound of its threshold, is therefore no candidate.
+    /// grows too. Whatever sparsemax leaves out is therefore no candidate in f64 either.
     #[inline(never)]
     unsafe fn solve_above_two<V: F32Block>(self, exponent: f64, temperature: f64) -> Outcome {
         let (row, out, max, n) = (self.row, self.out, self.max, self.row.len);
         let map = AboveTwo::new(exponent, temperature);
-        // In units of x; lowered for the rounding of score - max, and below 0 for any temperature.
-        let mut bound = -((map.reach() * (1.0 + 1e-6)) as f32).max(f32::MIN_POSITIVE);
-        let mut reach = map.reach();
         let exact_max = f64::from(max);
+        let mut reach = map.reach();
+        // In units of x; lowered for the rounding of score - max, and below 0 for any temperature.
+        let mut bound = -((reach * (1.0 + 1e-6)) as f32).max(f32::MIN_POSITIVE);
         // Where a difference of two scores may overflow f32 no screening in f32 is possible.
         let mut dense = reach > 1e38;
         let warm = temperature == 1.0;
-        let mut start = 0.0;
         // The blocks with candidates, all as long as nothing is known.
         let mut blocks = (core::ptr::null(), n.div_ceil(BLOCK));
+        let many = Many {
+            scores: row,
+            max,
+            exponent,
+            unit: exponent / temperature,
+            weight: 1.0,
+        };
+        let serves = many.serves();
+        let mut from = (max + bound).next_down();
+        // Too many for a list. Not by the maxima alone: most may be the only ones of their block.
+        let are_most = |bound: f32| {
+            let above = |values: *const f32, len: usize| {
+                // SAFETY: the row's, or its lane maxima.
+                unsafe { 2 * count_above::<V>(values, len, max, bound) > len }
+            };
+            (self.maxima.is_null() || above(self.maxima, maxima_len(n)))
+                && above(row.values, n / LANES * LANES)
+        };
         // SAFETY: the fields are `RowKernel::solve`'s arguments; the list holds n / 2 and more.
         unsafe {
-            if !self.maxima.is_null() && !dense {
-                let total = maxima_len(n);
-                if warm {
-                    let maxima = self.maxima.cast_mut();
-                    (start, _) = bound_of_maxima::<V, _>(IntegerPower::<1>, n, max, maxima);
-                    bound = bound.max(certified(start - 1.0));
+            if !dense {
+                if serves && !self.maxima.is_null() {
+                    from = many.bound::<V>(self.maxima.cast_mut(), maxima_len(n), from);
+                    bound = bound.max(below(from, max));
                 }
-                let listed: *mut u32 = self.maxima.cast_mut().add(total).cast();
-                let above = find_above::<V>(self.maxima, total, max, bound, listed);
-                blocks = (listed.cast_const(), above.blocks);
-                dense = 2 * above.maxima > total;
+                dense = are_most(bound);
             }
-            if warm && (dense || self.maxima.is_null()) {
+            if warm && dense {
                 let even = libm::exp(-exponent * libm::log(n as f64));
                 if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, exponent, even) {
                     return outcome;
                 }
-                if n > LANES {
-                    start = sparsemax_bound::<V>(row.values, n, max, start);
-                    reach = reach.min(-f64::from(certified(start - 1.0)));
-                }
+            }
+            if dense && serves && n >= SAMPLED_ROW {
+                from = many.sampled_bound::<V>(self.scratch.cast(), from);
+                bound = bound.max(below(from, max));
+                dense = are_most(bound);
             }
             if dense {
+                if serves && n > LANES {
+                    if let Some(outcome) = many.entmax::<V>(from, out) {
+                        return outcome;
+                    }
+                }
+                if warm {
+                    let start = sparsemax_bound::<V>(row.values, n, max, 0.0);
+                    reach = reach.min(-f64::from(certified(start - 1.0)));
+                }
                 let candidates: *mut f64 = self.scratch.cast();
                 let len = above_two::copy_candidates(row.values, n, exact_max, reach, candidates);
                 let threshold = map.solve(candidates, len);
@@ -312,11 +356,20 @@ impl Seen<'_> {
                 return threshold.outcome(exact_max);
             }
             let mut list = lists(n, self.scratch);
+            if !self.maxima.is_null() {
+                let total = maxima_len(n);
+                let listed: *mut u32 = self.maxima.cast_mut().add(total).cast();
+                let above = find_above::<V>(self.maxima, total, max, bound, listed);
+                blocks = (listed.cast_const(), above.blocks);
+            }
             list.collect::<V>(row, blocks, max, bound, n);
-            if warm && !self.maxima.is_null() && list.len > LANES {
-                let len = list.len.next_multiple_of(LANES);
-                start = sparsemax_bound::<V>(list.scores, len, max, start);
-                reach = reach.min(-f64::from(certified(start - 1.0)));
+            let len = list.len.next_multiple_of(LANES);
+            if serves && len > LANES {
+                let scores = &Scores::whole(list.scores, len);
+                if let Some(outcome) = (Many { scores, ..many }).entmax::<V>(from, list.scores) {
+                    *self.list = list.result();
+                    return outcome;
+                }
             }
             let candidates: *mut f64 = behind_lists(n, self.scratch).cast();
             let len =

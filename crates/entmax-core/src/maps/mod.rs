@@ -10,7 +10,8 @@
 //! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
 //! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
-//! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
+//! | (0, inf), rows of f32 with few levels | a count for each level, an equation of as many terms | `tied_f32` |
+//! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
 //! | inf | uniform over the maxima | `rows` |
 //!
 //! `rows` walks over the layout, `solve` picks a row's kernel and settles the edges, `staging` copies what is not contiguous, masked or
@@ -18,6 +19,7 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod above_two_f32;
 mod blocks_f32;
 mod budget;
 mod budget_f32;
@@ -42,6 +44,7 @@ mod solve;
 pub(crate) mod staging;
 mod support;
 mod threshold_f32;
+mod tied_f32;
 mod topk;
 
 pub use csr::compact as csr_compact;

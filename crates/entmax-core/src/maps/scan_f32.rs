@@ -283,6 +283,27 @@ pub struct Above {
     pub blocks: usize,
 }
 
+/// How many values have `value - max > bound`, or lie a rounding below.
+///
+/// # Safety
+/// `values` is readable for `len` floats, a multiple of 16.
+#[inline(never)]
+pub unsafe fn count_above<V: F32Block>(
+    values: *const f32,
+    len: usize,
+    max: f32,
+    bound: f32,
+) -> usize {
+    let cut = V::splat(cut(max, bound));
+    let mut count = 0;
+    for from in (0..len).step_by(LANES) {
+        // SAFETY: by the caller.
+        let scores = unsafe { V::load(values.add(from)) };
+        count += V::bits(scores.above(cut)).count_ones() as usize;
+    }
+    count
+}
+
 /// Counts the lane maxima with `value - max > bound`, or a rounding below, and lists the blocks that have some. Without a branch:
 /// which blocks do cannot be predicted.
 ///

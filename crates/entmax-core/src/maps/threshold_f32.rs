@@ -29,8 +29,8 @@ pub const SHORT_ROW: usize = 256;
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
 pub const STEPS: usize = 40;
 /// Rows from this length on begin with a sample of that many scores where a step is costly.
-const SAMPLED_ROW: usize = 1024;
-const SAMPLE: usize = 256;
+pub const SAMPLED_ROW: usize = 1024;
+pub const SAMPLE: usize = 256;
 /// From so many lane maxima above the first bound on, a sharper one saves more than it costs.
 const MANY_MAXIMA: usize = 3 * LANES;
 
@@ -269,6 +269,22 @@ pub fn raise<V: F32Block, P: Power>(power: P) -> impl Fn(*const f32, usize, f32,
     }
 }
 
+/// Copies blocks from all over the row.
+///
+/// # Safety
+/// `sample` is writable for [`SAMPLE`] floats; the row is not shorter.
+#[inline(always)]
+pub unsafe fn take_sample<V: F32Block>(row: &Scores, sample: *mut f32) {
+    let stride = row.len / SAMPLE * LANES;
+    // SAFETY: by the caller; the last block ends within the row.
+    unsafe {
+        for block in 0..SAMPLE / LANES {
+            let from = row.values.add(block * stride);
+            V::load(from).store(sample.add(block * LANES));
+        }
+    }
+}
+
 /// An estimate of a row's c from some blocks of it: within a few percent of the sum, where a lower bound from the lane
 /// maxima would cost three more passes over the row.
 ///
@@ -282,13 +298,9 @@ unsafe fn sampled<V: F32Block, P: Power>(
     start: f64,
     sample: *mut f32,
 ) -> f64 {
-    let stride = row.len / SAMPLE * LANES;
-    // SAFETY: by the caller; the last block ends within the row.
+    // SAFETY: by the caller.
     unsafe {
-        for block in 0..SAMPLE / LANES {
-            let from = row.values.add(block * stride);
-            V::load(from).store(sample.add(block * LANES));
-        }
+        take_sample::<V>(row, sample);
         let scores = &Scores::whole(sample, SAMPLE);
         let weight = row.len as f64 / SAMPLE as f64;
         let problem = Problem {
