@@ -13,8 +13,9 @@
 //! A subset's g is never above the row's: searched roughly, lane maxima give a bound below which no score counts.
 
 use super::kernel::{Outcome, Solved};
-use super::powers_f64::pow as power;
+use super::powers_f64::{lone_pow, pow};
 use super::scan_f32::{pack_above, Scores};
+use super::softmax_f32::scale;
 use super::threshold_f32::{take_sample, SAMPLE};
 use crate::simd::{
     exp_log::{exp2_nonpositive, log2_of_ratio},
@@ -34,6 +35,8 @@ const STEPS: usize = 40;
 /// Up to here the powers of a probability above [`SMALLEST`] are numbers of f64.
 const LARGEST_EXPONENT: f64 = 27.0;
 const SMALLEST: f64 = 1e-9;
+
+const NOWHERE: (*mut f32, f32) = (core::ptr::null_mut(), 0.0);
 
 /// Scores that stand for the row.
 #[derive(Clone, Copy)]
@@ -78,22 +81,6 @@ struct Smallest {
     lift: f64,
 }
 
-/// Once, for all that is no pass.
-#[inline(never)]
-fn pow(x: f64, y: f64) -> f64 {
-    power(x, y)
-}
-
-/// ratio^(1/e), or ratio^(1/2).
-#[inline(always)]
-fn root<V: F32Block, const SQUARE: bool>(ratio: V, ratio_minus_one: V, inverse: V) -> V {
-    if SQUARE {
-        ratio.sqrt()
-    } else {
-        exp2_nonpositive(log2_of_ratio(ratio, ratio_minus_one).mul(inverse))
-    }
-}
-
 impl Smallest {
     const NOTHING: Smallest = Smallest {
         score: 0.0,
@@ -116,9 +103,18 @@ impl Many<'_> {
         (f64::from(self.max) - f64::from(tau)) * self.unit
     }
 
-    /// All sums over the scores above `tau`, with the ratio (gap + lift) / (gap + lift of the maximum).
+    /// All sums over the scores above `tau`, with the ratio (gap + lift) / (gap + lift of the maximum). Their ratio^(1/e)
+    /// go to `kept` unless that is null, with `lowest` for scores equal to tau and zeros for the others.
+    ///
+    /// # Safety
+    /// `kept` is writable for the scores in whole blocks, and may be the scores themselves.
     #[inline(never)]
-    fn above<V: F32Block, const SQUARE: bool>(&self, tau: f32, lift: f64) -> Above {
+    unsafe fn above_with<V: F32Block, const SQUARE: bool>(
+        &self,
+        tau: f32,
+        lift: f64,
+        (kept, lowest): (*mut f32, f32),
+    ) -> Above {
         let largest = self.gap(tau) + lift;
         let (scale, shift) = (
             V::splat((self.unit / largest) as f32),
@@ -130,11 +126,21 @@ impl Many<'_> {
         let zero = V::splat(0.0);
         let (mut sum, mut slope) = (V::no_sums(), V::no_sums());
         let (mut counts, mut next) = (zero, least);
-        self.scores.each_costly(|_, scores: V| {
+        self.scores.each_costly(|from, scores: V| {
             let inside = scores.above(tau);
             let ratio = scores.sub(tau).mul_add(scale, shift);
-            let q = root::<V, SQUARE>(ratio, scores.sub(max).mul(scale), inverse);
+            let q = if SQUARE {
+                ratio.sqrt()
+            } else {
+                let log = log2_of_ratio(ratio, scores.sub(max).mul(scale));
+                exp2_nonpositive(log.mul(inverse))
+            };
             q.keep(inside).sum_into(&mut sum);
+            if !kept.is_null() {
+                let q = q.or_else(inside, V::splat(lowest));
+                // SAFETY: by the caller; what is written has been read.
+                unsafe { q.keep(scores.at_least(tau)).store(kept.add(from)) };
+            }
             q.div(ratio).keep(inside).sum_into(&mut slope);
             counts = counts.add(one.keep(inside));
             next = next.pmax(zero.sub(scores).or_else(inside, least));
@@ -149,13 +155,30 @@ impl Many<'_> {
         }
     }
 
+    /// [`Many::above_with`] the root for this alpha: to choose in every block costs a fifth, and no choice makes alpha = 3
+    /// twice as slow.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn above<V: F32Block>(&self, tau: f32, lift: f64, kept: (*mut f32, f32)) -> Above {
+        // SAFETY: passed on.
+        unsafe {
+            if self.exponent == 2.0 {
+                self.above_with::<V, true>(tau, lift, kept)
+            } else {
+                self.above_with::<V, false>(tau, lift, kept)
+            }
+        }
+    }
+
     /// The smallest score above `tau`, and how many are above.
     #[inline(never)]
     fn count_above<V: F32Block>(&self, tau: f32) -> Above {
         let (zero, one) = (V::splat(0.0), V::splat(1.0));
         let (least, tau) = (V::splat(f32::NEG_INFINITY), V::splat(tau));
         let (mut counts, mut next) = (zero, least);
-        self.scores.each(|_, scores: V| {
+        self.scores.each_costly(|_, scores: V| {
             let inside = scores.above(tau);
             counts = counts.add(one.keep(inside));
             next = next.pmax(zero.sub(scores).or_else(inside, least));
@@ -173,18 +196,15 @@ impl Many<'_> {
     /// g(tau) and what is above; None where a ratio is no normal number.
     #[inline(never)]
     fn claim<V: F32Block>(&self, tau: f32) -> Option<(f64, Above)> {
-        let above = if self.exponent == 2.0 {
-            self.above::<V, true>(tau, 0.0)
-        } else {
-            self.above::<V, false>(tau, 0.0)
-        };
+        // SAFETY: nothing is kept.
+        let above = unsafe { self.above::<V>(tau, 0.0, NOWHERE) };
         let least = f64::from(above.next) - f64::from(tau);
         let largest = f64::from(self.max) - f64::from(tau);
         let is_normal = least > 1e-37 * largest;
         if !is_normal {
             return None;
         }
-        let mut claim = self.weight * pow(self.gap(tau), 1.0 / self.exponent) * above.sum;
+        let mut claim = self.weight * lone_pow(self.gap(tau), 1.0 / self.exponent) * above.sum;
         if (claim - 1.0).abs() < MARGIN && self.weight == 1.0 {
             let nothing = Smallest {
                 score: tau,
@@ -267,13 +287,10 @@ impl Many<'_> {
             lift,
             ..
         } = *smallest;
-        let above = if self.exponent == 2.0 {
-            self.above::<V, true>(score, lift)
-        } else {
-            self.above::<V, false>(score, lift)
-        };
+        // SAFETY: nothing is kept.
+        let above = unsafe { self.above::<V>(score, lift, NOWHERE) };
         let largest = self.gap(score) + lift;
-        let top = pow(largest, 1.0 / self.exponent);
+        let top = lone_pow(largest, 1.0 / self.exponent);
         (
             top,
             top * above.sum + equal * t,
@@ -293,7 +310,7 @@ impl Many<'_> {
                 let p = if self.exponent == 2.0 {
                     sqrt(gap + smallest.lift)
                 } else {
-                    power(gap + smallest.lift, 1.0 / self.exponent)
+                    pow(gap + smallest.lift, 1.0 / self.exponent)
                 };
                 sum += p;
                 slope += p / (gap + smallest.lift);
@@ -328,7 +345,7 @@ impl Many<'_> {
         };
         let set = |smallest: &mut Smallest, t: f64| {
             smallest.t = t;
-            smallest.lift = pow(t, e);
+            smallest.lift = lone_pow(t, e);
         };
         // Newton's step from 0 and everybody at the smallest score: both above the root.
         let (mut least, mut most) = (0.0f64, ((1.0 - claim) / smallest.equal).min(1.0 / count));
@@ -337,7 +354,7 @@ impl Many<'_> {
         let between = (f64::from(score) - f64::from(bracket.low)) * inside * self.unit;
         let mut t = most;
         if between > 0.0 {
-            t = t.min(pow(between, 1.0 / e));
+            t = t.min(lone_pow(between, 1.0 / e));
         }
         for _ in 0..STEPS {
             let serves = t > SMALLEST;
@@ -350,10 +367,10 @@ impl Many<'_> {
             // The derivative of the sum by x is that by t times t / (e x).
             let x = smallest.lift;
             let by_x = slope * t / (e * x);
-            let below = x - sum * (1.0 - pow(sum, -e)) / (e * by_x);
+            let below = x - sum * (1.0 - lone_pow(sum, -e)) / (e * by_x);
             most = most.min(above);
             if below > 0.0 {
-                least = least.max(pow(below, 1.0 / e));
+                least = least.max(lone_pow(below, 1.0 / e));
             }
             if (sum - 1.0).abs() < 1e-7 || most - least <= 1e-8 * most {
                 // An error of the sum is one of t by the slope's part.
@@ -374,61 +391,37 @@ impl Many<'_> {
         None
     }
 
-    /// Writes the probabilities of the scores, zeros included, and returns whether they came out.
-    ///
-    /// # Safety
-    /// `out` is writable for the scores, which it equals or is disjoint from.
-    #[inline(never)]
-    unsafe fn write<V: F32Block, const SQUARE: bool>(
-        &self,
-        smallest: &Smallest,
-        out: *mut f32,
-    ) -> bool {
-        let largest = self.gap(smallest.score) + smallest.lift;
-        let (scale, shift) = (
-            V::splat((self.unit / largest) as f32),
-            V::splat((smallest.lift / largest) as f32),
-        );
-        let inverse = V::splat((1.0 / self.exponent) as f32);
-        let (max, score) = (V::splat(self.max), V::splat(smallest.score));
-        let top = pow(largest, 1.0 / self.exponent);
-        let least = V::splat((smallest.t / top) as f32);
-        let mut sums = V::no_sums();
-        // SAFETY: by the caller.
-        unsafe {
-            self.scores.map_into::<V>(out, |scores| {
-                let ratio = scores.sub(score).mul_add(scale, shift);
-                let q = root::<V, SQUARE>(ratio, scores.sub(max).mul(scale), inverse);
-                // x itself may be no number of f32.
-                let q = q
-                    .or_else(scores.above(score), least)
-                    .keep(scores.at_least(score));
-                q.sum_into(&mut sums);
-                q
-            });
-            let total = V::total(sums);
-            super::softmax_f32::scale::<V>(out, out, self.scores.len, total);
-            (total * top - 1.0).abs() < 1e-5
-        }
-    }
-
     /// Writes the map's probabilities of the scores, zeros included; None, and nothing is written, where f32 does not tell.
     /// g(from) >= 1.
     ///
     /// # Safety
-    /// As [`Many::write`].
+    /// `kept` is writable for the scores in whole blocks, `out` for the scores; each equals them or is disjoint.
     #[inline(never)]
-    pub unsafe fn entmax<V: F32Block>(&self, from: f32, out: *mut f32) -> Option<Outcome> {
-        let smallest = self.solve::<V>(from)?;
+    pub unsafe fn entmax<V: F32Block>(
+        &self,
+        from: f32,
+        kept: *mut f32,
+        out: *mut f32,
+    ) -> Option<Outcome> {
+        let Smallest {
+            score,
+            equal,
+            t,
+            lift,
+        } = self.solve::<V>(from)?;
+        let largest = self.gap(score) + lift;
+        let top = lone_pow(largest, 1.0 / self.exponent);
+        // t itself: x may be no number of f32.
+        let least = (t / top) as f32;
         // SAFETY: by the caller.
-        let converged = unsafe {
-            if self.exponent == 2.0 {
-                self.write::<V, true>(&smallest, out)
-            } else {
-                self.write::<V, false>(&smallest, out)
-            }
+        let total = unsafe {
+            let above = self.above::<V>(score, lift, (kept, least));
+            let total = above.sum + equal * f64::from(least);
+            scale::<V>(kept, out, self.scores.len, total);
+            total
         };
-        let cutoff = -(self.gap(smallest.score) + smallest.lift) / self.exponent;
+        let converged = (total * top - 1.0).abs() < 1e-5;
+        let cutoff = -largest / self.exponent;
         Some(Solved::unrestricted(cutoff, converged))
     }
 

@@ -182,7 +182,7 @@ impl Row<'_> {
     }
 
     /// [`Row::sums`] where all bounds are 1.
-    #[inline(always)]
+    #[inline(never)]
     fn sums_to_one<V: F32Block>(&self, tau: f64) -> Sums {
         let level: Level<V> = self.level(Pair {
             high: tau,
@@ -247,11 +247,7 @@ impl Row<'_> {
         for _ in 0..STEPS {
             let tau = bracket.tau;
             // SAFETY: passed on.
-            let mut sums = if self.bounds.is_none() {
-                self.sums_to_one::<V>(tau)
-            } else {
-                unsafe { self.sums::<V>(tau, exactly) }
-            };
+            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
             let mut excess = sums.active + (sums.capped - budget);
             if !exactly && excess.abs() <= 1e-3 * budget {
                 exactly = true;

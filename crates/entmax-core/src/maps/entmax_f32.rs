@@ -339,7 +339,7 @@ impl Seen<'_> {
             }
             if dense {
                 if serves && n > LANES {
-                    if let Some(outcome) = many.entmax::<V>(from, out) {
+                    if let Some(outcome) = many.entmax::<V>(from, self.scratch.cast(), out) {
                         return outcome;
                     }
                 }
@@ -366,7 +366,8 @@ impl Seen<'_> {
             let len = list.len.next_multiple_of(LANES);
             if serves && len > LANES {
                 let scores = &Scores::whole(list.scores, len);
-                if let Some(outcome) = (Many { scores, ..many }).entmax::<V>(from, list.scores) {
+                let many = Many { scores, ..many };
+                if let Some(outcome) = many.entmax::<V>(from, list.scores, list.scores) {
                     *self.list = list.result();
                     return outcome;
                 }

@@ -58,6 +58,7 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
     pub(crate) use super::scan_f32::{Candidates, Scores, Tail, WORD};
+    pub(crate) use super::softmax_f32::multiply;
     pub(crate) use super::solve::{scratch, solve_rows, together};
     pub(crate) use super::threshold_f32::{clear, spread};
 }

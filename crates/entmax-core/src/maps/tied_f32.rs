@@ -11,7 +11,7 @@
 //! writes one of as many numbers. A row of softmax costs more than three levels.
 
 use super::kernel::{Outcome, Solved};
-use super::powers_f64;
+use super::powers_f64::lone_pow;
 use super::scan_f32::Scores;
 use crate::simd::F32Block;
 
@@ -42,12 +42,6 @@ struct Root {
     converged: bool,
 }
 
-/// Once, for all that is no pass over the row.
-#[inline(never)]
-fn pow(x: f64, y: f64) -> f64 {
-    powers_f64::pow(x, y)
-}
-
 impl Levels {
     /// The level's score and count.
     #[inline(always)]
@@ -76,7 +70,7 @@ impl Levels {
             if gap <= 1e-12 {
                 return None;
             }
-            claim += count * pow(gap, 1.0 / self.exponent);
+            claim += count * lone_pow(gap, 1.0 / self.exponent);
         }
         Some(claim)
     }
@@ -101,7 +95,7 @@ impl Levels {
             };
             return (self.len == 1).then_some(alone);
         }
-        let mut x = pow(smallest, e);
+        let mut x = lone_pow(smallest, e);
         if self.len == 1 {
             return Some(Root {
                 lowest: x,
@@ -112,7 +106,7 @@ impl Levels {
         if e <= 1.0 {
             // The highest level alone is a subset, with a lower threshold.
             let (highest, count) = self.each().next()?;
-            let beside = pow(count, -e) - self.gap(highest, lowest);
+            let beside = lone_pow(count, -e) - self.gap(highest, lowest);
             if beside > 0.0 && beside < x {
                 x = beside;
             }
@@ -122,16 +116,16 @@ impl Levels {
             let (mut sum, mut slope) = (0.0, 0.0);
             for (level, count) in self.each() {
                 let at = self.gap(level, lowest) + x;
-                let p = count * pow(at, 1.0 / e);
+                let p = count * lone_pow(at, 1.0 / e);
                 sum += p;
                 slope += p / at;
             }
             let next = if e > 1.0 {
                 // The derivative of the sum by t = x^(1/e) is x / t times that slope.
                 smallest -= (sum - 1.0) * smallest / (x * slope);
-                pow(smallest.max(0.0), e)
+                lone_pow(smallest.max(0.0), e)
             } else {
-                x - sum * (1.0 - pow(sum, -e)) / slope
+                x - sum * (1.0 - lone_pow(sum, -e)) / slope
             };
             // What is left is divided out.
             let converged = (sum - 1.0).abs() < 1e-8;
@@ -155,7 +149,7 @@ fn descend<V: F32Block>(row: &Scores, level: f32) -> (usize, f32) {
     let (zero, one) = (V::splat(0.0), V::splat(1.0));
     let (least, level) = (V::splat(f32::NEG_INFINITY), V::splat(level));
     let (mut next, mut counts) = (least, zero);
-    row.each(|_, scores: V| {
+    row.each_costly(|_, scores: V| {
         next = next.pmax(least.or_else(scores.at_least(level), scores));
         // Lane by lane: whole numbers.
         counts = counts.add(zero.or_else(scores.differs(level), one));
@@ -226,7 +220,7 @@ pub unsafe fn entmax<V: F32Block>(
         *p = if levels.len == 1 {
             1.0 / count
         } else {
-            pow(at, 1.0 / exponent) / root.sum
+            lone_pow(at, 1.0 / exponent) / root.sum
         } as f32;
     }
     // SAFETY: by the caller.

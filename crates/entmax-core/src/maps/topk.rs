@@ -70,19 +70,22 @@ pub unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
 /// N(0,1) does not look so, and 0.5 N(0,1) does.
 ///
 /// # Safety
-/// `x` is readable for `n` scores.
+/// `scores` is readable for `n`.
 #[inline(never)]
-unsafe fn looks_close<T: Score>(x: *const T, n: usize, temperature: f64) -> bool {
+unsafe fn looks_close(scores: Numbers, n: usize, temperature: f64) -> bool {
     let stride = (n / SAMPLE).max(1);
-    // SAFETY: indices below n.
-    let each = || {
-        (0..n)
-            .step_by(stride)
-            .map(|j| unsafe { *x.add(j) }.to_f64())
-    };
-    let max = each().fold(f64::NEG_INFINITY, f64::max);
-    let close = each().filter(|score| max - score < 2.0 * temperature);
-    4 * stride * close.count() >= 3 * n
+    let (mut max, mut close) = (f64::NEG_INFINITY, 0);
+    for pass in 0..2 {
+        for j in (0..n).step_by(stride) {
+            // SAFETY: j < n.
+            let score = unsafe { scores.get(j) };
+            if pass == 0 && score > max {
+                max = score;
+            }
+            close += usize::from(pass == 1 && max - score < 2.0 * temperature);
+        }
+    }
+    4 * stride * close >= 3 * n
 }
 
 /// Whether a score with probability above 0 is sure to be stored as such: `next`, the k + 1-st largest, given the list
@@ -137,7 +140,7 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
         let mut len = 0;
         let mut least = T::NEG_INFINITY;
         let many = settings.parameter == 0.0
-            || settings.parameter == 0.5 && looks_close(x, n, settings.temperature);
+            || settings.parameter == 0.5 && looks_close(Numbers::new(x), n, settings.temperature);
         if many {
             if let Some(max) = K::largest(x, n, k + 1, copy, (scores, indices), &mut len) {
                 if len > k {
