@@ -22,7 +22,8 @@ pub unsafe fn softmax<V: F32Block>(row: &Scores, out: *mut f32, max: f32) {
         });
         // Not by a call, which is a tenth of a short row.
         let factor = V::splat((1.0 / V::total(sums)) as f32);
-        Scores::new(out, row.len).map_into::<V>(out, |values| values.mul(factor));
+        Scores::new(out, row.len, &mut Tail::uninit())
+            .map_into::<V>(out, |values| values.mul(factor));
     }
 }
 
