@@ -8,7 +8,7 @@
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
 //! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
-//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `blocks_f32` |
+//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `short_results_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (0, inf), rows of f32 with few levels | a count for each level, an equation of as many terms | `tied_f32` |
 //! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
@@ -39,6 +39,7 @@ mod rows;
 mod scan_f32;
 mod score;
 mod short_f32;
+mod short_results_f32;
 mod softmax_f32;
 mod solve;
 pub(crate) mod staging;
