@@ -1,6 +1,7 @@
 /**
- * The test command: formatting, lint and types of both languages, the native tests of the kernels, and the vitest
- * suites (every runtime among them). Runs all of it whatever fails, then says so: the last line is the count.
+ * The test command: formatting, lint and types of both languages, documentation of every public symbol, the native
+ * tests of the kernels, and the vitest suites (every runtime among them). Runs all of it whatever fails, then says so:
+ * the last line is the count.
  */
 
 import { spawn } from 'node:child_process';
@@ -94,6 +95,7 @@ for (const suite of [
   () => node('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
   () => node('eslint/bin/eslint.js', '.'),
   () => node('typescript/bin/tsc', '--noEmit'),
+  () => node('typedoc/bin/typedoc', '--emit', 'none', '--logLevel', 'Warn'),
   () => check('cargo', ['fmt', '--all', '--check']),
   () =>
     check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--all-features', '--', '--deny', 'warnings']),

@@ -28,7 +28,7 @@ const MAPS = {
 };
 
 const ALPHAS = [1, 1.25, 1.5, 2, 4];
-const GRID = Float64Array.from({ length: 201 }, (_, i) => (i - 100) / 33.3);
+const GRID = Float64Array.from({ length: 201 }, (_, i) => (3 * (i - 100)) / 100);
 
 /** Scores (t, 0) for every t of the grid. */
 const twoClasses = Float64Array.from({ length: 2 * GRID.length }, (_, i) => (i % 2 === 0 ? GRID[i / 2] : 0));
@@ -48,7 +48,7 @@ const write = async (name, svg) => {
   console.log(`docs/pictures/${name}.svg`);
 };
 
-await write('scores', await barsOf('the scores', SCORES));
+await write('scores', await barsOf('the scores', SCORES, true));
 for (const [name, { title, apply }] of Object.entries(MAPS)) await write(name, await barsOf(title, apply(SCORES)));
 await write(
   'two-classes',

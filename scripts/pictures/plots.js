@@ -15,11 +15,15 @@ const CONFIG = {
 
 const svgOf = (spec) => new View(parse(compile({ ...spec, config: CONFIG }).spec), { renderer: 'none' }).toSVG();
 
+/** Probabilities share one scale, so that pictures can be compared; the top is room for the label of 1. */
+const PROBABILITIES = { scale: { domain: [0, 1.15], nice: false }, axis: { values: [0, 0.5, 1], grid: true } };
+const SCORES = { scale: { padding: 14 } };
+
 /** Bars over indices: what is exactly 0 has no bar and says so. */
-export function barsOf(title, numbers) {
+export function barsOf(title, numbers, areScores = false) {
   const values = Array.from(numbers, (value, index) => ({ index, value }));
   const x = { field: 'index', type: 'ordinal', title: 'index', axis: { labelAngle: 0, grid: false } };
-  const y = { field: 'value', type: 'quantitative', title: null, scale: { padding: 14 } };
+  const y = { field: 'value', type: 'quantitative', title: null, ...(areScores ? SCORES : PROBABILITIES) };
   return svgOf({
     title,
     width: 320,
@@ -49,7 +53,7 @@ export function curvesOf(values, titles) {
     data: { values },
     mark: { type: 'line', strokeWidth: 2 },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: titles.x },
+      x: { field: 'x', type: 'quantitative', title: titles.x, scale: { nice: false }, axis: { tickCount: 7 } },
       y: { field: 'y', type: 'quantitative', title: titles.y },
       color: { field: 'line', type: 'nominal', title: null, scale: { scheme: 'viridis' } },
     },

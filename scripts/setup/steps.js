@@ -147,15 +147,15 @@ export const buildSteps = [
 
 /** What the tests need besides. @type {() => Promise<Step[]>} */
 export async function testSteps() {
-  const [{ buildFixtures, fixturesAreBuilt }, { installRuntimes }, { findChromium }] = await Promise.all([
+  const [{ buildFixtures, fixturesAreBuilt }, { installRuntimes }, { findBrowsers }] = await Promise.all([
     import('../kernels/fixtures.js'),
     import('./runtimes.js'),
-    import('./chromium.js'),
+    import('./browsers.js'),
   ]);
   const always = async () => false;
   return [
     { name: 'fixture kernels', isDone: fixturesAreBuilt, perform: buildFixtures },
     { name: 'Node 20.16, newest Node, Deno, Bun', isDone: always, perform: async () => void (await installRuntimes()) },
-    { name: 'Chromium', isDone: always, perform: async () => void (await findChromium()) },
+    { name: 'Chromium, Firefox, WebKitGTK', isDone: always, perform: async () => void (await findBrowsers()) },
   ];
 }

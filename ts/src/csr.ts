@@ -11,6 +11,7 @@ import type { F32, F64, Float, Shape } from './types.ts';
 export interface Row<A = F32 | F64> {
   /** Positions along the axis, ascending unless `order: 'value'` was asked for. */
   readonly indices: Int32Array;
+  /** The values there, all > 0, or all NaN. */
   readonly values: A;
   /** In the support <=> unmasked and score > threshold. */
   readonly threshold: number;

@@ -5,7 +5,15 @@
  */
 
 export { budget, entmax, entmax15, softmax, sparsemax, topkEntmax, topkSparsemax } from './maps/maps.ts';
-export type { AsyncRowMap, Grads, RowMap, RowMapOptions } from './maps/types.ts';
+export type {
+  AsyncRowMap,
+  BudgetOptions,
+  Grads,
+  MapParameters,
+  RowMap,
+  RowMapOptions,
+  TopkOptions,
+} from './maps/types.ts';
 export { budgetLoss, entmax15Loss, entmaxLoss, softmaxLoss, sparsemaxLoss } from './losses/losses.ts';
 export type { AsyncLoss, CsrGrads, Loss, LossCallOptions, LossOptions, Reduced, Target } from './losses/types.ts';
 export type { Support } from './maps/support.ts';

@@ -145,6 +145,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
     this.storage = undefined;
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

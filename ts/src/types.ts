@@ -15,12 +15,16 @@ export type Float = Float32Array | Float64Array;
 export interface Nested extends ReadonlyArray<number | Nested> {}
 /** A typed array with its shape. */
 export interface Nd<A = Float> {
+  /** The elements, row-major. */
   readonly data: A;
+  /** Lengths of the axes. */
   readonly shape: Shape;
 }
 /** A tensor of onnxruntime or transformers.js. */
 export interface Dims {
+  /** A typed array, checked when it is read. */
   readonly data: unknown;
+  /** Lengths of the axes. */
   readonly dims: Shape;
 }
 /** Scores that carry their shape. */
@@ -60,9 +64,13 @@ export type Values<X> = Like<X> extends F64 | Nd<F64> | Tensor<'float64'> | read
 
 /** The typed array of each element type. */
 export interface Arrays {
+  /** Scores. */
   float32: F32;
+  /** Scores. */
   float64: F64;
+  /** Lengths and classes. */
   int32: Int32Array;
+  /** Masks. */
   uint8: Uint8Array;
 }
 /** Element types of a Tensor. */
@@ -102,6 +110,7 @@ export type Cotangent<Y> = Y extends F32
 export interface Pullback<Y, G, K0 extends keyof G = keyof G> extends Disposable {
   (dy: Cotangent<Y>): Pick<G, K0>;
   <K extends keyof G>(dy: Cotangent<Y>, wrt: readonly K[] | undefined): Pick<G, K>;
+  /** Gives back what it holds; calls are errors afterwards. */
   dispose(): void;
 }
 
@@ -109,5 +118,6 @@ export interface Pullback<Y, G, K0 extends keyof G = keyof G> extends Disposable
 export interface AsyncPullback<Y, G, K0 extends keyof G = keyof G> extends Disposable {
   (dy: Cotangent<Y>): Promise<Pick<G, K0>>;
   <K extends keyof G = K0>(dy: Cotangent<Y>, wrt: readonly K[] | undefined, run?: Run): Promise<Pick<G, K>>;
+  /** Gives back what it holds; calls are errors afterwards. */
   dispose(): void;
 }

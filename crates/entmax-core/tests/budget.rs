@@ -296,3 +296,90 @@ fn thresholds_of_screened_rows_f32() {
 fn thresholds_of_screened_rows_f64() {
     thresholds_of_screened_rows::<f64>();
 }
+
+/// Scores and bounds with few digits around a threshold that is one of the scores: p is known to the last bit, and
+/// whatever lies on a breakpoint is 0 or at its bound. A third of the thresholds are so high that few scores count.
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound<T: Number>() {
+    let mut random = Random(77);
+    let mut below = |end: f64| (random.uniform() * end).floor();
+    for round in 0..20_000 {
+        let n = 1 + below(if round % 50 == 0 { 2000.0 } else { 40.0 }) as usize;
+        let temperature = [1.0, 0.5, 2.0][round % 3];
+        let bounded = round % 2 == 0;
+        let x: Vec<f64> = (0..n).map(|_| below(24.0) / 16.0).collect();
+        let u: Vec<f64> = (0..n)
+            .map(|_| if bounded { below(9.0) / 8.0 } else { 1.0 })
+            .collect();
+        let tau = if below(3.0) == 0.0 {
+            22.0 / 16.0
+        } else {
+            x[below(n as f64) as usize]
+        };
+        let exact: Vec<f64> = (0..n)
+            .map(|j| ((x[j] - tau) / temperature).clamp(0.0, u[j]))
+            .collect();
+        let (x, u) = (of::<T>(&x), of::<T>(&u));
+        let case = Case {
+            x: &x,
+            upper: bounded.then_some(&u),
+            budget: exact.iter().sum(),
+            temperature,
+            at_most: round % 5 == 0,
+        };
+        for (j, p) in dense(&case.batch()).iter().enumerate() {
+            let inside = exact[j] > 0.0 && exact[j] < u[j].wide();
+            let error = (p.wide() - exact[j]).abs();
+            let tolerance = if inside { 1e-6 * exact[j] } else { 0.0 };
+            assert!(
+                error <= tolerance,
+                "round {round}, n = {n}: {p:?} for {}",
+                exact[j]
+            );
+        }
+    }
+}
+
+fn of<T: Number>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&value| T::round(value)).collect()
+}
+
+#[test]
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f32() {
+    entries_on_a_breakpoint_are_exactly_0_or_their_bound::<f32>();
+}
+
+#[test]
+fn entries_on_a_breakpoint_are_exactly_0_or_their_bound_f64() {
+    entries_on_a_breakpoint_are_exactly_0_or_their_bound::<f64>();
+}
+
+#[test]
+fn a_sample_that_misleads_only_costs_time() {
+    let mut random = Random(53);
+    for n in [255usize, 256, 257, 271, 1023, 1024, 4096, 4111] {
+        for sampled in [1usize, 2, 4, 16] {
+            for shift in [-30.0, -1.0, 0.0, 0.3, 30.0, f64::NEG_INFINITY] {
+                let x: Vec<f32> = (0..n)
+                    .map(|j| {
+                        let there = (j / 16).is_multiple_of(sampled);
+                        (random.normal() + if there { shift } else { 0.0 }) as f32
+                    })
+                    .collect();
+                let left = x.iter().filter(|z| z.is_finite()).count() as f64;
+                for part in [0.05, 0.2, 0.6, 0.97] {
+                    let case = Case {
+                        x: &x,
+                        upper: None,
+                        budget: part * left,
+                        temperature: 1.0,
+                        at_most: false,
+                    };
+                    let label = format!("n = {n}, each {sampled}-th block, {shift}, {part}");
+                    if left > 0.0 {
+                        case.check(&label, 3e-7);
+                    }
+                }
+            }
+        }
+    }
+}

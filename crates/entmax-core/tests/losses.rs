@@ -242,3 +242,49 @@ fn cross_entropy_far_below_the_largest_score_has_all_its_digits() {
     let got = Loss::row(&[0.0f64, -800.0, -3.0], 1, 0.0).call().loss[0];
     assert!((got - (800.0 + (1.0 + (-3f64).exp()).ln())).abs() < 1e-11);
 }
+
+/// The gradient is the map's probability times the factor, less the factor at the class, whichever class, in a list or not.
+fn every_class_of_a_row<T: LossNumber>() {
+    let mut random = Random(59);
+    for (n, e) in [
+        (40usize, 0.5),
+        (600, 0.25),
+        (600, 0.5),
+        (600, 1.0),
+        (600, 2.0),
+        (600, 0.0),
+    ] {
+        let x: Vec<T> = (0..n).map(|_| T::round(2.0 * random.normal())).collect();
+        let p = dense(&Batch::row(&x, e));
+        for scale in [1.0, 1.0 / 3.0, -0.7, 0.0] {
+            for class in (0..n).step_by(7) {
+                let mut call = Loss::row(&x, class as i32, e);
+                call.scale = vec![scale];
+                let found = call.call();
+                for (j, (&dz, &p)) in found.dz.iter().zip(&p).enumerate() {
+                    let factor = T::round(scale).wide();
+                    let expected = if j == class {
+                        T::round((p.wide() - 1.0) * scale)
+                    } else {
+                        T::round(p.wide() * factor)
+                    };
+                    assert!(dz == expected, "e = {e}, class {class}, entry {j}: {dz:?}");
+                }
+                let sparse = call.call_sparse();
+                for (&j, value) in sparse.indices[0].iter().zip(&sparse.values[0]) {
+                    assert_eq!(value.bits(), found.dz[j].bits());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_every_class_is_the_maps_own_f32() {
+    every_class_of_a_row::<f32>();
+}
+
+#[test]
+fn the_gradient_of_every_class_is_the_maps_own_f64() {
+    every_class_of_a_row::<f64>();
+}

@@ -36,9 +36,6 @@ export function readLossCall(
   const own = ['ignoreIndex', 'classWeights', ...(reductions.length > 1 ? ['reduction'] : []), ...more];
   const call = readRowCall(op, descriptor, z, options, own, isAsync);
   const { given, layout } = call;
-  if (given['upper'] !== undefined) {
-    throw new EntmaxError('ENTMAX_OPTION', op, 'no bounds: the loss is that of bounds 1', 'the option upper');
-  }
   const targets = readTargets(op, target, call.scores, layout, given['ignoreIndex']);
   const weights = rowWeights(op, targets, layout, given['classWeights']);
   const reduction = readReduction(op, given['reduction'], reductions);

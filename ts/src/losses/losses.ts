@@ -13,6 +13,7 @@
 import { mapsFamily } from '../maps/family.ts';
 import { budgetRule } from '../maps/maps.ts';
 import { alphaRule } from '../maps/parameter.ts';
+import type { BudgetOptions } from '../maps/types.ts';
 import { defineLoss } from './define-loss.ts';
 import type { Loss } from './types.ts';
 
@@ -63,9 +64,9 @@ export const entmaxLoss: Loss<'alpha'> = /*#__PURE__*/ defineLoss({
  * sum p = `budget` (`atMost: true`: at most). A target is a distribution over k-subsets: floats in [0, 1] that sum to the
  * budget, such as the indicator of a set; a class stands for its indicator. The gradient of `budget` is the threshold.
  */
-export const budgetLoss: Loss<'budget', { atMost?: boolean | undefined }> = /*#__PURE__*/ defineLoss({
+export const budgetLoss: Loss<'budget', BudgetOptions> = /*#__PURE__*/ defineLoss({
   name: 'budgetLoss',
   family: mapsFamily,
   parameter: /*#__PURE__*/ budgetRule(),
   capped: true,
-}) as Loss<'budget', { atMost?: boolean | undefined }>;
+}) as Loss<'budget', BudgetOptions>;

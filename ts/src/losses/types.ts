@@ -32,13 +32,17 @@ export interface Reduced {
 }
 
 /** The gradient of the scores as CSR, and those of the parameters. */
-export type CsrGrads<X extends Scores, P extends string, A> = { x: Csr<Values<X>> } & { [K in P]: Like<A> };
+export type CsrGrads<X extends Scores, P extends string, A> = {
+  /** The gradient of the scores. */
+  x: Csr<Values<X>>;
+} & { [K in P]: Like<A> };
 
 /** A Fenchel-Young loss. P are its differentiable parameters, E its further options. */
 export interface Loss<P extends string = never, E = {}> {
   /**
    * The loss as a number. Rows with NaN give NaN; a row in which nothing is left, or with target mass on an excluded
-   * class, gives Infinity, with gradient 0. Errors: ENTMAX_OPTION for a class outside [0, N), with the row.
+   * class, gives Infinity, with gradient 0. Scores of +Infinity: a target among them has the loss of equal scores, any
+   * other Infinity. Errors: ENTMAX_OPTION for a class outside [0, N), with the row.
    */
   <X extends Scores, A = number>(z: X, target: Target<X>, options?: LossCallOptions<P, E, A> & Reduced): number;
   /** The loss of each row, in z's form and of z's shape without the axis ([1] for a single row). */
@@ -100,21 +104,25 @@ export interface AsyncLoss<P extends string, E> {
     target: Target<X>,
     options: LossCallOptions<P, E, A> & { reduction: 'none' } & Run,
   ): Promise<Like<X>>;
+  /** As `valueAndGrad` of the loss. */
   valueAndGrad<X extends Scores, A = number, Y extends Like<X> | Float = Like<X>>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Reduced & Run & { out?: Y | undefined },
   ): Promise<[number, Grads<X, P, A>]>;
+  /** As `valueAndCsr` of the loss. */
   valueAndCsr<X extends Scores, A = number>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Reduced & Run,
   ): Promise<[number, CsrGrads<X, P, A>]>;
+  /** As `vjp` of the loss; the pullback returns promises, too. */
   vjp<X extends Scores, A = number>(
     z: X,
     target: Target<X>,
     options?: LossCallOptions<P, E, A> & Run,
   ): Promise<[Like<X>, AsyncPullback<Like<X>, Grads<X, P, A>>]>;
+  /** As `hvp` of the loss. */
   hvp<X extends Scores, A = number>(
     z: X,
     target: Target<X>,

@@ -9,19 +9,34 @@ import type { Support } from './support.ts';
  * The parameters P of a map. A is the form of its parameter (a number, a bare array with one value for each row, or a
  * shaped block of x's rank with 1 at `axis`); U is the form of `upper`, a number or an array that broadcasts to x.
  */
-export type Parameters<P extends string, A, U> = { [K in P]?: (K extends 'upper' ? U : A) | undefined };
+export type MapParameters<P extends string, A, U> = { [K in P]?: (K extends 'upper' ? U : A) | undefined };
 
 /** Options of a row map with parameters P and further options E; A and U are the forms of the parameters. */
-export type RowMapOptions<P extends string, E, A, U = number> = RowOptions & E & Parameters<P, A, U>;
+export type RowMapOptions<P extends string, E, A, U = number> = RowOptions & E & MapParameters<P, A, U>;
 
 /**
  * Gradients by name, each in the form of what it belongs to: a number for a number (the sum over all rows), one value
  * for each row for a bare array, a block of the parameter's shape for a block, with sums over the axes that it repeats
  * along. A parameter that was not given counts as a number.
  */
-export type Grads<X, P extends string, A, U = number> = { x: Like<X> } & {
+export type Grads<X, P extends string, A, U = number> = {
+  /** The gradient of the scores. */
+  x: Like<X>;
+} & {
   [K in P]: K extends 'upper' ? Like<U> : Like<A>;
 };
+
+/** Options of `budget` and of its loss. */
+export interface BudgetOptions {
+  /** Whether rows may sum to less than their budget. Default: false, exactly the budget. */
+  atMost?: boolean | undefined;
+}
+
+/** Options of the top-k maps. */
+export interface TopkOptions {
+  /** How many scores of each row count, the largest: a positive integer; more than there are means all. */
+  k: number;
+}
 
 /** A row map and its forms. P are its differentiable parameters, E its further options. */
 export interface RowMap<P extends string = never, E = {}> {
@@ -47,7 +62,8 @@ export interface RowMap<P extends string = never, E = {}> {
   /**
    * The value and its pullback: `const [p, pullback] = map.vjp(x)`, then `pullback(dp).x`. The pullback keeps the
    * support only. It knows what the output does not show: rows with +Infinity are constant (gradient 0), as are empty
-   * ones, and a budget that was not used up has no gradient. Rows with NaN have the gradient NaN.
+   * ones, and a budget that was not used up has no gradient. Rows with NaN have the gradient NaN. The Jacobian by x is
+   * symmetric: `pullback(dx).x` is the Jacobian-vector product, too.
    */
   vjp<X extends Scores, A = number, U = number>(
     x: X,
@@ -80,19 +96,22 @@ export interface AsyncRowMap<P extends string = never, E = {}> {
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run & { out?: Y | undefined },
   ): Promise<NoInfer<Y>>;
+  /** As `csr` of the map. */
   csr<X extends Scores, A = number, U = number>(
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run & { order?: 'index' | 'value' | undefined },
   ): Promise<Csr<Values<X>>>;
+  /** As `support` of the map. */
   support<X extends Scores, A = number, U = number>(
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run,
   ): Promise<Support<Values<X>>>;
-  /** The pullback returns promises, too. */
+  /** As `vjp` of the map; the pullback returns promises, too. */
   vjp<X extends Scores, A = number, U = number>(
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run,
   ): Promise<[Like<X>, AsyncPullback<Like<X>, Grads<X, P, A, U>>]>;
+  /** As `backward` of the map. */
   backward<X extends Scores, A = number, U = number, K extends 'x' | P = 'x' | P>(
     p: X,
     dp: X,

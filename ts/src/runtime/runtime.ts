@@ -37,14 +37,25 @@ export interface InitOptions {
 
 /** What runs, and why it is not more. */
 export interface RuntimeInfo {
+  /** Of the package. */
   version: string;
+  /** The SIMD level of the kernels. */
   simd: Simd;
   /** Threads that take part, the caller included. */
   threads: number;
   /** Why there are not more threads. */
   reason: string;
-  /** Bytes in use, at most so far, and available in all; whether threads share the memory. */
-  memory: { used: number; peak: number; capacity: number; shared: boolean };
+  /** The kernels' linear memory, in bytes. */
+  memory: {
+    /** In use. */
+    used: number;
+    /** The most that was in use so far. */
+    peak: number;
+    /** What it may grow to. */
+    capacity: number;
+    /** Whether threads share it. */
+    shared: boolean;
+  };
   /** Tensors that have not been disposed. */
   liveTensors: number;
   /** Chunks of work that each thread of the pool has executed, the caller first. */

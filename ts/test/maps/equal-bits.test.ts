@@ -177,6 +177,27 @@ describe.each(DTYPES)('%s', (dtype) => {
   });
 });
 
+describe.each([2, 16, 30, 64, 128, 200, 256, 257])('rows of one alpha, n = %d', (n) => {
+  test.each([1, 1.1, 1.25, 1.5, 1.7, 2])('alpha = %d: any number of them has the bits of each alone', (alpha) => {
+    const { rows, scores } = batchOf('float32', n, [alpha]);
+    const options = { shape: [rows, n], alpha };
+    const all = entmax(scores, options);
+    for (let row = 0; row < rows; row++) {
+      expectSameBits(entmax(rowOf(scores, n, row), { alpha }), rowOf(all, n, row), `row ${row}`);
+    }
+    for (let count = 1; count < 10; count++) {
+      const part = scores.slice(n, (count + 1) * n);
+      const result = entmax(part, { shape: [count, n], alpha });
+      expectSameBits(result, all.slice(n, (count + 1) * n), `${count} rows from the second on`);
+    }
+    const cooled = entmax(scores, { ...options, temperature: 0.7 });
+    for (let row = 0; row < rows; row++) {
+      const alone = entmax(rowOf(scores, n, row), { alpha, temperature: 0.7 });
+      expectSameBits(alone, rowOf(cooled, n, row), `row ${row}, temperature 0.7`);
+    }
+  });
+});
+
 test('a temperature of 1 has the bits of none', () => {
   const { rows, n, scores, alpha } = batchOf('float32', 65);
   expectSameBits(

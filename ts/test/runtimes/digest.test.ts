@@ -5,7 +5,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
-import { PAGES, runInChromium } from './driver/chromium.ts';
+import { MOST_BROWSER_PAGES, browserHasRelaxedSimd, runInBrowser } from './driver/browser.ts';
 import { commandLineRuntimes, hasRelaxedSimd, runInCommandLine } from './driver/command-line.ts';
 import type { AnyForm, Digest, DigestSettings } from './programs/digest.ts';
 
@@ -37,6 +37,7 @@ test('every form of a call gives the same bits', () => {
     ['tensor', 'array', 'tensor async', 'array async'],
     ['vjp', 'vjp async'],
     ['inspect', 'inspect async'],
+    ['loss', 'loss async'],
   ];
   const differing = reference.entries.filter(({ hashes }) =>
     alike.some((forms) => new Set(forms.flatMap((form) => hashes[form] ?? [])).size > 1),
@@ -45,6 +46,7 @@ test('every form of a call gives the same bits', () => {
   expect(reference.entries.length).toBeGreaterThan(1000);
   expect(reference.entries.filter(({ hashes }) => hashes.csr && hashes.vjp).length).toBeGreaterThan(100);
   expect(reference.entries.filter(({ hashes }) => hashes['inspect async']).length).toBeGreaterThan(40);
+  expect(reference.entries.filter(({ hashes }) => hashes.loss && hashes['loss csr']).length).toBeGreaterThan(50);
   expect(reference.entries.filter(({ meantFor }) => meantFor === 'all').length).toBeGreaterThan(30);
 });
 
@@ -80,12 +82,13 @@ describe.each(commandLineRuntimes)('%s', (runtime) => {
   });
 });
 
-describe.each(PAGES)('Chromium, %s', (page) => {
+describe.each(MOST_BROWSER_PAGES)('%s, %s', (browser, page) => {
   const threads = page === 'plain window' ? [1] : [1, 2, 3];
 
   test(`gives the same bits with ${threads.join(', ')} thread(s)`, { timeout: MILLISECONDS }, async () => {
-    const settings: DigestSettings = { threads, simd: 'relaxed-int' };
-    const digests = await runInChromium<Digest[]>(page, program, { settings, milliseconds: MILLISECONDS });
+    const simd = browserHasRelaxedSimd(browser) ? 'relaxed-int' : 'simd128';
+    const settings: DigestSettings = { threads, simd };
+    const digests = await runInBrowser<Digest[]>(browser, page, program, { settings, milliseconds: MILLISECONDS });
     expect(digests.map(({ threads: got }) => got)).toEqual(threads);
     expectSameBits(digests);
   });

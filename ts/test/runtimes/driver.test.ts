@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
-import { PAGES, PROFILE_PREFIX, runInChromium } from './driver/chromium.ts';
+import { MOST_BROWSER_PAGES, PROFILE_PREFIX, runInBrowser } from './driver/browser.ts';
 import { commandLineRuntimes, runInCommandLine, runToEnd } from './driver/command-line.ts';
 import type { Behaviour } from './fixtures/behave.ts';
 
@@ -44,38 +44,41 @@ describe.each(commandLineRuntimes)('%s', (runtime) => {
   });
 });
 
-describe.each(PAGES)('Chromium, %s', (page) => {
+describe.each(MOST_BROWSER_PAGES)('%s, %s', (browser, page) => {
   test('hands back the result of a program', async () => {
-    const result = await runInChromium(page, program, settings('well'));
+    const result = await runInBrowser(browser, page, program, settings('well'));
     expect(result).toEqual({ window: page !== 'isolated worker', isolated: page !== 'plain window' });
   });
 
   test('rejects with the error of a program that throws', async () => {
-    await expect(runInChromium(page, program, settings('throws'))).rejects.toThrow('thrown by the program');
+    await expect(runInBrowser(browser, page, program, settings('throws'))).rejects.toThrow('thrown by the program');
   });
 
   test('rejects with what the console says about a missing file', async () => {
-    const result = runInChromium(page, program, settings('loads what is missing'));
+    const result = runInBrowser(browser, page, program, settings('loads what is missing'));
     await expect(result).rejects.toThrow(/missing\.mjs/);
   });
 
   test('rejects where the program itself cannot be loaded', async () => {
-    await expect(runInChromium(page, `${program}.absent`, settings('well'))).rejects.toThrow(
+    await expect(runInBrowser(browser, page, `${program}.absent`, settings('well'))).rejects.toThrow(
       'Not found: /behave.mjs.absent',
     );
   });
 });
 
 test('Chromium: rejects where no result comes in time', async () => {
-  const result = runInChromium('isolated worker', program, { settings: 'never ends', milliseconds: 2000 });
+  const result = runInBrowser('Chromium', 'isolated worker', program, { settings: 'never ends', milliseconds: 2000 });
   await expect(result).rejects.toThrow('no result in 2000 ms');
 });
 
-test('Chromium: no process and no profile is left over', async () => {
+test('no browser and no profile is left over', async () => {
   const left: string[] = [];
   for (const name of await readdir('/proc')) {
-    const command = /^\d+$/.test(name) ? await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '') : '';
-    if (command.includes(PROFILE_PREFIX)) left.push(command);
+    if (!/^\d+$/.test(name)) continue;
+    const [command, environment] = await Promise.all(
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')),
+    );
+    if (environment!.includes(PROFILE_PREFIX)) left.push(command!);
   }
   left.push(...(await readdir(dirname(PROFILE_PREFIX))).filter((name) => name.startsWith(basename(PROFILE_PREFIX))));
   expect(left).toEqual([]);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
-import { PAGES, runInChromium } from './driver/chromium.ts';
+import { BROWSER_PAGES, MOST_BROWSER_PAGES, browserHasRelaxedSimd, runInBrowser } from './driver/browser.ts';
 import { commandLineRuntimes, hasRelaxedSimd, runInCommandLine } from './driver/command-line.ts';
 import type { LifeReport } from './programs/life.ts';
 
@@ -32,9 +32,9 @@ describe.each(commandLineRuntimes)('%s', (runtime) => {
   });
 });
 
-describe.each(PAGES)('Chromium, %s', (page) => {
+describe.each(BROWSER_PAGES)('%s, %s', (browser, page) => {
   test('says how many threads there are and why', async () => {
-    const { infos } = await runInChromium<LifeReport>(page, program, automatic);
+    const { infos } = await runInBrowser<LifeReport>(browser, page, program, automatic);
     const reasons = {
       'plain window': /not cross-origin isolated.*Cross-Origin-Opener-Policy.*Cross-Origin-Embedder-Policy/,
       'isolated window': /the machine offers|'auto' stops at/,
@@ -45,10 +45,13 @@ describe.each(PAGES)('Chromium, %s', (page) => {
     ]);
     if (page !== 'isolated window') expect(infos[0]!.threads).toBe(1);
   });
+});
 
-  test('has relaxed SIMD', async () => {
-    const { infos } = await runInChromium<LifeReport>(page, program, fused);
-    expect(infos).toMatchObject([{ simd: 'relaxed-fma' }]);
+describe.each(MOST_BROWSER_PAGES)('%s, %s', (browser, page) => {
+  test(browserHasRelaxedSimd(browser) ? 'has relaxed SIMD' : 'has no relaxed SIMD, and says so', async () => {
+    const result = runInBrowser<LifeReport>(browser, page, program, fused);
+    if (browserHasRelaxedSimd(browser)) expect((await result).infos).toMatchObject([{ simd: 'relaxed-fma' }]);
+    else await expect(result).rejects.toThrow('expected a host with relaxed SIMD');
   });
 });
 
@@ -56,7 +59,7 @@ describe('Chromium with a content policy that forbids workers from blobs', () =>
   const contentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
   test('runs the worker script that init({ workerUrl }) names', async () => {
-    const { infos } = await runInChromium<LifeReport>('isolated window', program, {
+    const { infos } = await runInBrowser<LifeReport>('Chromium', 'isolated window', program, {
       settings: 'names the worker script',
       contentSecurityPolicy,
     });
@@ -64,7 +67,7 @@ describe('Chromium with a content policy that forbids workers from blobs', () =>
   });
 
   test('goes on with one thread without it, and says why', async () => {
-    const { infos } = await runInChromium<LifeReport>('isolated window', program, {
+    const { infos } = await runInBrowser<LifeReport>('Chromium', 'isolated window', program, {
       settings: 'calls init and never shutdown',
       contentSecurityPolicy,
     });

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle } from './driver/bundle.ts';
-import { PAGES, runInChromium } from './driver/chromium.ts';
+import { MOST_BROWSER_PAGES, runInBrowser } from './driver/browser.ts';
 import { commandLineRuntimes, runInCommandLine } from './driver/command-line.ts';
 import type { TextReport, TextSettings } from './programs/text.ts';
 
@@ -29,11 +29,11 @@ describe.each(commandLineRuntimes)('%s', (runtime) => {
   });
 });
 
-describe.each(PAGES)('Chromium, %s', (page) => {
+describe.each(MOST_BROWSER_PAGES)('%s, %s', (browser, page) => {
   const threads = page === 'plain window' ? [1] : [1, 2, 3];
 
   test(`writes the same text with ${threads.join(', ')} thread(s)`, async () => {
-    const reports = await runInChromium<TextReport[]>(page, program, { settings: settingsFor(threads) });
+    const reports = await runInBrowser<TextReport[]>(browser, page, program, { settings: settingsFor(threads) });
     expect(reports).toEqual(threads.map((each) => ({ threads: each, text: reference })));
   });
 });

@@ -154,7 +154,7 @@ pub unsafe fn want<V: F32Block>(
             if bound > best {
                 (best, at) = (bound, block);
             }
-            if !(*means.add(block) > f32::NEG_INFINITY) {
+            if (*means.add(block)).is_nan() {
                 *means.add(block) = f32::NEG_INFINITY;
             }
         }
@@ -173,7 +173,9 @@ pub unsafe fn want<V: F32Block>(
         let by_best = subset_threshold::<V>(exponent, scores.as_mut_ptr(), BLOCK_KEYS, 1.0);
         let threshold = by_means.max(by_best) - 4.0 * query.slack;
         for block in 0..count {
-            if !(f64::from(*bounds.add(block)) < threshold) {
+            // A bound that is NaN skips nothing.
+            let skipped = f64::from(*bounds.add(block)) < threshold;
+            if !skipped {
                 wanted.add(block);
             }
         }

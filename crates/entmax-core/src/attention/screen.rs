@@ -20,10 +20,8 @@ use super::canonical::LEAST_EXPONENT;
 use super::forward::{Visible, BLOCK};
 use super::panels::panels_of;
 use super::scores::{adjust, products};
-use super::weights_f32::{canonical, count_above, lower_bound, may_be_canonical};
-use crate::maps::kernels::{
-    behind_lists, certified, lanes_above, lists, maxima_len, List, Outcome, Scores, Settings,
-};
+use super::weights_f32::{canonical, collect_few, lower_bound, may_be_canonical};
+use crate::maps::kernels::{behind_lists, certified, lists, List, Outcome, Scores, Settings, Tail};
 use crate::maps::staging::ALIGNMENT;
 use crate::simd::integers::Integers;
 use crate::simd::{F32Block, LANES};
@@ -89,7 +87,7 @@ fn round(
         largest = largest.max(libm::fabs(value));
         square += value * value;
     }
-    if !(square <= 1e70) || square < 1e-60 {
+    if !square.is_finite() || !(1e-60..=1e70).contains(&square) {
         (0..width).for_each(|c| write(c, 0));
         let norm = if square < 1e-60 { 1e-30 } else { f64::INFINITY };
         return Rounded {
@@ -457,27 +455,24 @@ pub unsafe fn weigh_screened<V: F32Block>(
     list: &mut List<f32>,
 ) -> (Option<Outcome>, usize) {
     let exponent = settings.parameter;
-    if !may_be_canonical(n, settings) || !(error < 1e30) {
+    if !may_be_canonical(n, settings) || !error.is_finite() || error > 1e30 {
         return (None, n);
     }
     // SAFETY: the lists and what lies behind them are disjoint parts of the scratch.
     unsafe {
-        let scores = &Scores::new(row, n);
+        let mut tail = Tail::uninit();
+        let scores = &Scores::new(row, n, &mut tail);
         let maxima = behind_lists(n, scratch).cast::<f32>();
         let max = match scores.lane_maxima::<V>(maxima) {
             Some(max) if max.is_finite() => max,
             _ => return (None, n),
         };
-        let (bound, is_short) = lower_bound::<V>(exponent, n, max, maxima);
-        let threshold = bound - 1.0 / exponent - 2.0 * error;
-        let cut = certified(threshold);
-        // A lane maximum stands for eight scores.
-        let lanes = lanes_above::<V>(maxima, maxima_len(n), max, cut);
-        if (!is_short || 16 * lanes > n) && count_above::<V>(scores, max, cut) > n / 4 {
+        let bound = lower_bound::<V>(exponent, n, max, maxima);
+        let cut = certified(bound - 1.0 / exponent - 2.0 * error);
+        let mut found = lists(n, scratch);
+        if !collect_few::<V>(&mut found, scores, maxima, (max, cut), n / 4) {
             return (None, n);
         }
-        let mut found = lists(n, scratch);
-        found.collect::<V>(scores, maxima, max, cut);
         let exact = exact_scores::<V>(call, (b, h, i), found.indices, found.scores, found.len);
         let wide = behind_lists(n, scratch).cast();
         let start = (f64::from(max) + bound - error - f64::from(exact)).max(0.0);

@@ -11,8 +11,9 @@
 
 use super::canonical::{Candidates, LEAST_EXPONENT};
 use crate::maps::kernels::{
-    behind_lists, bound_of_maxima, certified, lists, maxima_len, solve_on_simplex, EntmaxF32,
-    IntegerPower, List, Outcome, Problem, RealPower, Scores, Settings, Solved,
+    behind_lists, bound_of_maxima, certified, find_above, lists, maxima_len, solve_on_simplex,
+    Candidates as Listed, EntmaxF32, IntegerPower, List, Outcome, Problem, RealPower, Scores,
+    Settings, Solved, Tail, BLOCK,
 };
 use crate::simd::{F32Block, LANES};
 
@@ -63,22 +64,37 @@ macro_rules! with_power {
     }};
 }
 
-/// A lower bound of the threshold c from the lane maxima of a row, and whether it promises a short list.
+/// A lower bound of the threshold c from the lane maxima of a row.
 ///
 /// # Safety
 /// As [`bound_of_maxima`].
 #[inline(never)]
-pub unsafe fn lower_bound<V: F32Block>(
-    exponent: f64,
-    n: usize,
-    max: f32,
-    maxima: *mut f32,
-) -> (f64, bool) {
+pub unsafe fn lower_bound<V: F32Block>(exponent: f64, n: usize, max: f32, maxima: *mut f32) -> f64 {
     // SAFETY: passed on.
-    let (bound, count) = with_power!(exponent, power => unsafe {
-        bound_of_maxima::<V, _>(power, n, max, maxima)
-    });
-    (bound, 2 * count <= maxima_len(n))
+    with_power!(exponent, power => unsafe { bound_of_maxima::<V, _>(power, n, max, maxima).0 })
+}
+
+/// Collects the scores with `score - max > bound` from the blocks whose lane maxima tell of some; false where more than `most`
+/// do, or so many lane maxima lie above that it is not worth the attempt.
+///
+/// # Safety
+/// The list has room for `most` and 160 more; `maxima` are the row's, with as much room behind them.
+#[inline(never)]
+pub unsafe fn collect_few<V: F32Block>(
+    found: &mut Listed,
+    row: &Scores,
+    maxima: *mut f32,
+    (max, bound): (f32, f32),
+    most: usize,
+) -> bool {
+    let total = maxima_len(row.len);
+    let blocks: *mut u32 = maxima.wrapping_add(total).cast();
+    // SAFETY: by the caller.
+    unsafe {
+        let above = find_above::<V>(maxima, total, max, bound, blocks);
+        16 * above.maxima <= 15 * total
+            && found.collect::<V>(row, (blocks, above.blocks), max, bound, most)
+    }
 }
 
 /// A lower bound of the threshold of any row that holds these scores, each `weight` times; -inf for none, or where one is
@@ -174,18 +190,18 @@ pub unsafe fn weigh<V: F32Block>(
     }
     // SAFETY: the lists and what lies behind them are disjoint parts of the scratch.
     unsafe {
-        let scores = &Scores::new(row, n);
+        let mut tail = Tail::uninit();
+        let scores = &Scores::new(row, n, &mut tail);
         let maxima = behind_lists(n, scratch).cast::<f32>();
         let max = match scores.lane_maxima::<V>(maxima) {
             Some(max) if max.is_finite() => max,
             _ => return whole(list),
         };
-        let (bound, is_short) = lower_bound::<V>(exponent, n, max, maxima);
+        let bound = lower_bound::<V>(exponent, n, max, maxima);
         let cut = certified(bound - 1.0 / exponent);
-        let is_short = is_short || count_above::<V>(scores, max, cut) <= n / 2;
+        let mut found = lists(n, scratch);
+        let is_short = collect_few::<V>(&mut found, scores, maxima, (max, cut), n / 2);
         if is_short {
-            let mut found = lists(n, scratch);
-            found.collect::<V>(scores, maxima, max, cut);
             let wide = behind_lists(n, scratch).cast();
             let few = (found.scores, found.len);
             if let Some(solved) = canonical::<V>((n, exponent), few, (max, bound), wide) {
@@ -204,11 +220,12 @@ pub unsafe fn weigh<V: F32Block>(
         // certified one, so a path that has screened the row has listed all that is listed here, and more.
         rescore(row);
         let bound = 0.5 * (f64::from(certified(solved.cutoff)) + solved.cutoff);
-        let scores = &Scores::new(row, n);
-        if count_above::<V>(scores, max, bound as f32) <= n / 2 {
-            let mut found = lists(n, scratch);
+        let mut tail = Tail::uninit();
+        let scores = &Scores::new(row, n, &mut tail);
+        let mut found = lists(n, scratch);
+        let all = (core::ptr::null(), n.div_ceil(BLOCK));
+        if found.collect::<V>(scores, all, max, bound as f32, n / 2) {
             let wide = behind_lists(n, scratch).cast();
-            found.collect::<V>(scores, core::ptr::null(), max, bound as f32);
             let few = (found.scores, found.len);
             let start = (bound + 1.0 / exponent).max(0.0);
             if let Some(solved) = canonical::<V>((n, exponent), few, (max, start), wide) {
@@ -219,17 +236,6 @@ pub unsafe fn weigh<V: F32Block>(
         *list = List::NONE;
         whole(list)
     }
-}
-
-/// How many scores of a row have `score - max > bound`.
-#[inline(never)]
-pub fn count_above<V: F32Block>(scores: &Scores, max: f32, bound: f32) -> usize {
-    let (max, bound) = (V::splat(max), V::splat(bound));
-    let mut count = 0;
-    scores.each(|_, scores: V| {
-        count += V::bits(scores.sub(max).above(bound)).count_ones() as usize;
-    });
-    count
 }
 
 /// Whether the support of a row is larger than canonical weights are for, beyond doubt.

@@ -6,7 +6,7 @@
 //!
 //! | rows | kernel | file |
 //! |---|---|---|
-//! | f32, alpha <= 2 | sixteen at a time | `skewed_f32` |
+//! | f32, alpha <= 2 | sixteen at a time, of the row or of a list of its support | `skewed_f32` |
 //! | f64, and alpha > 2, and d/dalpha | the support as a list in f64 | `support` |
 //! | budget | entry by entry | `budget` |
 //! | d/dalpha of f32 in attention, alpha <= 2 | sixteen entries at a time | `alpha_f32` |

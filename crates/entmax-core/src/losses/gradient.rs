@@ -66,19 +66,12 @@ impl Gradient {
                 return self.merge(class as usize, solution);
             }
             if !self.dense.is_null() {
-                let mut from = solution.p;
+                let at_class = solution.probability(class as usize);
                 if is_list {
+                    (solution.kernels.scale)(&solution.list, self.entry(1.0, 0.0));
                     (solution.kernels.spread)(&solution.list, self.dense, self.n);
-                    from = self.dense;
-                }
-                let at_class = from.get(class as usize);
-                if is_list {
-                    let mut cursor = 0;
-                    while let Some((j, p)) = solution.next(&mut cursor) {
-                        self.dense.set(j, self.entry(p, 0.0));
-                    }
                 } else {
-                    from.scale(self.dense, self.n, self.factor);
+                    solution.p.scale(self.dense, self.n, self.factor);
                 }
                 self.dense.set(class as usize, self.entry(at_class, 1.0));
             }

@@ -2,20 +2,26 @@
 //! the type is behind these pointers.
 
 use crate::gradients::cells::Cells;
-use crate::maps::kernels::{finish_support, solve_row, List, Outcome, RowKernel, Settings};
+use crate::maps::kernels::{
+    finish_support, solve_rows, together, Group, List, Outcome, RowKernel, Settings,
+};
 use crate::maps::{RowBatch, Score};
-use crate::simd::{copy_short, F32Block, LANES};
+use crate::simd::{copy_short, F32Block, LANES, ROWS};
 
 /// Rows, lists and settings of either type: they hold addresses, whose type only the kernels know.
 pub type AnyBatch = RowBatch<f32>;
 pub type AnyList = List<f32>;
 pub type AnySettings = Settings<f32>;
+pub type AnyGroup = Group<f32>;
 
 #[derive(Clone, Copy)]
 pub struct Kernels {
     pub gather: unsafe fn(&AnyBatch, usize, usize, Cells),
-    /// A row from scores to probabilities, or to the list.
-    pub solve: unsafe fn(Cells, Cells, usize, &AnySettings, *mut u8, &mut AnyList) -> Outcome,
+    /// How many rows of n are solved together.
+    pub together: fn(usize) -> usize,
+    /// Rows from scores to probabilities, or a single one to the list.
+    pub solve:
+        unsafe fn(&AnyGroup, usize, &AnySettings, *mut u8, &mut AnyList, &mut [Outcome; ROWS]),
     /// The threshold of row r.
     pub finish: unsafe fn(&AnyBatch, Outcome, Cells, Cells, &AnyList, Cells),
     pub spread: unsafe fn(&AnyList, Cells, usize),
@@ -23,6 +29,10 @@ pub struct Kernels {
     pub maximum: unsafe fn(Cells, usize) -> f64,
     /// The sum of p (z - origin) over p != 0.
     pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+    /// Of a list and its row: the largest probability, and the same sum with its score as origin, which comes second.
+    pub look: unsafe fn(&AnyList, Cells) -> (f64, f64, f64),
+    /// Multiplies a list's probabilities by a number of their type.
+    pub scale: unsafe fn(&AnyList, f64),
 }
 
 impl Kernels {
@@ -32,11 +42,14 @@ impl Kernels {
     ) -> Kernels {
         Kernels {
             gather: gather::<T>,
-            solve: solve::<T, K>,
+            together: together::<T, K>,
+            solve: solve_rows_of::<T, K>,
             finish: finish::<T>,
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
             dot,
+            look: look::<T>,
+            scale: scale::<T>,
         }
     }
 }
@@ -57,19 +70,19 @@ unsafe fn gather<T: Score>(batch: &AnyBatch, first: usize, width: usize, tile: C
 }
 
 #[inline(never)]
-unsafe fn solve<T: Score, K: RowKernel<T>>(
-    x: Cells,
-    p: Cells,
+unsafe fn solve_rows_of<T: Score, K: RowKernel<T>>(
+    group: &AnyGroup,
     n: usize,
     settings: &AnySettings,
     scratch: *mut u8,
     list: &mut AnyList,
-) -> Outcome {
+    outcomes: &mut [Outcome; ROWS],
+) {
     // SAFETY: as above.
     unsafe {
-        let settings = typed(settings);
         let list = &mut *core::ptr::from_mut(list).cast();
-        solve_row::<T, K>(x.pointer::<T>(), p.pointer(), n, settings, scratch, list)
+        let (group, settings) = (typed(group), typed(settings));
+        solve_rows::<T, K>(group, n, settings, scratch, list, outcomes);
     }
 }
 
@@ -105,6 +118,45 @@ unsafe fn spread<T: Score, K: RowKernel<T>>(list: &AnyList, out: Cells, n: usize
 unsafe fn maximum<T: Score, K: RowKernel<T>>(x: Cells, n: usize) -> f64 {
     // SAFETY: as above.
     unsafe { K::maximum(x.pointer::<T>(), n) }.map_or(f64::NAN, T::to_f64)
+}
+
+/// [`Kernels::look`]: two loops without a call, which is what a list of thousands waits for.
+unsafe fn look<T: Score>(list: &AnyList, x: Cells) -> (f64, f64, f64) {
+    let x: *const T = x.pointer();
+    let (mut top, mut origin, mut sum) = (T::ZERO, T::ZERO, 0.0);
+    // SAFETY: as above; indices are the row's.
+    unsafe {
+        let list: &List<T> = typed(list);
+        for j in 0..list.len {
+            let p = *list.values.add(j);
+            if p > top {
+                (top, origin) = (p, *x.add(*list.indices.add(j) as usize));
+            }
+        }
+        let origin = origin.to_f64();
+        for j in 0..list.len {
+            let p = (*list.values.add(j)).to_f64();
+            let distance = (*x.add(*list.indices.add(j) as usize)).to_f64() - origin;
+            // Where p = 0 a distance may be infinite.
+            sum += if p > 0.0 { p * distance } else { 0.0 };
+        }
+        (top.to_f64(), origin, sum)
+    }
+}
+
+/// [`Kernels::scale`].
+unsafe fn scale<T: Score>(list: &AnyList, factor: f64) {
+    // SAFETY: as above; lists lie in scratch, and this one is read no more.
+    unsafe {
+        let list: &List<T> = typed(list);
+        let values = list.values.cast_mut();
+        for j in 0..list.len {
+            let p = *values.add(j);
+            if p > T::ZERO {
+                *values.add(j) = T::from_f64(p.to_f64() * factor);
+            }
+        }
+    }
 }
 
 /// [`Kernels::dot`] of f32.

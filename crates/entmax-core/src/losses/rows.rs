@@ -1,13 +1,14 @@
 //! Losses of a range of rows: the way from the layout to one contiguous row, and the rows that have no finite loss.
 
 use super::gradient::Gradient;
-use super::kernels::{AnySettings, Kernels};
+use super::kernels::{AnyGroup, AnyList, AnySettings, Kernels};
 use super::value::{Solution, Target, Value};
 use crate::gradients::cells::Cells;
 use crate::gradients::rows::{tile, transpose_cells};
-use crate::maps::kernels::{scratch, List, Outcome, RowKernel};
+use crate::maps::kernels::{scratch, together, List, Outcome, RowKernel};
 use crate::maps::staging::{pitch, ALIGNMENT};
 use crate::maps::{RowBatch, Score};
+use crate::simd::ROWS;
 use crate::status::Status;
 use core::ops::Range;
 
@@ -53,9 +54,10 @@ impl<T> LossResults<T> {
     };
 }
 
-/// The workspace: tile (or staged row), a row of probabilities, one of soft targets, the kernel's scratch.
+/// The workspace: tile (or staged rows), probabilities of rows solved together, a row of soft targets, the kernel's scratch.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
-    scratch_at(size_of::<T>() == 8, n, inner.max(1)) + scratch::<T, K>(n)
+    let parts = Parts::new(size_of::<T>() == 8, n, inner.max(1), together::<T, K>(n));
+    parts.scratch + scratch::<T, K>(n)
 }
 
 #[inline(always)]
@@ -63,9 +65,30 @@ fn row_bytes(n: usize) -> usize {
     (pitch(n) * size_of::<f64>()).next_multiple_of(ALIGNMENT)
 }
 
-#[inline(always)]
-fn scratch_at(wide: bool, n: usize, inner: usize) -> usize {
-    tile(wide, n, inner).1 + 2 * row_bytes(n)
+/// Where the parts of the workspace begin, the first one at 0.
+struct Parts {
+    probabilities: usize,
+    soft: usize,
+    scratch: usize,
+    /// Rows of the tile.
+    rows: usize,
+}
+
+impl Parts {
+    #[inline(always)]
+    fn new(wide: bool, n: usize, inner: usize, together: usize) -> Parts {
+        let (mut rows, mut size) = tile(wide, n, inner);
+        if inner == 1 && together > 1 {
+            (rows, size) = (together, together * row_bytes(n));
+        }
+        let soft = size + together * row_bytes(n);
+        Parts {
+            probabilities: size,
+            soft,
+            scratch: soft + row_bytes(n),
+            rows,
+        }
+    }
 }
 
 /// # Safety
@@ -95,6 +118,14 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
     }
 }
 
+/// Where one row lies: scores, probabilities, its gradient (null, or in the tile for a strided row) and its entries.
+struct Place {
+    x: Cells,
+    p: Cells,
+    dz: Cells,
+    sparse: Cells,
+}
+
 /// A batch of either type.
 struct Call<'a> {
     batch: &'a LossBatch<f32>,
@@ -112,72 +143,81 @@ impl Call<'_> {
     unsafe fn all(&self, rows: Range<usize>, workspace: *mut u8) -> Status {
         let scores = &self.batch.scores;
         let (n, inner, wide) = (scores.n, scores.inner, self.dz.wide);
-        let ((most, size), pitch) = (tile(wide, n, inner), pitch(n));
-        let cells = |at: usize| Cells::tile(workspace.wrapping_add(at), wide);
-        let (tile, probabilities, soft_row) = (cells(0), cells(size), cells(size + row_bytes(n)));
-        let scratch = workspace.wrapping_add(scratch_at(wide, n, inner));
+        let together = (self.kernels.together)(n);
+        let parts = Parts::new(wide, n, inner, together);
+        let pitch = pitch(n);
+        let tile = Cells::tile(workspace, wide);
+        let scratch = workspace.wrapping_add(parts.scratch);
         let staged = inner > 1 || !scores.mask.is_null();
         let mut status = Status::Ok;
         let mut first = rows.start;
         while first < rows.end {
             let (base, column) = scores.place(first);
-            let width = most.min(inner - column).min(rows.end - first);
+            let beside = if inner == 1 {
+                parts.rows
+            } else {
+                inner - column
+            };
+            let width = parts.rows.min(beside).min(rows.end - first);
             // SAFETY: by the caller; tile, rows and scratch are disjoint parts of the workspace.
             unsafe {
                 if staged && n > 0 {
-                    (self.kernels.gather)(scores, first, width, tile);
+                    if inner == 1 {
+                        for k in 0..width {
+                            (self.kernels.gather)(scores, first + k, 1, tile.from(k * pitch));
+                        }
+                    } else {
+                        (self.kernels.gather)(scores, first, width, tile);
+                    }
                 }
-                for k in 0..width {
-                    let r = first + k;
-                    let row = tile.from(k * pitch);
-                    let x = if staged {
-                        row
-                    } else {
-                        Cells::tile(scores.x.cast_mut().cast(), wide).from(base)
+                let mut done = 0;
+                while done < width {
+                    let start = first + done;
+                    let count = self.alike(together, start..first + width);
+                    let place = |k: usize| {
+                        let spare = parts.probabilities + k * row_bytes(n);
+                        let rows = (
+                            tile.from((done + k) * pitch),
+                            Cells::tile(workspace.wrapping_add(spare), wide),
+                        );
+                        self.place(
+                            start + k,
+                            base + (done + k) * if inner == 1 { n } else { 0 },
+                            rows,
+                        )
                     };
-                    // A strided row's scores are needed no more once the loss is known.
-                    let dz = if inner == 1 || self.dz.is_null() {
-                        self.dz.from(base)
-                    } else {
-                        row
+                    let mut group = AnyGroup {
+                        x: [core::ptr::null(); ROWS],
+                        out: [core::ptr::null_mut(); ROWS],
+                        count,
                     };
-                    let sparse = self.values.from(r * n);
-                    let p = if !sparse.is_null() {
-                        sparse
-                    } else if inner == 1 && !dz.is_null() {
-                        dz
-                    } else {
-                        probabilities
-                    };
-                    let target = if self.soft.is_null() {
-                        Target::Class(*self.batch.targets.add(r))
-                    } else if inner == 1 {
-                        Target::Soft(self.soft.from(base))
-                    } else {
-                        let column = self.soft.from(base + k);
-                        transpose_cells((column, inner), (soft_row, pitch), (n, 1));
-                        Target::Soft(soft_row)
-                    };
-                    let scale = *self.batch.scale.add(r);
-                    let gradient = Gradient {
-                        dense: dz,
-                        sparse,
-                        indices: self.results.indices.wrapping_add(r * n),
-                        n,
-                        target,
-                        factor: scale / scores.temperature,
-                    };
-                    let (value, entries, converged) = self.row(r, (x, p), &gradient, scratch);
-                    if !converged {
-                        status = Status::NotConverged;
+                    for k in 0..count {
+                        let place = place(k);
+                        (group.x[k], group.out[k]) = (place.x.pointer(), place.p.pointer());
                     }
-                    *self.results.loss.add(r) = value.loss;
-                    if !self.results.dparameter.is_null() {
-                        *self.results.dparameter.add(r) = value.by_parameter * scale;
+                    let settings = AnySettings {
+                        map: scores.map,
+                        parameter: scores.parameter(start),
+                        upper: core::ptr::null(),
+                        k: 0,
+                        temperature: scores.temperature,
+                    };
+                    let mut list = List::NONE;
+                    let mut outcomes = [Outcome::Empty; ROWS];
+                    if n > 0 && !self.is_ignored(start) {
+                        let solve = self.kernels.solve;
+                        solve(&group, n, &settings, scratch, &mut list, &mut outcomes);
                     }
-                    if !sparse.is_null() {
-                        *self.results.sizes.add(r) = entries as i32;
+                    for (k, &outcome) in outcomes.iter().enumerate().take(count) {
+                        let column = base + (done + k) * if inner == 1 { n } else { 1 };
+                        let soft = Cells::tile(workspace.wrapping_add(parts.soft), wide);
+                        let target = self.target(start + k, column, soft);
+                        let solved = (outcome, &settings, list);
+                        if !self.finish(start + k, &place(k), target, solved) {
+                            status = Status::NotConverged;
+                        }
                     }
+                    done += count;
                 }
                 if inner > 1 && !self.dz.is_null() {
                     transpose_cells((tile, pitch), (self.dz.from(base), inner), (width, n));
@@ -188,7 +228,122 @@ impl Call<'_> {
         status
     }
 
-    /// Row r from the scores `x`, whose probabilities may go to `p`: its loss, the number of entries of a sparse
+    /// Whether row r is left out.
+    ///
+    /// # Safety
+    /// r is a row of the batch.
+    #[inline(always)]
+    unsafe fn is_ignored(&self, r: usize) -> bool {
+        // SAFETY: by the caller.
+        self.soft.is_null() && unsafe { *self.batch.targets.add(r) } < 0
+    }
+
+    /// How many of `rows` are solved together from the first one on; a row that is left out is a group of its own.
+    ///
+    /// # Safety
+    /// `rows` are rows of the batch.
+    #[inline(always)]
+    unsafe fn alike(&self, together: usize, rows: Range<usize>) -> usize {
+        let start = rows.start;
+        // SAFETY: by the caller.
+        unsafe {
+            let most = self.batch.scores.alike(together, rows);
+            if self.is_ignored(start) {
+                return 1;
+            }
+            (1..most)
+                .find(|&k| self.is_ignored(start + k))
+                .unwrap_or(most)
+        }
+    }
+
+    /// Where row r lies, which begins at `base` where rows are contiguous, given its place in the tile and room for
+    /// probabilities.
+    #[inline(always)]
+    fn place(&self, r: usize, base: usize, (row, probabilities): (Cells, Cells)) -> Place {
+        let scores = &self.batch.scores;
+        let contiguous = scores.inner == 1;
+        let x = if contiguous && scores.mask.is_null() {
+            Cells::tile(scores.x.cast_mut().cast(), row.wide).from(base)
+        } else {
+            row
+        };
+        // A strided row's scores are needed no more once the loss is known.
+        let dz = if contiguous || self.dz.is_null() {
+            self.dz.from(base)
+        } else {
+            row
+        };
+        let sparse = self.values.from(r * scores.n);
+        let p = if !sparse.is_null() {
+            sparse
+        } else if contiguous && !dz.is_null() {
+            dz
+        } else {
+            probabilities
+        };
+        Place { x, p, dz, sparse }
+    }
+
+    /// What row r is compared with; a strided distribution, which begins at `base`, is copied to `room`.
+    ///
+    /// # Safety
+    /// r is a row of the batch; `room` is writable for a row.
+    #[inline(always)]
+    unsafe fn target(&self, r: usize, base: usize, room: Cells) -> Target {
+        let scores = &self.batch.scores;
+        // SAFETY: by the caller.
+        unsafe {
+            if self.soft.is_null() {
+                return Target::Class(*self.batch.targets.add(r));
+            }
+            let soft = self.soft.from(base);
+            if scores.inner == 1 {
+                return Target::Soft(soft);
+            }
+            transpose_cells((soft, scores.inner), (room, pitch(scores.n)), (scores.n, 1));
+            Target::Soft(room)
+        }
+    }
+
+    /// Writes the results of row r; whether its map converged.
+    ///
+    /// # Safety
+    /// As [`super::row_loss_f32`].
+    #[inline(always)]
+    unsafe fn finish(
+        &self,
+        r: usize,
+        place: &Place,
+        target: Target,
+        solved: (Outcome, &AnySettings, AnyList),
+    ) -> bool {
+        let scores = &self.batch.scores;
+        let n = scores.n;
+        // SAFETY: by the caller.
+        unsafe {
+            let scale = *self.batch.scale.add(r);
+            let gradient = Gradient {
+                dense: place.dz,
+                sparse: place.sparse,
+                indices: self.results.indices.wrapping_add(r * n),
+                n,
+                target,
+                factor: scale / scores.temperature,
+            };
+            let (value, entries, converged) = self.row(r, (place.x, place.p), &gradient, solved);
+            *self.results.loss.add(r) = value.loss;
+            if !self.results.dparameter.is_null() {
+                *self.results.dparameter.add(r) = value.by_parameter * scale;
+            }
+            if !place.sparse.is_null() {
+                *self.results.sizes.add(r) = entries as i32;
+            }
+            converged
+        }
+    }
+
+    /// Row r of the scores `x`, whose probabilities are in `p` or the list: its loss, the number of entries of a sparse
     /// gradient, and whether the map converged.
     ///
     /// # Safety
@@ -199,25 +354,13 @@ impl Call<'_> {
         r: usize,
         (x, p): (Cells, Cells),
         gradient: &Gradient,
-        scratch: *mut u8,
+        (outcome, settings, list): (Outcome, &AnySettings, AnyList),
     ) -> (Value, usize, bool) {
         let scores = &self.batch.scores;
         let n = scores.n;
         // SAFETY: by the caller.
         unsafe {
-            let settings = AnySettings {
-                map: scores.map,
-                parameter: scores.parameter(r),
-                upper: core::ptr::null(),
-                k: 0,
-                temperature: scores.temperature,
-            };
-            let mut list = List::NONE;
             let ignored = matches!(gradient.target, Target::Class(class) if class < 0);
-            let mut outcome = Outcome::Empty;
-            if n > 0 && !ignored {
-                outcome = (self.kernels.solve)(x, p, n, &settings, scratch, &mut list);
-            }
             if !gradient.sparse.is_null() {
                 let bytes = size_of::<f32>() << u32::from(p.wide);
                 let thresholds = self.results.thresholds.cast::<u8>();
@@ -231,7 +374,7 @@ impl Call<'_> {
                         p,
                         list,
                         n,
-                        settings: &settings,
+                        settings,
                         cutoff: solved.cutoff,
                         kernels: &self.kernels,
                     };

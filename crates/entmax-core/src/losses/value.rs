@@ -154,6 +154,25 @@ impl Solution<'_> {
         None
     }
 
+    /// The probability of score j.
+    ///
+    /// # Safety
+    /// The pointers are a row's, j is below its length.
+    #[inline(never)]
+    pub unsafe fn probability(&self, j: usize) -> f64 {
+        // SAFETY: by the caller; the indices ascend.
+        unsafe {
+            if self.list.indices.is_null() {
+                return self.p.get(j);
+            }
+            let indices = core::slice::from_raw_parts(self.list.indices, self.list.len);
+            match indices.binary_search(&(j as u32)) {
+                Ok(at) => Cells::tile(self.list.values.cast_mut().cast(), self.p.wide).get(at),
+                Err(_) => 0.0,
+            }
+        }
+    }
+
     /// # Safety
     /// The pointers are a row's and its target's.
     #[inline(always)]
@@ -213,7 +232,6 @@ impl Solution<'_> {
     unsafe fn entmax(&self, target: &Target) -> f64 {
         let e = self.settings.parameter;
         let dense = self.list.indices.is_null();
-        let mut cursor = 0;
         // SAFETY: indices below n.
         unsafe {
             if let (Target::Class(class), true, true) = (target, e == 0.0, dense) {
@@ -222,17 +240,12 @@ impl Solution<'_> {
                     return -libm::log(p);
                 }
             }
-            let (mut top, mut origin) = (0.0, 0.0);
-            if dense {
-                top = (self.kernels.maximum)(self.p, self.n);
-                origin = (self.kernels.maximum)(self.x, self.n);
+            let (top, origin, mut dot) = if dense {
+                let top = (self.kernels.maximum)(self.p, self.n);
+                (top, (self.kernels.maximum)(self.x, self.n), 0.0)
             } else {
-                while let Some((j, p)) = self.next(&mut cursor) {
-                    if p > top {
-                        (top, origin) = (p, self.x.get(j));
-                    }
-                }
-            }
+                (self.kernels.look)(&self.list, self.x)
+            };
             let below = |j: usize| {
                 let score = self.x.get(j);
                 if score == origin {
@@ -252,19 +265,13 @@ impl Solution<'_> {
             let mut loss = c / alpha;
             // In a row with +inf all of the support is there.
             if e > 0.0 && origin < f64::INFINITY {
-                let mut dot = 0.0;
                 if dense {
                     dot = (self.kernels.dot)(self.p, self.x, self.n, origin);
-                } else {
-                    cursor = 0;
-                    while let Some((j, p)) = self.next(&mut cursor) {
-                        dot += p * (self.x.get(j) - origin);
-                    }
                 }
                 loss += dot / self.settings.temperature * (1.0 - 1.0 / alpha);
             }
             let mut entropy = Entropy::new(e);
-            cursor = 0;
+            let mut cursor = 0;
             while let Some((j, q)) = target.next(&mut cursor, self.n) {
                 loss -= q * below(j);
                 entropy.add(q);

@@ -17,7 +17,7 @@
 
 use super::compensated::Sum;
 use super::kernel::{Outcome, Solved};
-use super::powers_f64::pow;
+use super::powers_f64::{lone_pow, pow};
 use super::score::Score;
 
 /// Newton's steps take 4 to 9; see STEPS in threshold_f32.
@@ -230,11 +230,11 @@ impl AboveTwo {
             // p is concave in the gap: with all gaps at their mean, t comes out below the root, and very near to it in
             // near-uniform rows. A step from there lands above again.
             let mean_gap = state.gaps / size as f64;
-            let below = libm::pow(even, self.exponent) - mean_gap;
+            let below = libm::exp(self.exponent * libm::log(even)) - mean_gap;
             if below > 1e-280 {
                 // SAFETY: by the caller.
                 let guess = unsafe {
-                    self.try_smallest(candidates, size, smallest, libm::pow(below, self.inverse))
+                    self.try_smallest(candidates, size, smallest, lone_pow(below, self.inverse))
                 };
                 let next = guess.next();
                 if guess.excess > -ROUNDING {
@@ -278,7 +278,7 @@ impl AboveTwo {
     ) -> State {
         let log_t_power = self.exponent * libm::log(t);
         let t_power = if log_t_power > LOG_UNDERFLOW {
-            libm::pow(t, self.exponent)
+            lone_pow(t, self.exponent)
         } else {
             0.0
         };

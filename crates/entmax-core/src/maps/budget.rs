@@ -214,23 +214,29 @@ impl Undecided {
         self.len += 1;
     }
 
-    /// tau as if none were clipped. Beside the first score, so that a small rest keeps its digits; where differences
-    /// overflow, beside 0.
+    /// tau as if none were clipped, beside the first score, so that a small rest keeps its digits. One division, of a sum
+    /// in twice the precision: a score that lies on the threshold of scores with few digits gets exactly 0.
     unsafe fn unclipped(&self) -> Pair {
-        let share = 1.0 / self.len as f64;
-        // SAFETY: there is a first score.
-        let mut beside = unsafe { *self.scores };
-        loop {
-            let mut mean = 0.0;
+        let count = self.len as f64;
+        // SAFETY: there is a first score, and j < len.
+        unsafe {
+            let first = *self.scores;
+            let mut sum = Sum::new();
+            sum.add(-self.rest.total() * self.temperature);
             for j in 0..self.len {
-                // SAFETY: j < len.
-                mean += unsafe { *self.scores.add(j) } * share - beside * share;
+                sum.add(*self.scores.add(j));
+                sum.add(-first);
             }
-            if mean.is_finite() || beside == 0.0 {
-                let beside = Pair::ZERO.plus(beside).plus(mean);
-                return beside.plus(-self.rest.total() * share * self.temperature);
+            let mean = sum.total() / count;
+            if mean.is_finite() {
+                return Pair::ZERO.plus(first).plus(mean);
             }
-            beside = 0.0;
+            // Sums or differences overflow.
+            let share = 1.0 / count;
+            let mean: f64 = (0..self.len).map(|j| *self.scores.add(j) * share).sum();
+            Pair::ZERO
+                .plus(mean)
+                .plus(-self.rest.total() * share * self.temperature)
         }
     }
 

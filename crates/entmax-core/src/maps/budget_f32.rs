@@ -8,12 +8,14 @@
 //!    so each step narrows a bracket, and one that would leave it is replaced by the middle.
 //! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
 //!    most entries, and variable fixing does the rest.
+//! 4. So it does where a score, or one less its bound, is so near to tau that rounding would decide on which side it
+//!    lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
 
 use super::budget::{Numbers, Problem};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
-use super::scan_f32::{count_above, fold_maxima, maxima_len, Scores, BLOCK};
+use super::scan_f32::{find_above, fold_maxima, maxima_len, pack_above, Scores, Tail, BLOCK};
 use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
@@ -21,8 +23,12 @@ use crate::simd::{copy_short, F32Block, LANES};
 const STEPS: usize = 16;
 /// The largest part of the active entries that their sum may be off by: its own rounding.
 const TOLERANCE: f64 = 2e-7;
+/// What a solved tau is off by at most, relative to the mean active entry: the rounding of the sum, with as much again.
+const WINDOW: f64 = 1e-6;
 /// The lane maxima need no more than a lower bound; one with this much more than the budget is good enough.
 const LOOSE: f64 = 0.1;
+/// What a sample may be wrong by, as a part of the distance from the maximum.
+const MARGIN: f64 = 0.1;
 
 /// Scores with their bounds.
 struct Row<'a> {
@@ -51,11 +57,12 @@ struct Sums {
     capped: f64,
 }
 
-/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not.
+/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not; if `solved`, within `window`.
 struct Bracket {
     low: f64,
     high: f64,
     tau: f64,
+    window: f64,
     solved: bool,
 }
 
@@ -64,9 +71,9 @@ struct Bracket {
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe fn blocks(values: *const f32, len: usize) -> Scores {
+unsafe fn blocks(values: *const f32, len: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on.
-    unsafe { Scores::new(values, len) }
+    unsafe { Scores::new(values, len, tail) }
 }
 
 /// Which quarter of a block a lane belongs to.
@@ -136,6 +143,9 @@ impl Row<'_> {
     /// The bounds are readable.
     #[inline(never)]
     unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
+        if self.bounds.is_none() {
+            return self.sums_to_one::<V>(tau);
+        }
         let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
@@ -163,6 +173,35 @@ impl Row<'_> {
         }
         let mut count = V::no_sums();
         inner.sum_into(&mut count);
+        outer.sum_into(&mut capped);
+        Sums {
+            active: V::total(active),
+            count: V::total(count),
+            capped: V::total(capped),
+        }
+    }
+
+    /// [`Row::sums`] where all bounds are 1.
+    #[inline(never)]
+    fn sums_to_one<V: F32Block>(&self, tau: f64) -> Sums {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let mut active = V::no_sums();
+        // Lane by lane: these are whole numbers.
+        let (mut positive, mut outer) = (zero, zero);
+        self.scores.each(|_, scores: V| {
+            let value = level.value(scores);
+            let over = value.above(one);
+            let inside = value.above(zero);
+            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+            positive = positive.add(one.keep(inside));
+            outer = outer.add(one.keep(over));
+        });
+        let (mut count, mut capped) = (V::no_sums(), V::no_sums());
+        positive.sub(outer).sum_into(&mut count);
         outer.sum_into(&mut capped);
         Sums {
             active: V::total(active),
@@ -201,6 +240,7 @@ impl Row<'_> {
             low: f64::NEG_INFINITY,
             high,
             tau,
+            window: 0.0,
             solved: false,
         };
         let mut exactly = self.bounds.is_none();
@@ -220,6 +260,7 @@ impl Row<'_> {
                 bracket.solved = true;
                 if sums.count > 0.0 {
                     bracket.tau = next;
+                    bracket.window = WINDOW * sums.active / sums.count * self.temperature;
                 }
                 break;
             }
@@ -297,10 +338,10 @@ pub unsafe fn solve<V: F32Block>(
     }
     // SAFETY: by the caller.
     unsafe {
-        let (scores, bounds) = (
-            blocks(x, n),
-            blocks(upper, if upper.is_null() { 0 } else { n }),
-        );
+        let (mut tail, mut bounds_tail) = (Tail::uninit(), Tail::uninit());
+        let bounds_len = if upper.is_null() { 0 } else { n };
+        let scores = blocks(x, n, &mut tail);
+        let bounds = blocks(upper, bounds_len, &mut bounds_tail);
         let row = Row {
             scores: &scores,
             bounds: (!upper.is_null()).then_some(&bounds),
@@ -332,7 +373,10 @@ pub unsafe fn solve<V: F32Block>(
         }
         if let Some(low) = low {
             let mut candidates = lists(n, scratch);
-            candidates.collect::<V>(&scores, maxima, max, low);
+            // Behind the maxima there is as much room.
+            let blocks = maxima.add(maxima_len(n)).cast();
+            let above = find_above::<V>(maxima, maxima_len(n), max, low, blocks);
+            candidates.collect::<V>(&scores, (blocks, above.blocks), max, low, n);
             let len = candidates.len;
             let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
             // Their bounds, behind all that the exact method may need.
@@ -364,6 +408,17 @@ pub unsafe fn solve<V: F32Block>(
             packed.write::<V>(tau, candidates.scores);
             *list = candidates.result();
             return Some(tau.rounded());
+        }
+        let sampled = n >= SHORT_ROW && row.bounds.is_none() && low.is_none();
+        if sampled {
+            if let Some(tau) = row.by_sample::<V>(budget, (max, highest), scratch.cast()) {
+                let tau = Pair {
+                    high: tau,
+                    low: 0.0,
+                };
+                row.write::<V>(tau, out);
+                return Some(tau.high);
+            }
         }
         let (sum, count, room) = row.totals::<V>();
         let (tau, threshold);
@@ -420,13 +475,101 @@ impl Row<'_> {
         // SAFETY: by the caller.
         unsafe {
             let bracket = self.newton::<V>(problem.budget, start, highest, 0.0);
-            if bracket.solved {
+            if !bracket.solved {
+                return problem.threshold(bracket.low, bracket.high, scratch.cast());
+            }
+            let Bracket { tau, window, .. } = bracket;
+            if window == 0.0 || !self.is_near::<V>(tau, window) {
                 return Pair {
-                    high: bracket.tau,
+                    high: tau,
                     low: 0.0,
                 };
             }
-            problem.threshold(bracket.low, bracket.high, scratch.cast())
+            // Divided by the temperature by which the entries will be.
+            let problem = Problem {
+                temperature: self.temperature,
+                ..*problem
+            };
+            problem.threshold(tau - window, tau + window, scratch.cast())
+        }
+    }
+
+    /// Whether a score, or one less its bound, lies within `window` of tau.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    unsafe fn is_near<V: F32Block>(&self, tau: f64, window: f64) -> bool {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let limit = window * f64::from(self.inverse);
+        let limit = V::splat((limit * limit) as f32);
+        let mut best = V::splat(f32::NEG_INFINITY);
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|_, scores: V, bound| {
+                let value = level.value(scores);
+                let over = value.sub(bound);
+                // Behind the row value is -inf: whatever the bound there is, neither is found.
+                best = best.pmax(limit.sub(value.mul(value)));
+                best = best.pmax(limit.sub(over.mul(over)));
+            });
+        }
+        V::any(best.at_least(V::splat(0.0)))
+    }
+
+    /// tau by Newton's method on what lies above that of a sample, from there; None where it does not come out, or is not above.
+    ///
+    /// # Safety
+    /// `work` is writable for the row, a block and twice the sample.
+    #[inline(never)]
+    unsafe fn by_sample<V: F32Block>(
+        &self,
+        budget: f64,
+        (max, highest): (f32, f64),
+        work: *mut f32,
+    ) -> Option<f64> {
+        let n = self.scores.len;
+        let blocks = (n / (16 * LANES)).clamp(4, 16);
+        let (len, stride) = (blocks * LANES, n / LANES / blocks * LANES);
+        let packed = work.wrapping_add(len);
+        // SAFETY: by the caller; a tail is padded with -inf.
+        unsafe {
+            for block in 0..blocks {
+                let scores: V = V::load(self.scores.values.add(block * stride));
+                scores.store(work.add(block * LANES));
+            }
+            let scores = &Scores::whole(work, len);
+            let sample = Row { scores, ..*self };
+            let (sum, count, _) = sample.totals::<V>();
+            let share = budget * len as f64 / n as f64;
+            let start = (sum - share * self.temperature) / count;
+            let bracket = sample.newton::<V>(share, start, highest, LOOSE);
+            let found = if bracket.solved {
+                bracket.tau
+            } else {
+                bracket.low
+            };
+            // Farther out by what a sample may be wrong; Newton's method begins where it says.
+            let low = found - MARGIN * (highest - found);
+            let below = (low - highest) as f32;
+            if !(below < 0.0 && below > f32::NEG_INFINITY) {
+                return None;
+            }
+            // The tail, padded, and the whole blocks.
+            let whole = n / LANES * LANES;
+            let mut tail = [f32::NEG_INFINITY; LANES];
+            copy_short(self.scores.values.add(whole), tail.as_mut_ptr(), n - whole);
+            V::load(tail.as_ptr()).store(packed);
+            let rest = pack_above::<V>(self.scores.values, whole, max, below, packed.add(LANES));
+            let scores = &Scores::whole(packed, rest + LANES);
+            let above = Row { scores, ..*self };
+            let bracket = above.newton::<V>(budget, found, highest, 0.0);
+            // Not within the rounding of `below`.
+            let inside = bracket.tau > low + 1e-6 * (highest - low);
+            (bracket.solved && inside).then_some(bracket.tau)
         }
     }
 
@@ -478,7 +621,9 @@ impl Row<'_> {
             // Lowered by what rounding may have added to it. -inf fails the comparison.
             let low = tau - f64::from(max);
             let low = (low - 1e-5 * self.temperature - 5e-7 * low.abs()) as f32;
-            let few = low.is_finite() && 2 * count_above::<V>(maxima, total, max, low) <= total;
+            let blocks = maxima.add(total).cast();
+            let few = low.is_finite()
+                && 2 * find_above::<V>(maxima, total, max, low, blocks).maxima <= total;
             few.then_some(low)
         }
     }

@@ -19,7 +19,7 @@ use super::exact::{settle, Exact};
 use super::powers_f32::IntegerPower;
 use super::scan_f32::Scores;
 use super::threshold_f32::Problem;
-use crate::simd::F32Block;
+use crate::simd::{quad::Quad, F32Block, ROWS};
 
 /// eta, with as much again to spare.
 const ETA: f64 = 1.0 / (1u64 << 21) as f64;
@@ -69,6 +69,20 @@ impl<V: F32Block> Watch<V> {
         }
     }
 
+    /// For blocks of four rows.
+    #[inline(always)]
+    pub fn of_rows(computed: &[Computed; ROWS]) -> Watch<V> {
+        let limits = computed.each_ref().map(|each| {
+            let window = each.window();
+            (1.001 * window * window) as f32
+        });
+        Watch {
+            tau: V::by_row(Quad::new(computed.each_ref().map(|each| each.tau as f32))),
+            limit: V::by_row(Quad::new(limits)),
+            best: V::splat(f32::NEG_INFINITY),
+        }
+    }
+
     #[inline(always)]
     pub fn look(&mut self, u: V) {
         let gap = u.sub(self.tau);
@@ -79,6 +93,12 @@ impl<V: F32Block> Watch<V> {
     #[inline(always)]
     pub fn has_seen(&self) -> bool {
         V::any(self.best.at_least(V::splat(0.0)))
+    }
+
+    /// The lanes in which one did.
+    #[inline(always)]
+    pub fn seen(&self) -> u32 {
+        V::bits(self.best.at_least(V::splat(0.0)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::budget::Problem;
 use super::score::Score;
+use crate::simd::ROWS;
 
 /// What a kernel has done with a row, beyond the probabilities.
 #[derive(Clone, Copy, PartialEq)]
@@ -83,6 +84,14 @@ pub struct Settings<T> {
     pub temperature: f64,
 }
 
+/// Rows of one length that are solved together: the first `count`, at most four.
+#[repr(C)]
+pub struct Group<T> {
+    pub x: [*const T; ROWS],
+    pub out: [*mut T; ROWS],
+    pub count: usize,
+}
+
 /// The kernels of one type, row by row.
 pub trait RowKernel<T: Score> {
     /// Bytes of scratch for a row of `n`.
@@ -109,6 +118,23 @@ pub trait RowKernel<T: Score> {
         scratch: *mut u8,
         list: &mut List<T>,
     ) -> Outcome;
+
+    /// Longest row that is solved in groups for `exponent <= 1`; its result is never a list.
+    const LONGEST_IN_GROUP: usize = 0;
+
+    /// [`RowKernel::solve`] for each row of a group, at temperature 1.
+    ///
+    /// # Safety
+    /// As [`RowKernel::solve`] for each of them, no output a row of another; `n` is at most [`RowKernel::LONGEST_IN_GROUP`].
+    #[inline(always)]
+    unsafe fn solve_group(
+        _group: &Group<T>,
+        _n: usize,
+        _exponent: f64,
+        _scratch: *mut u8,
+        _outcomes: &mut [Outcome; ROWS],
+    ) {
+    }
 
     /// A row of the capped simplex with a budget above 0, and its threshold; None where the type has no kernel of its own for
     /// it, and nothing was written.

@@ -7,8 +7,11 @@
 //! |---|---|---|
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
+//! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
+//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `short_results_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
-//! | (1, inf) | candidates by sparsemax's threshold (f32), support by selection, Newton in the smallest probability | `above_two` |
+//! | (0, inf), rows of f32 with few levels | a count for each level, an equation of as many terms | `tied_f32` |
+//! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
 //! | inf | uniform over the maxima | `rows` |
 //!
 //! `rows` walks over the layout, `solve` picks a row's kernel and settles the edges, `staging` copies what is not contiguous, masked or
@@ -16,6 +19,8 @@
 //! stored result, so that all agree bit for bit.
 
 mod above_two;
+mod above_two_f32;
+mod blocks_f32;
 mod budget;
 mod budget_f32;
 mod compensated;
@@ -29,14 +34,18 @@ mod kernel;
 mod narrow_f32;
 mod powers_f32;
 mod powers_f64;
+mod rising_f32;
 mod rows;
 mod scan_f32;
 mod score;
+mod short_f32;
+mod short_results_f32;
 mod softmax_f32;
 mod solve;
 pub(crate) mod staging;
 mod support;
 mod threshold_f32;
+mod tied_f32;
 mod topk;
 
 pub use csr::compact as csr_compact;
@@ -48,14 +57,17 @@ pub(crate) mod kernels {
     pub(crate) use super::csr::{compress, finish_support};
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
+    pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings, Solved};
     pub(crate) use super::powers_f32::{IntegerPower, RealPower};
     pub(crate) use super::powers_f64::pow;
-    pub(crate) use super::scan_f32::{count_above as lanes_above, maxima_len, Scores};
-    pub(crate) use super::solve::{scratch, solve_on_simplex, solve_row};
+    pub(crate) use super::scan_f32::{
+        find_above, maxima_len, Candidates, Scores, Tail, BLOCK, WORD,
+    };
+    pub(crate) use super::softmax_f32::multiply;
+    pub(crate) use super::solve::{scratch, solve_on_simplex, solve_rows, together};
     pub(crate) use super::support::Seen;
     pub(crate) use super::threshold_f32::{
-        behind_lists, bound_of_maxima, certified, clear, lists, Problem,
+        behind_lists, bound_of_maxima, certified, clear, lists, spread, Problem,
     };
 }
 

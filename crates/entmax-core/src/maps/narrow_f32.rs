@@ -67,27 +67,40 @@ impl Centered {
         let mut lowest = V::splat(0.0);
         let mut count = 0;
         let mut from = 0;
-        while from < self.len {
-            let whole = from + LANES <= self.len;
-            // SAFETY: a block that is not whole is the last one.
-            let scores = unsafe {
-                V::load(if whole {
+        // -v, whose largest is the lowest score (the highest is known), and its powers.
+        let mut powers = |scores: V| {
+            let v = center.sub(scores);
+            lowest = lowest.pmax(v);
+            let square = v.mul(v);
+            [v, square, square.mul(v), square.mul(square)]
+        };
+        let mut add = |powers: [V; 4]| {
+            for (power, sum) in powers.into_iter().zip(&mut sums) {
+                power.sum_into(sum);
+            }
+        };
+        // SAFETY: a block that is not whole is the last one.
+        unsafe {
+            // Two blocks at once: widening the sums is most of the work.
+            while stride == 1 && from + 2 * LANES <= self.len {
+                let at = self.values.add(from);
+                let [a, b, c, d] = powers(V::load(at));
+                let [p, q, r, s] = powers(V::load(at.add(LANES)));
+                add([a.add(p), b.add(q), c.add(r), d.add(s)]);
+                count += 2 * LANES;
+                from += 2 * LANES;
+            }
+            while from < self.len {
+                let whole = from + LANES <= self.len;
+                let scores = V::load(if whole {
                     self.values.add(from)
                 } else {
                     self.tail.as_ptr()
-                })
-            };
-            // -v, whose largest is the lowest score; the highest is known.
-            let v = center.sub(scores);
-            let square = v.mul(v);
-            let [first, second, third, fourth] = &mut sums;
-            v.sum_into(first);
-            square.sum_into(second);
-            square.mul(v).sum_into(third);
-            square.mul(square).sum_into(fourth);
-            lowest = lowest.pmax(v);
-            count += if whole { LANES } else { self.len - from };
-            from += stride * LANES;
+                });
+                add(powers(scores));
+                count += if whole { LANES } else { self.len - from };
+                from += stride * LANES;
+            }
         }
         let [first, second, third, fourth] = sums.map(|sum| V::total(sum) / count as f64);
         Moments {
@@ -96,12 +109,12 @@ impl Centered {
         }
     }
 
-    /// The polynomial's values, and their sum.
+    /// The polynomial's values, and their sum; `SHORT` where one chunk is enough, as in most such rows: 3 % of their time.
     ///
     /// # Safety
     /// `out` is writable for the row, which it equals or is disjoint from.
     #[inline(never)]
-    unsafe fn write<V: F32Block>(
+    unsafe fn write<V: F32Block, const SHORT: bool>(
         &self,
         out: *mut f32,
         scale: f32,
@@ -116,7 +129,7 @@ impl Centered {
         };
         let value = |scores: V| {
             let h = scores.sub(center).mul(scale);
-            let mut k = chunks * CHUNK;
+            let mut k = if SHORT { CHUNK } else { chunks * CHUNK };
             let mut value = at(k);
             while k > 0 {
                 value = value.mul_add(h, at(k - 1));
@@ -291,7 +304,11 @@ pub unsafe fn entmax<V: F32Block>(
             return None;
         }
         let chunks = (degree - 1).div_ceil(CHUNK);
-        let total = centered.write::<V>(out, scale, &coefficients, chunks);
+        let total = if chunks <= 1 {
+            centered.write::<V, true>(out, scale, &coefficients, 1)
+        } else {
+            centered.write::<V, false>(out, scale, &coefficients, chunks)
+        };
         if (total - 1.0).abs() > 1e-7 {
             super::softmax_f32::scale::<V>(out, out, n, total);
         }

@@ -9,7 +9,8 @@
 
 use crate::simd::{
     exp_log::{exp2_nonpositive, log2_of_ratio, EXP2_CUTOFF},
-    sqrt, F32Block,
+    quad::Quad,
+    sqrt, F32Block, ROWS,
 };
 
 /// One threshold, ready for sixteen scores at a time.
@@ -40,20 +41,35 @@ pub trait Power: Copy {
     const COSTLY: bool;
     /// Accept |sum - 1| up to this.
     const TOLERANCE: f64;
-    fn level<V: F32Block>(self, c: f64) -> Level<V>;
+    /// For blocks of four rows, each with a threshold of its own.
+    fn levels<V: F32Block>(self, c: [f64; ROWS]) -> Level<V>;
+    #[inline(always)]
+    fn level<V: F32Block>(self, c: f64) -> Level<V> {
+        self.levels([c; ROWS])
+    }
     fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V);
     /// From the sums of q and s at c.
     fn step(self, c: f64, q: f64, s: f64) -> Step;
+    /// The same for four rows, where f32 is enough for what is added to c.
+    #[inline(always)]
+    fn steps<V: F32Block>(self, c: [f64; ROWS], q: [f64; ROWS], s: [f64; ROWS]) -> [Step; ROWS] {
+        core::array::from_fn(|k| self.step(c[k], q[k], s[k]))
+    }
     /// The factor from q to p, given the sum of q.
     fn factor(self, q: f64) -> f64;
+    /// An integer beta of 1, 2 or 4 whose c is a lower bound of this power's: (1 + e y)^(1/e) falls as e grows, so c
+    /// does too.
+    fn bound(self) -> u32;
     /// n^-e: 1 + e (u - c) in a row of n equal scores.
     fn even(self, n: f64) -> f64;
 }
 
+/// Two blocks that add up to the values.
 #[inline(always)]
-fn split(value: f64) -> (f32, f32) {
-    let high = value as f32;
-    (high, (value - f64::from(high)) as f32)
+fn split<V: F32Block>(values: [f64; ROWS]) -> (V, V) {
+    let high = values.map(|value| value as f32);
+    let low = core::array::from_fn(|k| (values[k] - f64::from(high[k])) as f32);
+    (V::by_row(Quad::new(high)), V::by_row(Quad::new(low)))
 }
 
 /// beta in {1, 2, 3, 4}: sparsemax, 1.5-entmax, alpha = 4/3 and 1.25. q = d^beta, d = u - tau.
@@ -70,12 +86,12 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
     }
 
     #[inline(always)]
-    fn level<V: F32Block>(self, c: f64) -> Level<V> {
-        let (high, low) = split(c - f64::from(BETA));
+    fn levels<V: F32Block>(self, c: [f64; ROWS]) -> Level<V> {
+        let (high, low) = split(c.map(|c| c - f64::from(BETA)));
         let zero = V::splat(0.0);
         Level {
-            high: V::splat(high),
-            low: V::splat(low),
+            high,
+            low,
             inverse: zero,
             beta_minus_one: zero,
             least: zero,
@@ -107,7 +123,7 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
         let beta = f64::from(BETA);
         let norm = Self::root(q);
         Step {
-            excess: q * self.unit() - 1.0,
+            excess: q * Self::UNIT - 1.0,
             // One division: its latency is a tenth of a step on a short row.
             delta: (norm - beta) * q / (norm * s),
         }
@@ -120,6 +136,15 @@ impl<const BETA: u32> Power for IntegerPower<BETA> {
             1.0
         } else {
             1.0 / q
+        }
+    }
+
+    #[inline(always)]
+    fn bound(self) -> u32 {
+        match BETA {
+            1 => 1,
+            2 | 3 => 2,
+            _ => 4,
         }
     }
 
@@ -141,6 +166,14 @@ fn cube_root(value: f64) -> f64 {
 }
 
 impl<const BETA: u32> IntegerPower<BETA> {
+    /// e^beta: from d^beta to p.
+    const UNIT: f64 = match BETA {
+        1 => 1.0,
+        2 => 1.0 / 4.0,
+        3 => 1.0 / 27.0,
+        _ => 1.0 / 256.0,
+    };
+
     #[inline(always)]
     fn root(value: f64) -> f64 {
         match BETA {
@@ -148,17 +181,6 @@ impl<const BETA: u32> IntegerPower<BETA> {
             2 => sqrt(value),
             3 => cube_root(value),
             _ => sqrt(sqrt(value)),
-        }
-    }
-
-    /// e^beta: from d^beta to p.
-    #[inline(always)]
-    fn unit(self) -> f64 {
-        match BETA {
-            1 => 1.0,
-            2 => 1.0 / 4.0,
-            3 => 1.0 / 27.0,
-            _ => 1.0 / 256.0,
         }
     }
 }
@@ -205,13 +227,13 @@ impl Power for RealPower {
     }
 
     #[inline(always)]
-    fn level<V: F32Block>(self, c: f64) -> Level<V> {
-        let tau = c - self.beta;
+    fn levels<V: F32Block>(self, c: [f64; ROWS]) -> Level<V> {
+        let tau = c.map(|c| c - self.beta);
         let (high, low) = split(tau);
         Level {
-            high: V::splat(high),
-            low: V::splat(low),
-            inverse: V::splat((-1.0 / tau) as f32),
+            high,
+            low,
+            inverse: V::by_row(Quad::new(tau.map(|tau| (-1.0 / tau) as f32))),
             beta_minus_one: V::splat((self.beta - 1.0) as f32),
             least: V::splat(self.least),
         }
@@ -252,9 +274,58 @@ impl Power for RealPower {
         }
     }
 
+    /// Three logarithms and exponentials of libm would take longer than the terms of a short row.
+    #[inline(always)]
+    fn steps<V: F32Block>(self, c: [f64; ROWS], q: [f64; ROWS], s: [f64; ROWS]) -> [Step; ROWS] {
+        let e = self.exponent;
+        // Of 1 + difference.
+        let log2 = |difference: [f64; ROWS]| {
+            let ratio = difference.map(|difference| (1.0 + difference) as f32);
+            let difference = difference.map(|difference| difference as f32);
+            log2_of_ratio(
+                V::by_row(Quad::new(ratio)),
+                V::by_row(Quad::new(difference)),
+            )
+        };
+        let log_x: V = log2(c.map(|c| -e * c));
+        // q counts the maximum as 1, so it is at least that.
+        let log_q: V = log2(q.map(|q| 1.0 / q - 1.0));
+        let excess = log_x.mul(V::splat(self.beta as f32)).sub(log_q);
+        // Of the sum's e-th root; only from the right, which is rare, is it above 1.
+        let root: V = exp2_nonpositive(excess.mul(V::splat(-e as f32)));
+        let (excess, root) = (
+            excess.first_of_rows().values(),
+            root.first_of_rows().values(),
+        );
+        core::array::from_fn(|k| {
+            let excess = f64::from(excess[k]) * core::f64::consts::LN_2;
+            let y = -e * excess;
+            let power = if y < -0.05 {
+                f64::from(root[k]) - 1.0
+            } else {
+                y * (1.0 + y * (0.5 + y * (1.0 / 6.0)))
+            };
+            Step {
+                excess,
+                delta: -power * self.beta * (q[k] / s[k]) * (1.0 - e * c[k]),
+            }
+        })
+    }
+
     #[inline(always)]
     fn factor(self, q: f64) -> f64 {
         1.0 / q
+    }
+
+    #[inline(always)]
+    fn bound(self) -> u32 {
+        if self.beta <= 2.0 {
+            1
+        } else if self.beta <= 4.0 {
+            2
+        } else {
+            4
+        }
     }
 
     #[inline(always)]

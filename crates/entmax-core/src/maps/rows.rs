@@ -6,11 +6,12 @@
 //! without zeros, the support form counts it, so all three agree bit for bit.
 
 use super::csr::{finish_csr, finish_support};
-use super::kernel::{List, Outcome, RowKernel, Settings};
+use super::kernel::{Group, List, Outcome, RowKernel, Settings};
 use super::map;
 use super::score::Score;
-use super::solve::{scratch, solve_row};
-use super::staging::{pitch, tile_bytes, tile_rows, transpose, ALIGNMENT};
+use super::solve::{scratch, solve_rows, together};
+use super::staging::{pitch, tile_rows, transpose, ALIGNMENT};
+use crate::simd::ROWS;
 use crate::status::Status;
 use core::ops::Range;
 
@@ -68,21 +69,38 @@ impl<T> Results<T> {
     };
 }
 
-/// The workspace: tile (or staged row), a row of probabilities for the support form, a row of upper bounds where
-/// these are strided, the kernel's scratch.
+/// The workspace: tile (or staged rows), probabilities of rows solved together for the support form, a row of upper
+/// bounds where these are strided, the kernel's scratch.
 pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
-    let inner = inner.max(1);
-    scratch_at::<T>(n, inner) + scratch::<T, K>(n)
+    Parts::of::<T, K>(n, inner.max(1)).scratch + scratch::<T, K>(n)
 }
 
-#[inline(always)]
-fn row_bytes<T>(n: usize) -> usize {
-    (pitch(n) * size_of::<T>()).next_multiple_of(ALIGNMENT)
+/// Where the parts of the workspace begin, the first one at 0.
+struct Parts {
+    probabilities: usize,
+    bounds: usize,
+    scratch: usize,
+    /// Rows of the tile.
+    rows: usize,
 }
 
-#[inline(always)]
-fn scratch_at<T>(n: usize, inner: usize) -> usize {
-    tile_bytes::<T>(n, inner) + row_bytes::<T>(n) * if inner > 1 { 2 } else { 1 }
+impl Parts {
+    #[inline(always)]
+    fn of<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> Parts {
+        let together = together::<T, K>(n);
+        let rows = tile_rows::<T>(n, inner).max(if inner == 1 { together } else { 1 });
+        let row_bytes =
+            |rows: usize| (rows * pitch(n) * size_of::<T>()).next_multiple_of(ALIGNMENT);
+        let probabilities = row_bytes(rows);
+        let bounds = probabilities + row_bytes(together);
+        let scratch = bounds + if inner > 1 { row_bytes(1) } else { 0 };
+        Parts {
+            probabilities,
+            bounds,
+            scratch,
+            rows,
+        }
+    }
 }
 
 impl<T: Score> RowBatch<T> {
@@ -118,6 +136,27 @@ impl<T: Score> RowBatch<T> {
             && distinct
                 .into_iter()
                 .all(|r| unsafe { self.parameter(r) } >= 0.0)
+    }
+
+    /// How many of `rows`, at most `together`, can be solved as one group from the first one on: at least one.
+    ///
+    /// # Safety
+    /// `parameter` is readable at their indices.
+    #[inline(always)]
+    pub unsafe fn alike(&self, together: usize, rows: Range<usize>) -> usize {
+        let together = together.min(rows.end - rows.start);
+        // SAFETY: by the caller.
+        unsafe {
+            let parameter = self.parameter(rows.start);
+            if self.map != map::ENTMAX || (self.k > 0 && self.k < self.n) || parameter > 1.0 {
+                return 1;
+            }
+            let mut count = 1;
+            while count < together && self.parameter(rows.start + count) == parameter {
+                count += 1;
+            }
+            count
+        }
     }
 
     /// What row r is solved with; strided upper bounds are copied to `bounds`.
@@ -170,77 +209,104 @@ pub unsafe fn row_map<T: Score, K: RowKernel<T>>(
 ) -> Status {
     let (n, inner) = (batch.n, batch.inner);
     let dense = !results.out.is_null();
+    let parts = Parts::of::<T, K>(n, inner);
     // SAFETY: by the caller; tile, rows and scratch are disjoint parts of the workspace.
     unsafe {
         if !batch.has_valid_parameters(&rows) {
             return Status::InvalidParameter;
         }
         let tile = workspace.cast::<T>();
-        let probabilities = workspace.add(tile_bytes::<T>(n, inner)).cast::<T>();
-        let bounds = probabilities.cast::<u8>().add(row_bytes::<T>(n)).cast();
-        let scratch = workspace.add(scratch_at::<T>(n, inner));
+        let probabilities = workspace.add(parts.probabilities).cast::<T>();
+        let bounds = workspace.add(parts.bounds).cast();
+        let scratch = workspace.add(parts.scratch);
         let staged = inner > 1 || !batch.mask.is_null();
-        let most = tile_rows::<T>(n, inner);
         let mut status = Status::Ok;
         let mut first = rows.start;
         while first < rows.end {
             let (base, column) = batch.place(first);
-            let width = most.min(inner - column).min(rows.end - first);
+            let beside = if inner == 1 {
+                parts.rows
+            } else {
+                inner - column
+            };
+            let width = parts.rows.min(beside).min(rows.end - first);
             if staged && n > 0 {
-                batch.gather(first, width, tile);
-            }
-            for k in 0..width {
-                let r = first + k;
-                let row = tile.add(k * pitch(n));
-                let x = if staged {
-                    row.cast_const()
-                } else {
-                    batch.x.add(base)
-                };
-                let target = if !dense {
-                    if results.values.is_null() {
-                        probabilities
-                    } else {
-                        results.values.add(r * n)
+                if inner == 1 {
+                    for k in 0..width {
+                        batch.gather(first + k, 1, tile.add(k * pitch(n)));
                     }
-                } else if inner == 1 {
-                    results.out.add(base)
                 } else {
-                    row
+                    batch.gather(first, width, tile);
+                }
+            }
+            let mut solved = 0;
+            while solved < width {
+                let start = first + solved;
+                let mut group = Group {
+                    x: [batch.x; ROWS],
+                    out: [results.out; ROWS],
+                    count: batch.alike(together::<T, K>(n), start..first + width),
                 };
+                for k in 0..group.count {
+                    let row = tile.add((solved + k) * pitch(n));
+                    let at = base + (solved + k) * n;
+                    group.x[k] = if staged {
+                        row.cast_const()
+                    } else {
+                        batch.x.add(at)
+                    };
+                    group.out[k] = if !dense {
+                        if results.values.is_null() {
+                            probabilities.add(k * pitch(n))
+                        } else {
+                            results.values.add((start + k) * n)
+                        }
+                    } else if inner == 1 {
+                        results.out.add(at)
+                    } else {
+                        row
+                    };
+                }
                 let mut list = List::NONE;
-                let mut outcome = Outcome::Empty;
+                let mut outcomes = [Outcome::Empty; ROWS];
                 let mut upper = core::ptr::null();
                 if n > 0 {
-                    let settings = batch.settings(r, bounds);
+                    let settings = batch.settings(start, bounds);
                     upper = settings.upper;
-                    outcome = solve_row::<T, K>(x, target, n, &settings, scratch, &mut list);
+                    solve_rows::<T, K>(&group, n, &settings, scratch, &mut list, &mut outcomes);
                 }
-                match outcome {
-                    Outcome::Solved(solved) if !solved.converged => status = Status::NotConverged,
-                    _ => {}
+                for (k, &outcome) in outcomes.iter().enumerate().take(group.count) {
+                    let (r, x, target) = (start + k, group.x[k], group.out[k]);
+                    match outcome {
+                        Outcome::Solved(solved) if !solved.converged => {
+                            status = Status::NotConverged
+                        }
+                        _ => {}
+                    }
+                    if !results.exact.is_null() {
+                        let restricted =
+                            matches!(outcome, Outcome::Solved(solved) if !solved.exact);
+                        *results.exact.add(r) = u8::from(!restricted);
+                    }
+                    if !dense {
+                        let size = if results.values.is_null() {
+                            let threshold = results.thresholds.add(r);
+                            finish_support(batch, outcome, x, target, &list, upper, threshold)
+                        } else {
+                            finish_csr(batch, outcome, x, &list, upper, (results, r))
+                        };
+                        *results.sizes.add(r) = size as i32;
+                        continue;
+                    }
+                    match outcome {
+                        Outcome::NotANumber => fill(target, n, T::NAN),
+                        Outcome::Empty if batch.empty_row_is_nan => fill(target, n, T::NAN),
+                        Outcome::Empty => fill(target, n, T::ZERO),
+                        _ if !list.indices.is_null() => K::spread(&list, target, n),
+                        _ => {}
+                    }
                 }
-                if !results.exact.is_null() {
-                    let restricted = matches!(outcome, Outcome::Solved(solved) if !solved.exact);
-                    *results.exact.add(r) = u8::from(!restricted);
-                }
-                if !dense {
-                    let size = if results.values.is_null() {
-                        let threshold = results.thresholds.add(r);
-                        finish_support(batch, outcome, x, target, &list, upper, threshold)
-                    } else {
-                        finish_csr(batch, outcome, x, &list, upper, (results, r))
-                    };
-                    *results.sizes.add(r) = size as i32;
-                    continue;
-                }
-                match outcome {
-                    Outcome::NotANumber => fill(target, n, T::NAN),
-                    Outcome::Empty if batch.empty_row_is_nan => fill(target, n, T::NAN),
-                    Outcome::Empty => fill(target, n, T::ZERO),
-                    _ if !list.indices.is_null() => K::spread(&list, target, n),
-                    _ => {}
-                }
+                solved += group.count;
             }
             if dense && inner > 1 {
                 transpose(tile, pitch(n), results.out.add(base), inner, width, n);

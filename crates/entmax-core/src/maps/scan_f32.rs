@@ -24,33 +24,38 @@ pub fn maxima_len(n: usize) -> usize {
 }
 
 /// A contiguous row in blocks of 16, the last one padded with -inf in a copy.
+///
+/// The copy lies elsewhere, so that this is three numbers: rows are moved about, and 64 bytes more are a call of
+/// memory.copy.
+#[derive(Clone, Copy)]
 pub struct Scores {
     pub values: *const f32,
     pub len: usize,
-    tail: [f32; LANES],
+    tail: *const f32,
 }
+
+/// Room for the last block.
+pub type Tail = MaybeUninit<[f32; LANES]>;
 
 impl Scores {
     /// # Safety
-    /// `values` is readable for `len` floats as long as the result is used.
+    /// `values` is readable for `len` floats, and `tail` lives, as long as the result is used.
     #[inline(always)]
-    pub unsafe fn new(values: *const f32, len: usize) -> Scores {
-        let mut tail = [f32::NEG_INFINITY; LANES];
-        // SAFETY: what is left behind the whole blocks is shorter than one.
-        unsafe {
-            copy_short(
-                values.add(len / LANES * LANES),
-                tail.as_mut_ptr(),
-                len % LANES,
-            )
-        };
+    pub unsafe fn new(values: *const f32, len: usize, tail: &mut Tail) -> Scores {
+        let (whole, rest) = (len / LANES * LANES, len % LANES);
+        if rest != 0 {
+            let tail = tail.write([f32::NEG_INFINITY; LANES]);
+            // SAFETY: what is left behind the whole blocks is shorter than one.
+            unsafe { copy_short(values.add(whole), tail.as_mut_ptr(), rest) };
+        }
+        let tail = tail.as_ptr().cast();
         Scores { values, len, tail }
     }
 
     /// A list of whole blocks.
     #[inline(always)]
     pub fn whole(values: *const f32, len: usize) -> Scores {
-        let tail = [f32::NEG_INFINITY; LANES];
+        let tail = core::ptr::null();
         Scores { values, len, tail }
     }
 
@@ -66,7 +71,26 @@ impl Scores {
             V::load(if whole {
                 self.values.add(from)
             } else {
-                self.tail.as_ptr()
+                self.tail
+            })
+        }
+    }
+
+    /// A bit for each of 64 lanes from `from` on, of the padding too; 0 for what is behind that.
+    ///
+    /// # Safety
+    /// `from` is a multiple of 16 below the row's length.
+    #[inline(always)]
+    pub unsafe fn word<V: F32Block>(&self, from: usize, lanes: impl Fn(V) -> V::Mask) -> u64 {
+        let bits = |block: usize, scores: V| u64::from(V::bits(lanes(scores))) << (block * LANES);
+        // SAFETY: blocks of the row.
+        unsafe {
+            if from + WORD <= self.len {
+                let whole = |block| bits(block, V::load(self.values.add(from + block * LANES)));
+                return whole(0) | whole(1) | (whole(2) | whole(3));
+            }
+            (0..(self.len - from).div_ceil(LANES)).fold(0, |word, block| {
+                word | bits(block, self.block(from + block * LANES))
             })
         }
     }
@@ -96,7 +120,7 @@ impl Scores {
                 if target == spare {
                     break;
                 }
-                (source, target, len) = (self.tail.as_ptr(), spare, LANES);
+                (source, target, len) = (self.tail, spare, LANES);
             }
             copy_short(spare, out.add(whole), rest);
         }
@@ -112,7 +136,7 @@ impl Scores {
                 f(from, V::load(self.values.add(from)));
             }
             if whole < self.len {
-                f(whole, V::load(self.tail.as_ptr()));
+                f(whole, V::load(self.tail));
             }
         }
     }
@@ -132,7 +156,7 @@ impl Scores {
             if from >= self.len {
                 return;
             }
-            (source, end) = (self.tail.as_ptr(), from + LANES);
+            (source, end) = (self.tail, from + LANES);
         }
     }
 
@@ -167,20 +191,11 @@ impl Scores {
     pub unsafe fn lane_maxima<V: F32Block>(&self, maxima: *mut f32) -> Option<f32> {
         let mut best = V::splat(f32::NEG_INFINITY);
         let mut witness = V::splat(0.0);
-        let mut target = maxima;
-        let mut from = 0;
+        let runs = self.len / BLOCK;
+        let mut from = runs * BLOCK;
         // SAFETY: each 128 scores write their own 16 maxima.
         unsafe {
-            while from + BLOCK <= self.len {
-                let (left, left_sum) = maxima_of_four::<V>(self.values.add(from));
-                let (right, right_sum) = maxima_of_four::<V>(self.values.add(from + 4 * LANES));
-                witness = witness.add(left_sum.add(right_sum));
-                let most = left.pmax(right);
-                most.store(target);
-                best = best.pmax(most);
-                target = target.add(LANES);
-                from += BLOCK;
-            }
+            V::maxima_of_eights(self.values, runs, maxima, &mut best, &mut witness);
             if from < self.len {
                 let mut most = V::splat(f32::NEG_INFINITY);
                 while from < self.len {
@@ -189,7 +204,7 @@ impl Scores {
                     most = most.pmax(scores);
                     from += LANES;
                 }
-                most.store(target);
+                most.store(maxima.add(runs * LANES));
                 best = best.pmax(most);
             }
             best.store(maxima.add(maxima_len(self.len)));
@@ -199,24 +214,6 @@ impl Scores {
         }
         Some(best.largest())
     }
-}
-
-/// Lane maxima of four blocks and their sum.
-///
-/// # Safety
-/// `at` is readable for 64 floats.
-#[inline(always)]
-unsafe fn maxima_of_four<V: F32Block>(at: *const f32) -> (V, V) {
-    // SAFETY: by the caller.
-    let (a, b, c, d) = unsafe {
-        (
-            V::load(at),
-            V::load(at.add(LANES)),
-            V::load(at.add(2 * LANES)),
-            V::load(at.add(3 * LANES)),
-        )
-    };
-    (a.pmax(b).pmax(c.pmax(d)), a.add(b).add(c.add(d)))
 }
 
 /// Folds lane maxima to `len` maxima of more scores each.
@@ -245,7 +242,7 @@ pub unsafe fn fold_maxima<V: F32Block>(
 /// A number below `max + bound`, and the next but one at most: whatever satisfies `value - max > bound` lies above it, and
 /// one comparison replaces a subtraction and a comparison. `bound` is negative, so the maximum itself lies above.
 #[inline(always)]
-fn cut(max: f32, bound: f32) -> f32 {
+pub fn cut(max: f32, bound: f32) -> f32 {
     ((f64::from(max) + f64::from(bound)) as f32).next_down()
 }
 
@@ -277,6 +274,15 @@ pub unsafe fn pack_above<V: F32Block>(
     count.next_multiple_of(LANES)
 }
 
+/// What lies above a bound.
+#[derive(Clone, Copy)]
+pub struct Above {
+    /// How many lane maxima.
+    pub maxima: usize,
+    /// How many blocks have one; their numbers ascend.
+    pub blocks: usize,
+}
+
 /// How many values have `value - max > bound`, or lie a rounding below.
 ///
 /// # Safety
@@ -298,6 +304,57 @@ pub unsafe fn count_above<V: F32Block>(
     count
 }
 
+/// Counts the lane maxima with `value - max > bound`, or a rounding below, and lists the blocks that have some. Without a branch:
+/// which blocks do cannot be predicted.
+///
+/// # Safety
+/// `maxima` is readable for `total` floats, a multiple of 16; `blocks` is writable for one number each 16.
+#[inline(never)]
+pub unsafe fn find_above<V: F32Block>(
+    maxima: *const f32,
+    total: usize,
+    max: f32,
+    bound: f32,
+    blocks: *mut u32,
+) -> Above {
+    let cut = V::splat(cut(max, bound));
+    let mut above = Above {
+        maxima: 0,
+        blocks: 0,
+    };
+    for block in 0..total / LANES {
+        // SAFETY: by the caller.
+        unsafe {
+            let scores = V::load(maxima.add(block * LANES));
+            let bits = V::bits(scores.above(cut));
+            above.maxima += bits.count_ones() as usize;
+            *blocks.add(above.blocks) = block as u32;
+            above.blocks += usize::from(bits != 0);
+        }
+    }
+    above
+}
+
+/// Scores behind one word of bits.
+pub const WORD: usize = 4 * LANES;
+
+/// Bit j is set unless score `from + j` is at most `cut`: so it is for a NaN, and not behind the end of the row.
+///
+/// # Safety
+/// `from` is a multiple of 16 below the row's length.
+#[inline(always)]
+pub unsafe fn not_below<V: F32Block>(row: &Scores, from: usize, cut: V) -> u64 {
+    // SAFETY: by the caller.
+    let below = unsafe { row.word::<V>(from, |scores| cut.at_least(scores)) };
+    // What is behind the end has no bit there either.
+    let end = row.len.next_multiple_of(LANES) - from;
+    if end >= WORD {
+        !below
+    } else {
+        !below & ((1 << end) - 1)
+    }
+}
+
 /// The scores with `score - max > bound`, and perhaps some a rounding below, in order, with their indices: a list that stands for the row.
 #[derive(Clone, Copy)]
 pub struct Candidates {
@@ -317,21 +374,35 @@ impl Candidates {
         }
     }
 
-    /// Appends the passing scores of the block from `from` on.
+    /// Appends the scores `from + j` for the set bits j, in order.
+    ///
+    /// Four at a time, whether or not there are so many: how many bits a word has cannot be predicted, and a wrong guess
+    /// costs more than four copies.
     ///
     /// # Safety
-    /// The lists are writable for `len` plus those that pass, plus 16.
+    /// The lists are writable for `len`, the set bits, and 4 more; the bits are those of [`not_below`].
     #[inline(always)]
-    unsafe fn append<V: F32Block>(&mut self, scores: V, from: usize, cut: V) {
-        let passing = scores.above(cut);
-        if V::any(passing) {
-            let bits = V::bits(passing);
-            // SAFETY: by the caller.
-            unsafe {
-                V::pack_indices(from as u32, bits, self.indices.add(self.len));
-                self.len += scores.pack(bits, self.scores.add(self.len));
+    pub unsafe fn append(&mut self, row: &Scores, from: usize, mut bits: u64) {
+        let end = self.len + bits.count_ones() as usize;
+        let last = row.len - 1;
+        let mut len = self.len;
+        loop {
+            for _ in 0..4 {
+                // No bit left: a score that will be written over.
+                let at = (from + bits.trailing_zeros() as usize).min(last);
+                // SAFETY: at < the row's length; len < end + 3.
+                unsafe {
+                    *self.scores.add(len) = *row.values.add(at);
+                    *self.indices.add(len) = at as u32;
+                }
+                bits &= bits.wrapping_sub(1);
+                len += 1;
+            }
+            if len >= end {
+                break;
             }
         }
+        self.len = end;
     }
 
     /// Collects the scores at or above a lower bound of the `count`-th largest: the `count`-th largest of maxima, of twice
@@ -358,9 +429,41 @@ impl Candidates {
                 bound = select(folded, len, count);
             }
             if max.is_some() {
-                self.collect::<V>(row, work, bound, 0.0);
+                let blocks: *mut u32 = work.add(total).cast();
+                let above = find_above::<V>(work, total, bound, 0.0, blocks);
+                self.collect::<V>(row, (blocks, above.blocks), bound, 0.0, row.len);
             }
             max
+        }
+    }
+
+    /// Pads the scores with -inf to whole blocks, and returns their length.
+    ///
+    /// # Safety
+    /// The scores are writable for `len` and 16 more.
+    #[inline(always)]
+    pub unsafe fn pad<V: F32Block>(&self) -> usize {
+        // SAFETY: by the caller.
+        unsafe { V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len)) };
+        self.len.next_multiple_of(LANES)
+    }
+
+    /// Keeps the scores above `cut`, in order. The list comes padded and is left unpadded.
+    ///
+    /// # Safety
+    /// The lists are writable for `len` and 32 more.
+    #[inline(never)]
+    pub unsafe fn filter<V: F32Block>(&mut self, cut: V) {
+        let len = core::mem::take(&mut self.len);
+        // SAFETY: what is kept is written at or before where it was read, and a block is read before it is overwritten.
+        unsafe {
+            for from in (0..len).step_by(LANES) {
+                let scores = V::load(self.scores.add(from));
+                let indices = V::load(self.indices.add(from).cast());
+                let bits = V::bits(scores.above(cut));
+                indices.pack(bits, self.indices.add(self.len).cast());
+                self.len += scores.pack(bits, self.scores.add(self.len));
+            }
         }
     }
 
@@ -374,42 +477,46 @@ impl Candidates {
             for j in 0..self.len {
                 *self.scores.add(j) = *row.values.add(*self.indices.add(j) as usize);
             }
-            V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));
+            self.pad::<V>();
         }
     }
 
-    /// Collects from the row, and pads the list with -inf to whole blocks; `maxima` is null or the row's.
+    /// Collects from some blocks of the row, those of [`find_above`] with the same bound, and pads the list with -inf to whole
+    /// blocks; false where more than `most` pass. With null for the blocks from all of them.
     ///
     /// # Safety
-    /// The lists are writable for those that pass, plus 32.
+    /// The lists are writable for those that pass, or for `most`, plus 160; `blocks` is readable for that many numbers.
     #[inline(never)]
     pub unsafe fn collect<V: F32Block>(
         &mut self,
         row: &Scores,
-        maxima: *const f32,
+        (blocks, count): (*const u32, usize),
         max: f32,
         bound: f32,
-    ) {
+        most: usize,
+    ) -> bool {
         let cut = V::splat(cut(max, bound));
-        // SAFETY: by the caller.
+        // SAFETY: by the caller; a block adds 128 and writes 3 more at most.
         unsafe {
-            let mut from = 0;
-            while from < row.len {
-                let mut end = row.len;
-                if !maxima.is_null() {
-                    end = row.len.min(from + BLOCK);
-                    let most = V::load(maxima.add(from / BLOCK * LANES));
-                    if !V::any(most.above(cut)) {
-                        from = end;
-                        continue;
+            for block in 0..count {
+                if self.len > most {
+                    return false;
+                }
+                let number = if blocks.is_null() {
+                    block
+                } else {
+                    *blocks.add(block) as usize
+                };
+                let first = number * BLOCK;
+                for from in [first, first + WORD] {
+                    if from < row.len {
+                        let bits = not_below::<V>(row, from, cut);
+                        self.append(row, from, bits);
                     }
                 }
-                while from < end {
-                    self.append(row.block::<V>(from), from, cut);
-                    from += LANES;
-                }
             }
-            V::splat(f32::NEG_INFINITY).store(self.scores.add(self.len));
+            self.pad::<V>();
+            true
         }
     }
 }

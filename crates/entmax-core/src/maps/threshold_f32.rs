@@ -4,7 +4,8 @@
 //! 1. One pass for the maximum and the lane maxima.
 //! 2. Newton's method on the largest score of each lane: a subset of 16, so its threshold is a lower bound of the row's.
 //!    Where many lane maxima lie above it, once more on those.
-//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index.
+//! 3. Only blocks that reach above the bound are read again; what passes is packed with its index. (Long rows come here
+//!    with such a list already, by `rising_f32`.)
 //! 4. Newton's method on that list, zeros by memory.fill, scatter.
 //!
 //! When much of the row passes (near-uniform rows, alpha near 1), packing would cost more than it saves: the steps
@@ -16,22 +17,20 @@
 
 use super::exact_f32::{is_near, settle_f32, write, Computed, Watch};
 use super::kernel::{List, Outcome, Solved};
-use super::narrow_f32;
 use super::powers_f32::{IntegerPower, Level, Power};
+use super::{narrow_f32, short_f32};
 
-use super::scan_f32::{count_above, maxima_len, pack_above, Candidates, Scores};
+use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, Tail};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
 
 /// Rows up to this length skip the lane maxima.
 pub const SHORT_ROW: usize = 256;
-/// Rows up to this length are never packed: without and with a costly power.
-const DENSE_ROW: [usize; 2] = [128, 32];
 /// Newton's method needs 3 to 10 steps; bits that need more are bits nobody has seen.
-const STEPS: usize = 40;
+pub const STEPS: usize = 40;
 /// Rows from this length on begin with a sample of that many scores where a step is costly.
-const SAMPLED_ROW: usize = 1024;
-const SAMPLE: usize = 256;
+pub const SAMPLED_ROW: usize = 1024;
+pub const SAMPLE: usize = 256;
 /// From so many lane maxima above the first bound on, a sharper one saves more than it costs.
 const MANY_MAXIMA: usize = 3 * LANES;
 
@@ -46,7 +45,7 @@ pub struct Problem<'a, P> {
 
 pub struct Solution {
     pub c: f64,
-    /// Sums of q and s at c.
+    /// Sums of q and s at c, or one step before where the steps were used up.
     pub q: f64,
     pub s: f64,
     pub converged: bool,
@@ -104,6 +103,10 @@ impl<P: Power> Problem<'_, P> {
             previous = residual;
             c = next;
             taken += 1;
+            // A bound wants no sums.
+            if taken == steps {
+                return Solution { c, q, s, converged };
+            }
         }
     }
 
@@ -177,7 +180,8 @@ impl<P: Power> Problem<'_, P> {
 /// Scratch of one row of `n`, in bytes: lists of n / 2 scores and indices, or n kept terms; behind them the lane
 /// maxima twice, or n / 2 f64 for alpha above 2; without a list n f64.
 pub fn scratch(n: usize) -> usize {
-    8 * list_capacity(n) + 8 * list_capacity(n)
+    // Top-k solves shorter rows in the scratch of a longer one.
+    (8 * list_capacity(n) + 8 * list_capacity(n)).max(short_f32::SCRATCH)
 }
 
 /// Scores that a list can hold.
@@ -209,7 +213,7 @@ pub fn certified(bound: f64) -> f32 {
     (bound - 1e-5 - 5e-7 * bound.abs()) as f32
 }
 
-/// A lower bound of a row's c from its lane maxima, and how many of these lie above it.
+/// A lower bound of a row's c from its lane maxima, and which of these lie above it: their blocks are listed behind them.
 ///
 /// # Safety
 /// `maxima` is readable for the lane maxima of a row of `n` and 16 more, behind which there is as much room.
@@ -219,7 +223,7 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
     n: usize,
     max: f32,
     maxima: *mut f32,
-) -> (f64, usize) {
+) -> (f64, Above) {
     let beta = 1.0 / power.exponent();
     let total = maxima_len(n);
     // SAFETY: by the caller.
@@ -235,18 +239,49 @@ pub unsafe fn bound_of_maxima<V: F32Block, P: Power>(
             };
             problem.newton::<V>(from, steps, core::ptr::null_mut()).c
         };
-        let above = |c: f64| count_above::<V>(maxima, total, max, certified(c - beta));
+        let find = |c: f64| find_above::<V>(maxima, total, max, certified(c - beta), behind.cast());
         let mut start = newton_on(behind, LANES, 0.0, 4);
-        let mut count = above(start);
+        let mut above = find(start);
         // Near softmax all of the row counts, and no subset tells more.
-        let hopeless = beta > 10.0 && 8 * count > 7 * total;
-        if count > MANY_MAXIMA && !hopeless {
+        let hopeless = beta > 10.0 && 8 * above.maxima > 7 * total;
+        if above.maxima > MANY_MAXIMA && !hopeless {
             let len = pack_above::<V>(maxima, total, max, certified(start - beta), behind);
-            let steps = if 2 * count > total { 2 } else { 4 };
+            let steps = if 2 * above.maxima > total { 2 } else { 4 };
             start = newton_on(behind, len, start, steps);
-            count = above(start);
+            above = find(start);
         }
-        (start, count)
+        (start, above)
+    }
+}
+
+/// Two steps on a part of a row, as [`super::rising_f32`] wants them.
+pub fn raise<V: F32Block, P: Power>(power: P) -> impl Fn(*const f32, usize, f32, f64) -> f64 {
+    move |part, len, max, c| {
+        let scores = &Scores::whole(part, len);
+        let problem = Problem {
+            power,
+            scores,
+            max,
+            weight: 1.0,
+        };
+        // SAFETY: the part is readable; nothing is kept.
+        unsafe { problem.newton::<V>(c, 2, core::ptr::null_mut()).c }
+    }
+}
+
+/// Copies blocks from all over the row.
+///
+/// # Safety
+/// `sample` is writable for [`SAMPLE`] floats; the row is not shorter.
+#[inline(always)]
+pub unsafe fn take_sample<V: F32Block>(row: &Scores, sample: *mut f32) {
+    let stride = row.len / SAMPLE * LANES;
+    // SAFETY: by the caller; the last block ends within the row.
+    unsafe {
+        for block in 0..SAMPLE / LANES {
+            let from = row.values.add(block * stride);
+            V::load(from).store(sample.add(block * LANES));
+        }
     }
 }
 
@@ -263,14 +298,10 @@ unsafe fn sampled<V: F32Block, P: Power>(
     start: f64,
     sample: *mut f32,
 ) -> f64 {
-    let stride = row.len / SAMPLE * LANES;
-    // SAFETY: by the caller; the last block ends within the row.
+    // SAFETY: by the caller.
     unsafe {
-        for block in 0..SAMPLE / LANES {
-            let from = row.values.add(block * stride);
-            V::load(from).store(sample.add(block * LANES));
-        }
-        let scores = &Scores::new(sample, SAMPLE);
+        take_sample::<V>(row, sample);
+        let scores = &Scores::whole(sample, SAMPLE);
         let weight = row.len as f64 / SAMPLE as f64;
         let problem = Problem {
             power,
@@ -294,9 +325,10 @@ pub unsafe fn sparsemax_bound<V: F32Block>(
     start: f64,
 ) -> f64 {
     let power = IntegerPower::<1>;
+    let mut tail = Tail::uninit();
     // SAFETY: by the caller.
     unsafe {
-        let scores = &Scores::new(values, len);
+        let scores = &Scores::new(values, len, &mut tail);
         let problem = Problem {
             power,
             scores,
@@ -308,8 +340,8 @@ pub unsafe fn sparsemax_bound<V: F32Block>(
 }
 
 /// # Safety
-/// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite; `maxima` is null for
-/// a short row, else its lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
+/// `out` is writable for the row, which it equals or is disjoint from; `max` is the row's, finite; `maxima` are its
+/// lane maxima, which lie in `scratch` behind the lists, with as much room behind them.
 #[inline(never)]
 pub unsafe fn entmax<V: F32Block, P: Power>(
     power: P,
@@ -321,54 +353,71 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
 ) -> Outcome {
     let n = row.len;
     let beta = 1.0 / power.exponent();
-    let mut start = 0.0;
-    let mut dense = n <= DENSE_ROW[usize::from(P::COSTLY)];
     // SAFETY: by the caller; the regions of the scratch are disjoint.
     unsafe {
         // A few scores tell whether the row may be narrow.
-        if P::COSTLY || !maxima.is_null() {
-            let (e, even) = (power.exponent(), power.even(n as f64));
-            if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, e, even) {
-                return outcome;
+        let (e, even) = (power.exponent(), power.even(n as f64));
+        if let Some(outcome) = narrow_f32::entmax::<V>(row, out, max, e, even) {
+            return outcome;
+        }
+        let (mut start, above) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
+        let blocks = (maxima.add(maxima_len(n)).cast(), above.blocks);
+        // Three of four lane maxima: a sixth of the row, or so. A list is still half of the time then (1.25-entmax, N(0,1)).
+        let dense = 4 * above.maxima > 3 * maxima_len(n);
+        if !dense {
+            let mut list = lists(n, scratch);
+            let bound = certified(start - beta);
+            // No longer than the room for it.
+            if list.collect::<V>(row, blocks, max, bound, n / 2) {
+                return solve_list::<V, P>(power, (row, &list), max, start, scratch, result);
             }
         }
-        if !maxima.is_null() {
-            let (bound, count) = bound_of_maxima::<V, P>(power, n, max, maxima.cast_mut());
-            start = bound;
-            dense = 2 * count > maxima_len(n);
+        let problem = Problem {
+            power,
+            scores: row,
+            max,
+            weight: 1.0,
+        };
+        let kept = scratch.cast();
+        if P::COSTLY && n >= SAMPLED_ROW {
+            start = start.max(sampled::<V, P>(power, row, max, start, kept));
         }
-        if dense {
-            let problem = Problem {
-                power,
-                scores: row,
-                max,
-                weight: 1.0,
-            };
-            let kept = scratch.cast();
-            if P::COSTLY && n >= SAMPLED_ROW {
-                start = start.max(sampled::<V, P>(power, row, max, start, kept));
-            }
-            let solution = problem.newton::<V>(start, STEPS, kept);
-            if P::COSTLY {
-                scale::<V>(kept, out, n, solution.q);
-                return problem.outcome(&solution);
-            }
-            // In place, scores are looked at before they are gone.
-            let in_place = out.cast_const() == row.values;
-            let mut undecided = problem.computed(&solution).is_some_and(|computed| {
-                in_place && is_near::<V>(row, max, computed.tau, computed.window())
-            });
-            if !undecided {
-                undecided = problem.write::<V>(&solution, out);
-            }
-            if undecided {
-                return problem.settle::<V>(&solution, out, scratch.cast());
-            }
+        let solution = problem.newton::<V>(start, STEPS, kept);
+        if P::COSTLY {
+            scale::<V>(kept, out, n, solution.q);
             return problem.outcome(&solution);
         }
-        let mut list = lists(n, scratch);
-        list.collect::<V>(row, maxima, max, certified(start - beta));
-        let padded = Scores::new(list.scores, list.len.next_multiple_of(LANES));
+        // In place, scores are looked at before they are gone.
+        let in_place = out.cast_const() == row.values;
+        let mut undecided = problem.computed(&solution).is_some_and(|computed| {
+            in_place && is_near::<V>(row, max, computed.tau, computed.window())
+        });
+        if !undecided {
+            undecided = problem.write::<V>(&solution, out);
+        }
+        if undecided {
+            return problem.settle::<V>(&solution, out, scratch.cast());
+        }
+        problem.outcome(&solution)
+    }
+}
+
+/// The row's solution from a list that stands for it and a lower bound of its c.
+///
+/// # Safety
+/// As [`entmax`]; the list lies in the scratch, padded with -inf.
+#[inline(never)]
+pub unsafe fn solve_list<V: F32Block, P: Power>(
+    power: P,
+    (row, list): (&Scores, &Candidates),
+    max: f32,
+    start: f64,
+    scratch: *mut u8,
+    result: &mut List<f32>,
+) -> Outcome {
+    // SAFETY: by the caller.
+    unsafe {
+        let padded = Scores::whole(list.scores, list.len.next_multiple_of(LANES));
         let candidates = Problem {
             power,
             scores: &padded,
@@ -381,7 +430,7 @@ pub unsafe fn entmax<V: F32Block, P: Power>(
         *result = list.result();
         if undecided {
             list.restore::<V>(row);
-            let wide = behind_lists(n, scratch).cast();
+            let wide = behind_lists(row.len, scratch).cast();
             return candidates.settle::<V>(&solution, list.scores, wide);
         }
         candidates.outcome(&solution)

@@ -1,8 +1,8 @@
 //! entmax of the k largest scores (MATH.md section 7.3): the largest probability-weighted score plus entropy among the
 //! distributions with at most k entries.
 //!
-//! For softmax and 1.5-entmax, whose supports are large, the k + 1 largest scores come first: where these alone show that
-//! the last of them is in the unrestricted support, the others need no look.
+//! For softmax, and for 1.5-entmax of scores close together, supports are large, and the k + 1 largest scores come first:
+//! where these alone show that the last of them is in the unrestricted support, the others need no look.
 //!
 //! Else the row is solved without the restriction. If its support has at most k entries that is the answer, and the
 //! certificate `exact` says so. Else the k largest scores of the support, ties to the lowest index, are solved again as
@@ -16,6 +16,8 @@ use super::staging::ALIGNMENT;
 
 /// Room behind the scores of a list for whole blocks, and in work for the lane maxima of a short row.
 const PADDING: usize = 64;
+/// Scores that are looked at first.
+const SAMPLE: usize = 64;
 
 /// Bytes behind the kernel's scratch: the support's indices, its scores, and a copy of the row or of scores.
 pub fn scratch<T>(n: usize) -> usize {
@@ -62,6 +64,28 @@ pub unsafe fn select<T: Score>(values: *mut T, len: usize, k: usize) -> T {
             }
         }
     }
+}
+
+/// Whether most of a few scores lie within the reach of their maximum, where 1.5-entmax may have many in its support.
+/// N(0,1) does not look so, and 0.5 N(0,1) does.
+///
+/// # Safety
+/// `scores` is readable for `n`.
+#[inline(never)]
+unsafe fn looks_close(scores: Numbers, n: usize, temperature: f64) -> bool {
+    let stride = (n / SAMPLE).max(1);
+    let (mut max, mut close) = (f64::NEG_INFINITY, 0);
+    for pass in 0..2 {
+        for j in (0..n).step_by(stride) {
+            // SAFETY: j < n.
+            let score = unsafe { scores.get(j) };
+            if pass == 0 && score > max {
+                max = score;
+            }
+            close += usize::from(pass == 1 && max - score < 2.0 * temperature);
+        }
+    }
+    4 * stride * close >= 3 * n
 }
 
 /// Whether a score with probability above 0 is sure to be stored as such: `next`, the k + 1-st largest, given the list
@@ -115,7 +139,9 @@ pub unsafe fn solve<T: Score, K: RowKernel<T>>(
     unsafe {
         let mut len = 0;
         let mut least = T::NEG_INFINITY;
-        if settings.parameter == 0.0 || settings.parameter == 0.5 {
+        let many = settings.parameter == 0.0
+            || settings.parameter == 0.5 && looks_close(Numbers::new(x), n, settings.temperature);
+        if many {
             if let Some(max) = K::largest(x, n, k + 1, copy, (scores, indices), &mut len) {
                 if len > k {
                     core::ptr::copy_nonoverlapping(scores, copy, len);

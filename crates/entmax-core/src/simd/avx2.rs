@@ -6,7 +6,7 @@
 use super::{
     integers::Portable,
     scalar::{ONE_BITS, SQRT_HALF_BITS},
-    F32Block,
+    F32Block, ROWS,
 };
 use core::arch::x86_64::*;
 
@@ -107,6 +107,15 @@ unsafe impl F32Block for Avx2 {
         unsafe { _mm256_movemask_ps(_mm256_or_ps(mask.0[0], mask.0[1])) != 0 }
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_ps(_mm256_and_ps(mask.0[0], mask.0[1])) == 0xff }
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        lanewise!(left, right, _mm256_and_ps)
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         // SAFETY: as above.
         unsafe { (_mm256_movemask_ps(mask.0[0]) | _mm256_movemask_ps(mask.0[1]) << 8) as u32 }
@@ -179,9 +188,14 @@ unsafe impl F32Block for Avx2 {
     }
     #[inline(always)]
     fn total(sums: Self::Sums) -> f64 {
-        let mut lanes = [0.0f64; 4];
+        let lanes = Self::row_sums(sums);
+        (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    }
+    #[inline(always)]
+    fn row_sums(sums: Self::Sums) -> [f64; ROWS] {
+        let mut lanes = [0.0f64; ROWS];
         // SAFETY: the array holds four.
         unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), sums.0) };
-        (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+        lanes
     }
 }

@@ -13,11 +13,13 @@
 pub mod avx2;
 pub mod exp_log;
 pub mod integers;
+pub mod quad;
 pub mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm128;
 
 use integers::Integers;
+use quad::Quad;
 
 /// The implementation that the exported kernels of this build use.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -28,6 +30,9 @@ pub type Native = scalar::Scalar;
 
 /// Lanes of a block.
 pub const LANES: usize = 16;
+
+/// Rows that a block holds together: four neighbouring scores of each, lane `4 j + k` being score j of row k.
+pub const ROWS: usize = 4;
 
 /// Sixteen floats and exactly the operations that the kernels need.
 ///
@@ -72,6 +77,9 @@ pub unsafe trait F32Block: Copy {
         self.differs(self)
     }
     fn any(mask: Self::Mask) -> bool;
+    fn all(mask: Self::Mask) -> bool;
+    /// True where both are.
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask;
     /// Bit j is lane j.
     fn bits(mask: Self::Mask) -> u32;
     /// `self` where the mask is set, +0 elsewhere.
@@ -105,6 +113,117 @@ pub unsafe trait F32Block: Copy {
         let floats: [f32; LANES] = core::array::from_fn(|lane| unsafe { *place(lane) });
         // SAFETY: the array holds sixteen floats.
         unsafe { Self::load(floats.as_ptr()) }
+    }
+
+    /// The lane-wise maxima of each of `count` runs of eight blocks, one behind the other: to `target` and folded into
+    /// `best`. All lanes are added to `witness`, so that a NaN leaves one there; other lanes may become NaN too.
+    ///
+    /// # Safety
+    /// `source` is readable for `count` times 128 floats, `target` writable for `count` times 16, disjoint.
+    #[inline(always)]
+    unsafe fn maxima_of_eights(
+        source: *const f32,
+        count: usize,
+        target: *mut f32,
+        best: &mut Self,
+        witness: &mut Self,
+    ) {
+        for run in 0..count {
+            // SAFETY: by the caller.
+            unsafe {
+                let block = |at: usize| Self::load(source.add((8 * run + at) * LANES));
+                let pair = |at: usize| {
+                    let (a, b) = (block(at), block(at + 1));
+                    (a.pmax(b), a.add(b))
+                };
+                let four = |at: usize| {
+                    let (a, b) = (pair(at), pair(at + 2));
+                    (a.0.pmax(b.0), a.1.add(b.1))
+                };
+                let (left, right) = (four(0), four(4));
+                let most = left.0.pmax(right.0);
+                most.store(target.add(run * LANES));
+                *best = best.pmax(most);
+                *witness = witness.add(left.1.add(right.1));
+            }
+        }
+    }
+
+    /// The four accumulators: where a block holds four rows, a sum for each.
+    fn row_sums(sums: Self::Sums) -> [f64; ROWS];
+
+    /// Each row's number in all the lanes of its row.
+    #[inline(always)]
+    fn by_row(quad: Quad) -> Self {
+        let values = quad.values();
+        from_lanes(|lane| values[lane % ROWS])
+    }
+    /// Each row's sum, formed as in [`F32Block::sum_into`].
+    #[inline(always)]
+    fn sum_of_rows(self) -> Quad {
+        let e = lanes_of(self);
+        Quad::new(core::array::from_fn(|k| {
+            (e[k] + e[k + 8]) + (e[k + 4] + e[k + 12])
+        }))
+    }
+    /// Each row's largest lane. No lane is NaN.
+    #[inline(always)]
+    fn largest_of_rows(self) -> Quad {
+        let e = lanes_of(self);
+        let larger = |a: f32, b: f32| if a < b { b } else { a };
+        Quad::new(core::array::from_fn(|k| {
+            larger(larger(e[k], e[k + 4]), larger(e[k + 8], e[k + 12]))
+        }))
+    }
+    /// Each row's first lane.
+    #[inline(always)]
+    fn first_of_rows(self) -> Quad {
+        let e = lanes_of(self);
+        Quad::new([e[0], e[1], e[2], e[3]])
+    }
+    /// Lane `4 j + k` to lane `4 k + j`: from four scores of each row, row by row, to a block of four rows, and back.
+    #[inline(always)]
+    fn transpose(self) -> Self {
+        let lanes = lanes_of(self);
+        from_lanes(|lane| lanes[lane % 4 * 4 + lane / 4])
+    }
+    /// Four lanes from each address.
+    ///
+    /// # Safety
+    /// Each is readable for 4 floats.
+    #[inline(always)]
+    unsafe fn load_fours(sources: [*const f32; 4]) -> Self {
+        // SAFETY: by the caller.
+        from_lanes(|lane| unsafe { *sources[lane / 4].add(lane % 4) })
+    }
+    /// Four lanes to each address.
+    ///
+    /// # Safety
+    /// Each is writable for 4 floats.
+    #[inline(always)]
+    unsafe fn store_fours(self, targets: [*mut f32; 4]) {
+        let lanes = lanes_of(self);
+        for (lane, &value) in lanes.iter().enumerate() {
+            // SAFETY: by the caller.
+            unsafe { *targets[lane / 4].add(lane % 4) = value };
+        }
+    }
+
+    /// The reverse of [`F32Block::pack`]: the values at `source` in the lanes whose bit is set, in order, +0 in the others.
+    ///
+    /// # Safety
+    /// `source` is readable for 16 floats.
+    #[inline(always)]
+    unsafe fn unpack(bits: u32, source: *const f32) -> Self {
+        from_lanes(|lane| {
+            let before = (bits & ((1 << lane) - 1)).count_ones() as usize;
+            if bits >> lane & 1 == 1 {
+                // SAFETY: at most fifteen lanes lie before.
+                unsafe { *source.add(before) }
+            } else {
+                0.0
+            }
+        })
     }
 
     /// Writes the lanes whose bit is set, in order and without gaps, and returns how many there are.
@@ -145,6 +264,21 @@ pub unsafe trait F32Block: Copy {
             rest &= rest - 1;
         }
     }
+}
+
+#[inline(always)]
+fn from_lanes<V: F32Block>(lane: impl FnMut(usize) -> f32) -> V {
+    let lanes: [f32; LANES] = core::array::from_fn(lane);
+    // SAFETY: the array holds sixteen floats.
+    unsafe { V::load(lanes.as_ptr()) }
+}
+
+#[inline(always)]
+fn lanes_of<V: F32Block>(block: V) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    // SAFETY: the array holds sixteen floats.
+    unsafe { block.store(lanes.as_mut_ptr()) };
+    lanes
 }
 
 /// The square root, correctly rounded: `libm` without intrinsics computes it digit by digit.

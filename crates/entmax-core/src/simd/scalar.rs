@@ -1,6 +1,6 @@
 //! The block as a plain array: the meaning that every other implementation must reproduce bit for bit.
 
-use super::{integers::Portable, F32Block, LANES};
+use super::{integers::Portable, F32Block, LANES, ROWS};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar([f32; LANES]);
@@ -88,6 +88,14 @@ unsafe impl F32Block for Scalar {
         mask.iter().fold(false, |some, &lane| some | lane)
     }
     #[inline(always)]
+    fn all(mask: Self::Mask) -> bool {
+        mask.iter().fold(true, |every, &lane| every & lane)
+    }
+    #[inline(always)]
+    fn both(left: Self::Mask, right: Self::Mask) -> Self::Mask {
+        core::array::from_fn(|lane| left[lane] & right[lane])
+    }
+    #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
         mask.iter()
             .rev()
@@ -146,6 +154,10 @@ unsafe impl F32Block for Scalar {
     #[inline(always)]
     fn total(sums: Self::Sums) -> f64 {
         (sums[0] + sums[1]) + (sums[2] + sums[3])
+    }
+    #[inline(always)]
+    fn row_sums(sums: Self::Sums) -> [f64; ROWS] {
+        sums
     }
 }
 

@@ -16,7 +16,7 @@ impl Random {
     }
 }
 
-pub const KINDS: [&str; 29] = [
+pub const KINDS: [&str; 30] = [
     "normal",
     "normal 0.1",
     "normal 0.01",
@@ -46,6 +46,7 @@ pub const KINDS: [&str; 29] = [
     "zipf",
     "many masked",
     "few levels",
+    "four levels",
 ];
 
 /// One row in f64, to be rounded by the caller.
@@ -151,6 +152,7 @@ pub fn row(kind: &str, n: usize, e: f64) -> Vec<f64> {
                         random.normal()
                     }
                 }
+                "four levels" => (4.0 * random.uniform()).floor(),
                 "few levels" => (random.normal() * 1.5).round() * 0.25,
                 _ => panic!("no row of kind {kind}"),
             }

@@ -7,9 +7,21 @@ export type MapName =
   'softmax' | 'sparsemax' | 'entmax15' | 'entmax' | 'topkSparsemax' | 'topkEntmax' | 'budget' | 'budget at most';
 /**
  * How scores go in: as a tensor or a typed array, for the map, its support, its entries, or its value with all
- * gradients, synchronously or not.
+ * gradients, synchronously or not; the gradients from its output; the map's loss with its gradients.
  */
-export type Form = 'tensor' | 'array' | 'support' | 'tensor async' | 'array async' | 'csr' | 'vjp' | 'vjp async';
+export type Form =
+  | 'tensor'
+  | 'array'
+  | 'support'
+  | 'tensor async'
+  | 'array async'
+  | 'csr'
+  | 'vjp'
+  | 'vjp async'
+  | 'backward'
+  | 'loss'
+  | 'loss async'
+  | 'loss csr';
 
 export interface DigestCase extends Layout {
   readonly name: string;
@@ -31,7 +43,9 @@ type Options = Pick<DigestCase, 'temperature' | 'mask' | 'lengths' | 'emptyRow'>
 
 const LARGE_FORMS: readonly Form[] = ['tensor', 'array', 'support', 'tensor async'];
 /** Those of the other kernels: entries and gradients. */
-const FURTHER_FORMS: readonly Form[] = ['csr', 'vjp', 'vjp async'];
+const FURTHER_FORMS: readonly Form[] = ['csr', 'vjp', 'backward', 'vjp async'];
+/** Of the maps that have a loss. */
+const LOSS_FORMS: readonly Form[] = ['loss', 'loss csr', 'loss async'];
 /** Up to so many scores no job is worth a second thread. */
 const CALLER_SCORES = 512;
 const BOUNDARIES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 257, 1000];
@@ -67,16 +81,20 @@ function* withOptions(): Generator<DigestCase> {
 /** Entries and gradients, and the maps with a budget or a k: every kind of axis and rows around some boundaries. */
 function* further(): Generator<DigestCase> {
   const forms: Form[] = ['tensor', 'array', 'support', ...FURTHER_FORMS];
+  const masked = { temperature: 0.75, mask: true };
   for (const operator of operators(1.25, 3, 'per row')) {
-    for (const n of [1, 5, 17, 65, 257]) yield digestCase(operator, [13, n], 1, FURTHER_FORMS);
-    for (const axis of [0, 1])
-      yield digestCase(operator, [13, 7, 65], axis, FURTHER_FORMS, { temperature: 0.75, mask: true });
+    for (const more of [FURTHER_FORMS, LOSS_FORMS]) {
+      for (const n of [1, 5, 17, 65, 257]) yield digestCase(operator, [13, n], 1, more);
+      for (const axis of [0, 1]) yield digestCase(operator, [13, 7, 65], axis, more, masked);
+    }
+    yield digestCase(operator, [1024, 257], 1, LOSS_FORMS);
   }
   for (const dtype of ['float32', 'float64'] as const) {
     for (const map of ['topkSparsemax', 'topkEntmax', 'budget', 'budget at most'] as const) {
       for (const n of [1, 5, 17, 65, 257, 1000]) yield digestCase({ map, dtype }, [13, n], 1, forms);
       for (const axis of [0, 1]) yield digestCase({ map, dtype }, [13, 7, 65], axis, forms, { temperature: 0.75 });
       yield digestCase({ map, dtype }, [4096, 64], 1, ['tensor', 'csr', 'vjp']);
+      if (map === 'budget at most') yield digestCase({ map, dtype }, [52, 97], 1, LOSS_FORMS);
     }
   }
 }
@@ -126,7 +144,8 @@ function digestCase(
   const words = Object.entries({ alpha, ...options }).flatMap(([key, value]) =>
     value === undefined ? [] : `${key}=${value}`,
   );
-  const name = [map, dtype, `[${shape.join(', ')}]`, `axis=${axis}`, ...words].join(' ');
+  const kind = forms === LOSS_FORMS ? `loss of ${map}` : map;
+  const name = [kind, dtype, `[${shape.join(', ')}]`, `axis=${axis}`, ...words].join(' ');
   return {
     name,
     ...operator,

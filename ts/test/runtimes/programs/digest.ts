@@ -10,13 +10,18 @@
 
 import {
   budget,
+  budgetLoss,
   entmax,
   entmax15,
+  entmax15Loss,
+  entmaxLoss,
   init,
   runtimeInfo,
   shutdown,
   softmax,
+  softmaxLoss,
   sparsemax,
+  sparsemaxLoss,
   tensor,
   topkEntmax,
   topkSparsemax,
@@ -74,6 +79,7 @@ interface RowMap {
   support(x: Input, options: Options): { sizes: Int32Array; thresholds: Scores };
   csr(x: Input, options: Options): { indptr: Int32Array; indices: Int32Array; values: Scores };
   vjp(x: Input, options: Options): [Input, Pullback<Gradients>];
+  backward(p: Input, dp: Input, options: Options): Gradients;
   async: {
     (x: Input, options: Options): Promise<Input>;
     vjp(x: Input, options: Options): Promise<[Input, Pullback<Promise<Gradients>>]>;
@@ -95,6 +101,20 @@ const maps = {
   budget,
   'budget at most': budget,
 } as unknown as Record<MapName, RowMap>;
+
+/** And of a loss. */
+interface Loss {
+  valueAndGrad(z: Input, target: Int32Array, options: Options): [number, Gradients];
+  valueAndCsr(z: Input, target: Int32Array, options: Options): [number, { x: ReturnType<RowMap['csr']> }];
+  async: { valueAndGrad(z: Input, target: Int32Array, options: Options): Promise<[number, Gradients]> };
+}
+const losses = {
+  softmax: softmaxLoss,
+  sparsemax: sparsemaxLoss,
+  entmax15: entmax15Loss,
+  entmax: entmaxLoss,
+  'budget at most': budgetLoss,
+} as unknown as Partial<Record<MapName, Loss>>;
 
 /** On a browser's main thread only the asynchronous forms may use the pool. */
 const isWindow = 'document' in globalThis;
@@ -143,6 +163,7 @@ function rowMapCase(digestCase: DigestCase): Prepared {
     forms,
     threads,
     run: (form) => {
+      if (form.startsWith('loss')) return hashOfLoss(digestCase, form as Form, input, options);
       if (form.startsWith('array')) return hashOfForm(maps[map], form as Form, x, { ...options, shape });
       if (form === 'support' || !out) return hashOfForm(maps[map], form as Form, input, options);
       out.view().fill(STALE);
@@ -213,7 +234,7 @@ async function hashOfForm(map: RowMap, form: Form, x: Input, options: Options): 
     const { indptr, indices, values } = map.csr(x, options);
     return hashOf(indptr, indices, values);
   }
-  if (form.startsWith('vjp')) return hashOfGradients(map, form, x, options);
+  if (form.startsWith('vjp') || form === 'backward') return hashOfGradients(map, form, x, options);
   const result = form.endsWith('async') ? await map.async(x, options) : map(x, options);
   if (ArrayBuffer.isView(result)) return hashOf(result);
   const hash = hashOf(result.toTypedArray());
@@ -227,19 +248,41 @@ async function hashOfGradients(map: RowMap, form: Form, x: Input, options: Optio
   const cotangent = values.map((_, i) => ((i * 37) % 64) / 16 - 2);
   const dy = ArrayBuffer.isView(x) ? cotangent : tensor<Scores>(cotangent, x.shape);
   const [value, pullback] = form.endsWith('async') ? await map.async.vjp(x, options) : map.vjp(x, options);
-  const gradients = await pullback(dy);
-  const arrays: Scores[] = [];
-  for (const each of [value, ...Object.values(gradients)]) {
-    if (typeof each === 'number') arrays.push(Float64Array.of(each));
-    else if (ArrayBuffer.isView(each)) arrays.push(each);
-    else {
-      arrays.push(each.toTypedArray());
-      each.dispose();
-    }
-  }
+  const gradients = form === 'backward' ? map.backward(value, dy, options) : await pullback(dy);
   pullback.dispose();
+  const hash = hashOf(...takeOut(value, ...Object.values(gradients)));
   if (!ArrayBuffer.isView(dy)) dy.dispose();
-  return hashOf(...arrays);
+  return hash;
+}
+
+/** Of the loss and of all its gradients, for some class in each row. */
+async function hashOfLoss({ map, ...layout }: DigestCase, form: Form, z: Input, options: Options): Promise<string> {
+  const { rows, n } = rowsOf(layout);
+  const classes = Int32Array.from({ length: rows }, (_, row) => (row * 7 + 3) % n);
+  // Rows without a finite loss are left out, for Infinity and NaN would be all that is told of the others.
+  const each = losses[map]! as unknown as (z: Input, target: Int32Array, options: Options) => Input;
+  // The loss of a budget is that of bounds 1, and knows no others.
+  const own = Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'upper'));
+  const [perRow] = takeOut(each(z, classes, { ...own, reduction: 'none' }));
+  const target = classes.map((k, row) => (Number.isFinite(perRow![row]) ? k : -100));
+  if (form === 'loss csr') {
+    const [value, { x }] = losses[map]!.valueAndCsr(z, target, own);
+    return hashOf(perRow!, Float64Array.of(value), x.indptr, x.indices, x.values);
+  }
+  const loss = form.endsWith('async') ? losses[map]!.async : losses[map]!;
+  const [value, gradients] = await loss.valueAndGrad(z, target, own);
+  return hashOf(perRow!, Float64Array.of(value), ...takeOut(...Object.values(gradients)));
+}
+
+/** The values, with the Tensors disposed. */
+function takeOut(...all: readonly (Input | number)[]): Scores[] {
+  return all.map((each) => {
+    if (typeof each === 'number') return Float64Array.of(each);
+    if (ArrayBuffer.isView(each)) return each;
+    const values = each.toTypedArray();
+    each.dispose();
+    return values;
+  });
 }
 
 /** Arrays are staged in pieces that may each be too small for the pool, so only tensors are held to it. */
