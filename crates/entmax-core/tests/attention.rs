@@ -267,7 +267,7 @@ fn run<T: Kernels>(
                 .collect()
         })
         .collect();
-    assert!(call.weights.sizes == null_mut() || row_sizes.iter().all(|&size| size >= 0));
+    assert!(call.weights.sizes.is_null() || row_sizes.iter().all(|&size| size >= 0));
     Given {
         out,
         weights,

@@ -305,7 +305,8 @@ fn entries_on_a_breakpoint_are_exactly_0_or_their_bound<T: Number>() {
     for round in 0..20_000 {
         let n = 1 + below(if round % 50 == 0 { 2000.0 } else { 40.0 }) as usize;
         let temperature = [1.0, 0.5, 2.0][round % 3];
-        let bounded = round % 2 == 0;
+        // Long rows, each fiftieth, with bounds and without.
+        let bounded = round % 4 < 2;
         let x: Vec<f64> = (0..n).map(|_| below(24.0) / 16.0).collect();
         let u: Vec<f64> = (0..n)
             .map(|_| if bounded { below(9.0) / 8.0 } else { 1.0 })

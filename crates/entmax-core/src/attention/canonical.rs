@@ -147,7 +147,7 @@ mod tests {
         let scores: Vec<f64> = (0..n)
             .map(|_| {
                 let radius = libm::sqrt(-2.0 * libm::log(uniform()));
-                f64::from((radius * libm::cos(6.283185 * uniform())) as f32)
+                f64::from((radius * libm::cos(core::f64::consts::TAU * uniform())) as f32)
             })
             .collect();
         let max = scores.iter().cloned().fold(f64::NEG_INFINITY, f64::max);

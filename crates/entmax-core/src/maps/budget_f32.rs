@@ -567,9 +567,10 @@ impl Row<'_> {
             let scores = &Scores::whole(packed, rest + LANES);
             let above = Row { scores, ..*self };
             let bracket = above.newton::<V>(budget, found, highest, 0.0);
-            // Not within the rounding of `below`.
-            let inside = bracket.tau > low + 1e-6 * (highest - low);
-            (bracket.solved && inside).then_some(bracket.tau)
+            let Bracket { tau, window, .. } = bracket;
+            // Not within the rounding of `below`; entries on a breakpoint are for the exact method.
+            let inside = bracket.solved && tau > low + 1e-6 * (highest - low);
+            (inside && !(window > 0.0 && above.is_near::<V>(tau, window))).then_some(tau)
         }
     }
 
