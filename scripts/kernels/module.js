@@ -80,7 +80,9 @@ export async function buildModule({ crate, name, feature, level, base }) {
     '--mode',
     'no-install',
   ];
-  await run('wasm-pack', [...args, '--out-dir', scratch, '--out-name', 'module', '--', '--features', feature], {
+  // The relaxed module is that of `relaxed-fma`: multiplications and additions are fused.
+  const features = level === 'relaxed' ? `${feature},fused` : feature;
+  await run('wasm-pack', [...args, '--out-dir', scratch, '--out-name', 'module', '--', '--features', features], {
     cwd: ROOT,
     env,
   });
