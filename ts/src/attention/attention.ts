@@ -6,6 +6,7 @@ import { prepareInspect } from './inspect.ts';
 import { prepareAttentionVjp } from './pullback.ts';
 import type { Attention } from './types.ts';
 
+/** Attention whose weights are a sparse map of the scores, with an alpha for each head; its forms are those of `Attention`. */
 export const attention: Attention = /*#__PURE__*/ Object.assign(
   /*#__PURE__*/ synchronous('attention', prepareAttention),
   {

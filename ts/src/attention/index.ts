@@ -5,4 +5,11 @@
  */
 
 export { attention } from './attention.ts';
-export type { AsyncAttention, Attention, AttentionGradients, AttentionOptions, Inspection } from './types.ts';
+export type {
+  AsyncAttention,
+  Attention,
+  AttentionGradients,
+  AttentionOptions,
+  DefaultGradients,
+  Inspection,
+} from './types.ts';

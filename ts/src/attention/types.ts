@@ -74,8 +74,11 @@ export interface Inspection<Y, A = F32 | F64> {
 
 /** Gradients of attention, each in the form of what it belongs to. B is the form of the bias. */
 export interface AttentionGradients<X, A, B> {
+  /** [B, H, N, D]. */
   q: Like<X>;
+  /** [B, G, M, D], summed over the query heads of a key head. */
   k: Like<X>;
+  /** [B, G, M, E], summed likewise. */
   v: Like<X>;
   /** A number for a number (the sum over all heads), else one for each head in alpha's own form. */
   alpha: Like<A>;
@@ -84,7 +87,7 @@ export interface AttentionGradients<X, A, B> {
 }
 
 /** What a pullback gives without being asked by name. */
-type DefaultGradients = 'q' | 'k' | 'v' | 'alpha';
+export type DefaultGradients = 'q' | 'k' | 'v' | 'alpha';
 
 /** Attention and its forms. */
 export interface Attention {
@@ -157,12 +160,14 @@ export interface AsyncAttention {
     v: X,
     options?: AttentionOptions<A> & Run & { out?: Y | undefined },
   ): Promise<NoInfer<Y>>;
+  /** As `attention.inspect`. */
   inspect<X extends Block, A = number>(
     q: X,
     k: X,
     v: X,
     options?: AttentionOptions<A> & Run,
   ): Promise<Inspection<Like<X>, Values<X>>>;
+  /** As `attention.vjp`; the pullback returns promises, too. */
   vjp<X extends Block, A = number, B extends Block = X>(
     q: X,
     k: X,
