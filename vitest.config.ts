@@ -12,6 +12,7 @@ export default defineConfig({
   },
   test: {
     include: ['ts/test/**/*.test.ts'],
+    setupFiles: ['ts/test/seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Two cores: two files at a time, each in a process of its own, because the runtime is one per process.
