@@ -76,8 +76,7 @@ export function readAttentionCall(
   const { form, dtype } = queries;
   const [keys, values] = [readHeads(op, 'k', k, dtype), readHeads(op, 'v', v, dtype)];
   const sizes = sizesOf(op, layout, queries.shape, keys.shape, values.shape);
-  const { batches, heads, queries: n, keys: m, valueWidth } = sizes;
-  const shape = layout === 'BHND' ? [batches, heads, n, valueWidth] : [batches, n, heads, valueWidth];
+  const { batches, heads, queries: n, keys: m } = sizes;
   const lengths = {
     queries: readLengths(op, 'querySeqLengths', given['querySeqLengths'], batches, n),
     keys: readLengths(op, 'keyValueSeqLengths', given['keyValueSeqLengths'], batches, m),
@@ -87,7 +86,7 @@ export function readAttentionCall(
     q: queries,
     k: keys,
     v: values,
-    template: { form, dtype, shape },
+    template: { form, dtype, shape: outputShape(sizes, layout) },
     sizes,
     layout,
     alpha: readAlpha(op, given['alpha'], heads),
@@ -109,8 +108,19 @@ export function readsOf({ q, k, v, bias, mask }: AttentionCall): (ReadScores | T
   return [q, k, v, bias?.scores, mask?.tensor];
 }
 
-/** One of q, k and v: four axes, of one element type. */
-function readHeads(op: string, name: string, source: unknown, dtype?: 'float32' | 'float64'): ReadScores {
+/** The shape of the output in the layout of a call. */
+export function outputShape({ batches, heads, queries, valueWidth }: Sizes, layout: Layout): Shape {
+  return layout === 'BHND' ? [batches, heads, queries, valueWidth] : [batches, queries, heads, valueWidth];
+}
+
+/** One of q, k and v: four axes, of the element type of their `owner`. */
+export function readHeads(
+  op: string,
+  name: string,
+  source: unknown,
+  dtype?: 'float32' | 'float64',
+  owner = 'q',
+): ReadScores {
   const own = readScores(op, source, undefined, name);
   const read = dtype ? withNumbersAs(dtype, own) : own;
   if (read.form === 'array') {
@@ -120,7 +130,9 @@ function readHeads(op: string, name: string, source: unknown, dtype?: 'float32' 
   if (read.shape.length !== 4) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `${name} with four axes`, `shape ${showShape(read.shape)}`);
   }
-  if (dtype && read.dtype !== dtype) throw new EntmaxError('ENTMAX_DTYPE', op, `${name} of ${dtype}, as q`, read.dtype);
+  if (dtype && read.dtype !== dtype) {
+    throw new EntmaxError('ENTMAX_DTYPE', op, `${name} of ${dtype}, as ${owner}`, read.dtype);
+  }
   return read;
 }
 

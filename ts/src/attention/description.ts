@@ -24,6 +24,9 @@ export interface Table {
 /** Which keys a query sees by its place (call.rs). */
 export const CAUSAL = { none: 0, upperLeft: 1, lowerRight: 2 } as const;
 
+/** How the keys of a head are screened (call.rs, `path`), as far as a caller chooses. */
+export const PATH = { plain: 0, integers: 1 } as const;
+
 /** Where the weights go. */
 export interface WeightSlots {
   readonly sizes: number;
@@ -74,6 +77,8 @@ export interface Screening {
   /** Addresses of the panels' records, and of a byte for each of the B H heads. */
   readonly records: number;
   readonly screened: number;
+  /** Blocks of each head that are attended already, the last ones. */
+  readonly blocksDone: number;
   /** Address of what describes the blocks of keys. */
   readonly blocks: number;
 }
@@ -115,8 +120,7 @@ export function writeDescription(address: number, description: Description): voi
     weights.firstRow,
     screening?.records ?? 0,
     screening?.screened ?? 0,
-    // The probe has attended the first block of each head.
-    screening ? 1 : 0,
+    screening?.blocksDone ?? 0,
     screening?.blocks ?? 0,
     pages?.at ?? 0,
     pages?.perBatch ?? 0,

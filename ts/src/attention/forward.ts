@@ -87,6 +87,8 @@ function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
   return {
     records: room.allocate(panels * attentionKernel('attention_record_bytes')(width)),
     screened: room.allocate(batches * heads),
+    // By the probe.
+    blocksDone: 1,
     blocks: room.allocate(4 * batches * keyHeads * attentionKernel('attention_block_floats')(keys, width)),
   };
 }
@@ -248,7 +250,7 @@ export function headsAt(at: number, layout: Layout, heads: number, rows: number,
 /** A tensor where it lies, an array in a copy. */
 export function placeHeads(
   source: ReadScores,
-  { op, layout }: AttentionCall,
+  { op, layout }: Pick<AttentionCall, 'op' | 'layout'>,
   room: Room,
   heads: number,
   rows: number,

@@ -15,6 +15,7 @@ import { readAttentionCall, readsOf } from './attention-call.ts';
 import type { AttentionCall } from './attention-call.ts';
 import { chunksOf } from './chunks.ts';
 import { descriptionBytes, writeDescription } from './description.ts';
+import type { Description } from './description.ts';
 import { attendJob, attentionKernel, describe, emptyRows, packJob, pairsOf } from './forward.ts';
 import { progressOf, refuseEmptyRows, refuseStatus, rowsOf, suffixOf } from './forward.ts';
 import { placeResult } from './output.ts';
@@ -30,7 +31,8 @@ export function prepareInspect(op: string, args: readonly unknown[], isAsync: bo
     plan: () =>
       inRoom(op, function* (room) {
         const result = room.result(call.template);
-        const seen = yield* inspect(call, room, result.operand);
+        const description = (out: number): Description => describe(call, room, out);
+        const seen = yield* inspect(call, room, result.operand, description);
         return { output: result.value, ...seen };
       }),
     ...progressOf(call),
@@ -39,7 +41,13 @@ export function prepareInspect(op: string, args: readonly unknown[], isAsync: bo
   };
 }
 
-function* inspect(call: AttentionCall, room: Room, result: Operand): Plan<Seen> {
+/** Attends with the weights kept; `describe` tells where the keys lie, given where the output goes. */
+export function* inspect(
+  call: AttentionCall,
+  room: Room,
+  result: Operand,
+  describe: (out: number) => Description,
+): Plan<Seen> {
   const { op, sizes, template } = call;
   const { batches, heads, queries, keys, width, valueWidth } = sizes;
   const { dtype } = template;
@@ -50,10 +58,10 @@ function* inspect(call: AttentionCall, room: Room, result: Operand): Plan<Seen> 
   const slots = new Slots({ op, dtype, rows, n: keys, compact }, room);
   const out = placeResult(call, result, room);
   const empty = emptyRows(call, room);
-  const description = { ...describe(call, room, out.at), work: work.address, empty };
+  const description = { ...describe(out.at), work: work.address, empty };
   const address = room.allocate(descriptionBytes());
   writeDescription(address, description);
-  if (rows > 0) yield packJob(call, address, out);
+  if (rows > 0 && !description.pages) yield packJob(call, address, out);
   for (const chunk of chunksOf(call, 0, batches * heads)) {
     const [sizes, indices, values] = slots.at(chunk);
     const { firstRow } = chunk;

@@ -7,6 +7,7 @@
 
 import type { Csr } from '../csr.ts';
 import type { Run } from '../runtime/execute.ts';
+import type { KvCache } from './kv-cache.ts';
 import type { AsyncPullback, Block, F32, F64, Float, Ids, Like, Mask, Pullback, Values } from '../types.ts';
 
 /** Options of attention. A is the form of alpha. */
@@ -53,6 +54,15 @@ export interface AttentionOptions<A = number> {
   emptyRow?: 'zero' | 'nan' | 'throw' | undefined;
 }
 
+/** Options of decoding, as those of attention. A is the form of alpha. */
+export interface DecodeOptions<A = number> extends Pick<
+  AttentionOptions<A>,
+  'alpha' | 'topk' | 'scale' | 'alibiSlopes' | 'layout'
+> {
+  /** The sequences of the cache that are read, S different ones. Default: all. */
+  sequences?: Ids | undefined;
+}
+
 /** Attention with its weights. */
 export interface Inspection<Y, A = F32 | F64> {
   /** Bit for bit what `attention` gives. */
@@ -88,6 +98,39 @@ export interface AttentionGradients<X, A, B> {
 
 /** What a pullback gives without being asked by name. */
 export type DefaultGradients = 'q' | 'k' | 'v' | 'alpha';
+
+/** Decoding, and its form with the weights. */
+export interface Decode {
+  /**
+   * Appends k [S, G, N, D] and v [S, G, N, E] to the sequences of a cache, and attends from q [S, H, N, D] to all that they
+   * hold then: causal, lower right, so that query i of N sees all but the last N - 1 - i keys. N is 1 for a step, and more
+   * for a prompt or for drafts that are verified. The output [S, H, N, E] has the form of q.
+   *
+   * All or nothing: on an error the cache holds what it held. The output is bit for bit that of `attention` on the same keys
+   * where these are as many; how they came into the cache, the other sequences, pages and threads do not matter.
+   *
+   * Keys of f32 are screened by 8-bit integers with a certified bound, and only those that may have weight are read in
+   * full: exact, for a fifth of the memory traffic. Heads of softmax, or with alpha > 2, topk or alibiSlopes read all.
+   *
+   * Cost: S H N M D multiplications for M keys. Errors: as attention, for q, k and v that do not fit the cache (ENTMAX_SHAPE,
+   * ENTMAX_DTYPE), and ENTMAX_BUSY while an asynchronous call uses it.
+   */
+  <X extends Block, A = number, Y extends Like<X> | Float = Like<X>>(
+    q: X,
+    k: X,
+    v: X,
+    cache: KvCache,
+    options?: DecodeOptions<A> & { out?: Y | undefined },
+  ): NoInfer<Y>;
+  /** Decoding with the weights: rows of [S, H, N, M], M the length of the longest of the sequences. */
+  inspect<X extends Block, A = number>(
+    q: X,
+    k: X,
+    v: X,
+    cache: KvCache,
+    options?: DecodeOptions<A>,
+  ): Inspection<Like<X>, Values<X>>;
+}
 
 /** Attention and its forms. */
 export interface Attention {
@@ -144,6 +187,8 @@ export interface Attention {
     v: X,
     options?: AttentionOptions<A> & { bias?: B | undefined },
   ): [Like<X>, Pullback<Like<X>, AttentionGradients<X, A, B>, DefaultGradients>];
+  /** Attention to a cache of keys and values that grows with what is read. */
+  readonly decode: Decode;
   /**
    * The same as promises, with the event loop free: large calls run on the workers, without them in slices of about
    * 8 ms. Never throws synchronously; rejects with `signal.reason` when aborted, and then an `out` is unspecified.
@@ -174,4 +219,25 @@ export interface AsyncAttention {
     v: X,
     options?: AttentionOptions<A> & Run & { bias?: B | undefined },
   ): Promise<[Like<X>, AsyncPullback<Like<X>, AttentionGradients<X, A, B>, DefaultGradients>]>;
+  /** As `attention.decode`; until the promise settles the cache may not be changed. An aborted call has not happened. */
+  readonly decode: AsyncDecode;
+}
+
+/** Decoding as promises. */
+export interface AsyncDecode {
+  <X extends Block, A = number, Y extends Like<X> | Float = Like<X>>(
+    q: X,
+    k: X,
+    v: X,
+    cache: KvCache,
+    options?: DecodeOptions<A> & Run & { out?: Y | undefined },
+  ): Promise<NoInfer<Y>>;
+  /** As `attention.decode.inspect`. */
+  inspect<X extends Block, A = number>(
+    q: X,
+    k: X,
+    v: X,
+    cache: KvCache,
+    options?: DecodeOptions<A> & Run,
+  ): Promise<Inspection<Like<X>, Values<X>>>;
 }

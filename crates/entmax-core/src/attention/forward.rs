@@ -6,13 +6,12 @@
 
 use super::call::{path, Attention};
 use super::lanes::Lanes;
+use super::results::{fill, hand_out, keep_weights, report};
 use super::scores::score;
 use super::screen::room_bytes;
 use super::values::{sum_of_entries, sum_of_rows, Values};
 use crate::gradients::rows::Row;
-use crate::maps::kernels::{
-    compress, scratch, solve_on_simplex, List, Outcome, RowKernel, Seen, Settings,
-};
+use crate::maps::kernels::{scratch, solve_on_simplex, List, Outcome, RowKernel, Settings};
 use crate::maps::staging::{pitch, ALIGNMENT};
 use crate::maps::{map, Score};
 use crate::simd::LANES;
@@ -52,7 +51,7 @@ pub trait AttentionKernel<T: Score>: RowKernel<T> {
     unsafe fn screen(
         _call: &Attention<T>,
         _head: (usize, usize),
-        _queries: (&Visible<T>, usize, usize),
+        _queries: (usize, usize),
         _rows: (*mut T, usize),
         _room: *mut u8,
         _skips: bool,
@@ -113,16 +112,16 @@ pub fn block_queries(keys: usize) -> usize {
 }
 
 /// The regions of a workspace, as distances.
-struct Regions {
-    room: usize,
+pub struct Regions {
+    pub room: usize,
     /// A row of weights for the sparse form, which needs the scores afterwards.
     row: usize,
     outs: usize,
-    scratch: usize,
+    pub scratch: usize,
     bytes: usize,
 }
 
-fn regions<T: Score, K: AttentionKernel<T>>(
+pub fn regions<T: Score, K: AttentionKernel<T>>(
     keys: usize,
     width: usize,
     value_width: usize,
@@ -196,95 +195,12 @@ pub unsafe fn attend<T: Score, K: AttentionKernel<T>>(
     status
 }
 
-/// The first block of each of the heads `heads`, that of the last queries, and how the keys of the others are screened: this
-/// one, screened, tells what that saves.
-///
-/// # Safety
-/// As [`attend`]; `screened` is writable, the records are there.
-pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
-    call: &Attention<T>,
-    heads: Range<usize>,
-    workspace: *mut u8,
-) -> Status {
-    let size = block_queries(call.keys);
-    let first = (call.queries.div_ceil(size).max(1) - 1) * size;
-    let queries = (first, call.queries - first);
-    let mut status = Status::Ok;
-    for head in heads {
-        let place = call.head(head);
-        // SAFETY: by the caller.
-        unsafe {
-            // In this order, because the output may lie on the queries.
-            *call.screened.add(head) = choose_path::<T, K>(call, place, queries, workspace);
-            if !attend_block::<T, K>(call, place, queries, path::PLAIN, workspace) {
-                status = Status::NotConverged;
-            }
-        }
-    }
-    status
-}
-
-/// The one place where a path is chosen. Against the f32 products of a row of n keys, integers save half or more, and each
-/// candidate costs as much as eight products, because its key is read lane by lane (measured: 60 cycles for 64 channels).
-///
-/// # Safety
-/// As [`attend`].
-unsafe fn choose_path<T: Score, K: AttentionKernel<T>>(
-    call: &Attention<T>,
-    (b, h): (usize, usize),
-    (first, count): (usize, usize),
-    workspace: *mut u8,
-) -> u8 {
-    let at = regions::<T, K>(call.keys, call.width, call.value_width);
-    let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
-    let (mut keys, mut candidates) = (0, 0);
-    // SAFETY: by the caller.
-    unsafe {
-        let visible = Visible::new(call, b);
-        let queries = (&visible, first, count);
-        let room = workspace.add(at.room);
-        let Some(screen) = K::screen(call, (b, h), queries, (rows, pitch), room, true) else {
-            return path::PLAIN;
-        };
-        for r in 0..count {
-            let n = visible.keys(first + r);
-            if n == 0 {
-                continue;
-            }
-            let settings = Settings::of(call, h, n);
-            let row = (rows.add(r * pitch).cast_const(), n);
-            let scratch = workspace.add(at.scratch);
-            let place = (b, h, first + r);
-            let mut list = List::NONE;
-            let (_, looked_at) = K::weigh_screened(
-                call,
-                place,
-                (&screen, r),
-                row,
-                &settings,
-                scratch,
-                &mut list,
-            );
-            keys += n;
-            candidates += looked_at;
-        }
-        if K::skips_pay(&screen) {
-            return path::BLOCKS;
-        }
-    }
-    if 24 * candidates <= keys {
-        path::INTEGERS
-    } else {
-        path::PLAIN
-    }
-}
-
 /// Returns whether all thresholds converged.
 ///
 /// # Safety
 /// As [`attend`].
 #[inline(never)]
-unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
+pub unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     call: &Attention<T>,
     (b, h): (usize, usize),
     (first, count): (usize, usize),
@@ -295,8 +211,8 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
     let width = call.value_width.next_multiple_of(LANES);
     // SAFETY: by the caller.
-    let visible = unsafe { Visible::new(call, b) };
-    let most = visible.most(first, count);
+    let lengths = unsafe { call.lengths(b) };
+    let most = call.most_visible(first, count, lengths);
     let values = Values {
         data: call.values_of(b, call.key_head(h)),
         row: call.value_row(),
@@ -310,16 +226,9 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     // SAFETY: the regions are disjoint and hold `count` rows.
     unsafe {
         let screen = if way != path::PLAIN {
-            let queries = (&visible, first, count);
             let room = workspace.add(at.room);
-            K::screen(
-                call,
-                (b, h),
-                queries,
-                (rows, pitch),
-                room,
-                way == path::BLOCKS,
-            )
+            let skips = way == path::BLOCKS;
+            K::screen(call, (b, h), (first, count), (rows, pitch), room, skips)
         } else {
             None
         };
@@ -330,7 +239,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
         let sparse = !call.weights.sizes.is_null();
         for r in 0..count {
             let i = first + r;
-            let n = visible.keys(i);
+            let n = call.visible(i, lengths);
             let row = rows.add(r * pitch);
             let out = workspace.add(at.outs).cast::<T>().add(r * width);
             let target = if sparse {
@@ -370,7 +279,7 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
                 converged &= solved.converged;
             }
             let place = (b * call.heads + h) * call.queries + i;
-            let counts = i < visible.lengths.0;
+            let counts = i < lengths.0;
             let nan_if_empty = call.empty_row_is_nan != 0 && counts;
             if sparse {
                 let row = (row.cast_const(), target.cast_const(), &list);
@@ -403,36 +312,6 @@ unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
     converged
 }
 
-/// Which keys the queries of a batch see.
-pub struct Visible<'a, T> {
-    call: &'a Attention<T>,
-    lengths: (usize, usize),
-}
-
-impl<'a, T: Score> Visible<'a, T> {
-    /// # Safety
-    /// As [`Attention`] says.
-    unsafe fn new(call: &'a Attention<T>, b: usize) -> Visible<'a, T> {
-        // SAFETY: by the caller.
-        let lengths = unsafe { call.lengths(b) };
-        Visible { call, lengths }
-    }
-
-    /// How many leading keys query `i` sees: none where it is padding.
-    pub fn keys(&self, i: usize) -> usize {
-        if i < self.lengths.0 {
-            self.call.visible(i, self.lengths)
-        } else {
-            0
-        }
-    }
-
-    /// The most that one of some neighbouring queries sees.
-    pub fn most(&self, first: usize, count: usize) -> usize {
-        (first..first + count).fold(0, |most, i| most.max(self.keys(i)))
-    }
-}
-
 impl<T: Score> Settings<T> {
     /// What a row of `n` keys of head `h` is solved with.
     ///
@@ -447,130 +326,5 @@ impl<T: Score> Settings<T> {
             k: if call.topk < n { call.topk } else { 0 },
             temperature: 1.0,
         }
-    }
-}
-
-/// Copies an output, any NaN as the canonical one: machines differ in which NaN a sum hands on.
-///
-/// # Safety
-/// `out` is readable and `target` writable for `n` numbers.
-#[inline(never)]
-unsafe fn hand_out<T: Score>(out: *const T, target: *mut T, n: usize) {
-    for e in 0..n {
-        // SAFETY: e < n.
-        unsafe {
-            let value = *out.add(e);
-            *target.add(e) = if value.to_f64().is_nan() {
-                T::NAN
-            } else {
-                value
-            };
-        }
-    }
-}
-
-/// The weights of one row as sparse entries: those above 0; of a row that is NaN, the keys that it sees; of an empty row that
-/// is to be NaN, all.
-///
-/// # Safety
-/// `x` holds the row's scores, `p` its weights unless these are in the list; the slot is the row's alone.
-#[inline(never)]
-unsafe fn keep_weights<T: Score>(
-    call: &Attention<T>,
-    r: usize,
-    n: usize,
-    (outcome, nan_if_empty): (Outcome, bool),
-    (x, p, list): (*const T, *const T, &List<T>),
-) {
-    let weights = &call.weights;
-    let slot = (r - weights.first_row) * call.keys;
-    // SAFETY: by the caller.
-    unsafe {
-        let (indices, values) = (weights.indices.add(slot), weights.values.add(slot));
-        let slot = (indices, values);
-        let (size, threshold) = match outcome {
-            Outcome::Solved(solved) => {
-                let seen = Seen::row(x, p, n, list, core::ptr::null());
-                if list.indices.is_null() {
-                    compress(n, |j| (*p.add(j), j as i32), indices, values);
-                } else {
-                    let entry = |j| (*list.values.add(j), *list.indices.add(j) as i32);
-                    compress(list.len, entry, indices, values);
-                }
-                (seen.size, seen.threshold(1.0, &solved))
-            }
-            Outcome::NotANumber => {
-                let is_seen = |j: usize| *x.add(j) != T::NEG_INFINITY;
-                (not_a_number(n, is_seen, slot), T::NAN)
-            }
-            _ if nan_if_empty => (not_a_number(call.keys, |_| true, slot), T::INFINITY),
-            _ => (0, T::INFINITY),
-        };
-        *weights.sizes.add(r) = size as i32;
-        *weights.thresholds.add(r) = threshold;
-    }
-}
-
-/// Writes NaN for the keys below `n` that are seen, and returns how many there are.
-///
-/// # Safety
-/// `indices` and `values` are writable for `n` entries.
-#[inline(always)]
-unsafe fn not_a_number<T: Score>(
-    n: usize,
-    is_seen: impl Fn(usize) -> bool,
-    (indices, values): (*mut i32, *mut T),
-) -> usize {
-    let mut size = 0;
-    for j in (0..n).filter(|&j| is_seen(j)) {
-        // SAFETY: size <= j < n.
-        unsafe {
-            *indices.add(size) = j as i32;
-            *values.add(size) = T::NAN;
-        }
-        size += 1;
-    }
-    size
-}
-
-/// What was done for row `r`, and whether nothing was left of it, where somebody asks.
-///
-/// # Safety
-/// As [`attend`]; the list is readable.
-#[inline(never)]
-unsafe fn report<T: Score>(
-    call: &Attention<T>,
-    r: usize,
-    (n, formed): (usize, usize),
-    (outcome, counts): (Outcome, bool),
-    list: &List<T>,
-) {
-    // SAFETY: row r of all rows.
-    unsafe {
-        if !call.work.is_null() {
-            let summed = match outcome {
-                Outcome::Solved(_) if list.indices.is_null() => n,
-                Outcome::Solved(_) => {
-                    let is_summed = |&j: &usize| *list.values.add(j) > T::ZERO;
-                    (0..list.len).filter(is_summed).count()
-                }
-                _ => 0,
-            };
-            *call.work.add(r) =
-                formed as f64 * call.width as f64 + summed as f64 * call.value_width as f64;
-        }
-        if !call.empty.is_null() && counts && outcome == Outcome::Empty {
-            *call.empty.add(r) = 1;
-        }
-    }
-}
-
-/// # Safety
-/// `out` is writable for `n` numbers.
-#[inline(always)]
-unsafe fn fill<T: Score>(out: *mut T, n: usize, value: T) {
-    for j in 0..n {
-        // SAFETY: j < n.
-        unsafe { *out.add(j) = value };
     }
 }

@@ -13,6 +13,9 @@ mod forward;
 mod lanes;
 mod pages;
 mod panels;
+mod probe;
+mod results;
+mod rounding;
 mod scores;
 mod screen;
 mod values;
@@ -29,11 +32,11 @@ use crate::gradients::rows::Row;
 use crate::gradients::{alpha_f32, skewed_f32, support};
 use crate::maps::csr_compact;
 use crate::maps::kernels::{EntmaxF32, EntmaxF64, List, Outcome, Settings};
-use crate::simd::{F32Block, Native};
+use crate::simd::{F32Block, Native, LANES};
 use crate::status::Status;
 use blocks::BLOCK_PANELS;
 use core::ops::Range;
-use forward::{AttentionKernel, Visible};
+use forward::AttentionKernel;
 use lanes::Sixteen;
 use screen::Queries;
 
@@ -57,7 +60,7 @@ impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     unsafe fn screen(
         call: &Attention<f32>,
         head: (usize, usize),
-        queries: (&Visible<f32>, usize, usize),
+        queries: (usize, usize),
         rows: (*mut f32, usize),
         room: *mut u8,
         skips: bool,
@@ -131,7 +134,7 @@ pub fn attention_workspace_f64(keys: usize, width: usize, value_width: usize) ->
 
 /// Bytes of the record of one panel.
 pub fn record_bytes(width: usize) -> usize {
-    screen::record_bytes(width, screen::QUADS)
+    rounding::record_bytes(width, rounding::QUADS)
 }
 
 /// The first block of queries of each of the heads `heads`; decides for each whether its other blocks are screened.
@@ -144,7 +147,7 @@ pub unsafe fn attention_probe_f32(
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { forward::probe::<f32, EntmaxF32<Native>>(call, heads, workspace) }
+    unsafe { probe::probe::<f32, EntmaxF32<Native>>(call, heads, workspace) }
 }
 
 /// Packs blocks of [`BLOCK_KEYS`] keys, ceil(M / 64) of them for each key head, and describes them for screening where that
@@ -163,7 +166,7 @@ pub unsafe fn attention_pack_f32(call: &Attention<f32>, blocks: Range<usize>) ->
         unsafe {
             for p in first..panels_of(keys).min(first + BLOCK_PANELS) {
                 let (panel, record) = (call.panel(b, g, p), call.record(b, g, p));
-                screen::round_panel(panel, width, record, call.quads());
+                rounding::round_keys(panel, 0..LANES, width, record, call.quads());
             }
             let panels = call.panel(b, g, 0).cast_const();
             blocks::describe(panels, (keys, width), block, call.blocks(b, g));
@@ -189,12 +192,12 @@ pub unsafe fn attention_pack_f64(call: &Attention<f64>, blocks: Range<usize>) ->
 /// # Safety
 /// The call describes memory as its fields say, its pages are writable.
 pub unsafe fn attention_append_f32(call: &Attention<f32>, heads: Range<usize>) -> Status {
-    let record = |panel, record| {
+    let round = |panel, keys, record| {
         // SAFETY: a panel and its record.
-        unsafe { screen::round_panel(panel, call.width, record, true) }
+        unsafe { rounding::round_keys(panel, keys, call.width, record, true) }
     };
     // SAFETY: passed on.
-    unsafe { pages::append(call, heads, record) };
+    unsafe { pages::append(call, heads, round) };
     Status::Ok
 }
 
@@ -204,7 +207,7 @@ pub unsafe fn attention_append_f32(call: &Attention<f32>, heads: Range<usize>) -
 /// As [`attention_append_f32`].
 pub unsafe fn attention_append_f64(call: &Attention<f64>, heads: Range<usize>) -> Status {
     // SAFETY: passed on.
-    unsafe { pages::append(call, heads, |_, _| ()) };
+    unsafe { pages::append(call, heads, |_, _, _| ()) };
     Status::Ok
 }
 

@@ -6,10 +6,11 @@
 
 use super::call::Attention;
 use super::panels::panels_of;
-use super::screen::record_bytes;
+use super::rounding::{record_bytes, QUADS};
 use crate::maps::staging::ALIGNMENT;
 use crate::maps::Score;
 use crate::simd::LANES;
+use core::ops::Range;
 
 /// Keys of a page: those of a piece of a sum of values, so that no piece lies in two pages.
 pub const PAGE_KEYS: usize = super::values::PIECE;
@@ -93,7 +94,7 @@ impl<T: Score> Attention<T> {
     /// Whether records hold bytes: those of a cache do, because a single query waits for memory and not for products.
     #[inline(always)]
     pub fn quads(&self) -> bool {
-        super::screen::QUADS || !self.pages.is_null()
+        QUADS || !self.pages.is_null()
     }
 
     /// The end of the run of panels that begins with panel `p`, `end` at most.
@@ -150,14 +151,17 @@ impl<T: Score> Attention<T> {
 }
 
 /// Appends the keys and values of the call to the pages of the heads `heads` of all B G, each behind the first
-/// `key_lengths[b]` keys of its sequence. `record` is told of each panel that has changed, with its record.
+/// `key_lengths[b]` keys of its sequence. `round` is told of each panel that has changed, the keys that are new in it, and
+/// its record.
+///
+/// A call without keys rounds the panel behind the last whole one anew: bounds of what was cut off are forgotten.
 ///
 /// # Safety
 /// The call has pages for the keys, M of each batch, that it appends, which no other sequence shares.
 pub unsafe fn append<T: Score>(
     call: &Attention<T>,
-    heads: core::ops::Range<usize>,
-    record: impl Fn(*const T, *mut u8),
+    heads: Range<usize>,
+    round: impl Fn(*const T, Range<usize>, *mut u8),
 ) {
     for head in heads {
         let key_heads = call.key_heads.max(1);
@@ -180,14 +184,10 @@ pub unsafe fn append<T: Score>(
             }
             let end = length + call.keys;
             for p in length / LANES..panels_of(end) {
-                // What lies behind the last key is from another time.
-                let panel = call.panel(b, g, p);
-                for lane in end.saturating_sub(p * LANES)..LANES {
-                    for c in 0..call.width {
-                        *panel.add(c * LANES + lane) = T::ZERO;
-                    }
-                }
-                record(panel, call.record(b, g, p));
+                let known = if call.keys == 0 { 0 } else { length };
+                let first = known.saturating_sub(p * LANES);
+                let last = LANES.min(end - p * LANES);
+                round(call.panel(b, g, p), first..last, call.record(b, g, p));
             }
         }
     }

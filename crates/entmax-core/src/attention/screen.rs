@@ -17,138 +17,15 @@
 use super::blocks::{blocks_of, may_skip, want, Query, Wanted, BLOCK_PANELS};
 use super::call::Attention;
 use super::canonical::LEAST_EXPONENT;
-use super::forward::{Visible, BLOCK};
+use super::forward::BLOCK;
 use super::panels::panels_of;
+use super::rounding::{channels, limit, record_bytes, round, words, HEAD, OFFSET};
 use super::scores::{adjust, products};
 use super::weights_f32::{canonical, collect_few, lower_bound, may_be_canonical};
 use crate::maps::kernels::{behind_lists, certified, lists, List, Outcome, Scores, Settings, Tail};
 use crate::maps::staging::ALIGNMENT;
 use crate::simd::integers::Integers;
 use crate::simd::{F32Block, LANES};
-
-/// Pairs of i16, or quadruples of bytes: what this build's screen is made of.
-pub const QUADS: bool = cfg!(target_feature = "relaxed-simd");
-
-/// Channels of a word.
-const fn channels(quads: bool) -> usize {
-    if quads {
-        4
-    } else {
-        2
-    }
-}
-
-/// The largest integer of a key; a query's may be 127 where keys are bytes.
-const fn limit(quads: bool, of_query: bool) -> f64 {
-    match (quads, of_query) {
-        (true, true) => 127.0,
-        (true, false) => 63.0,
-        _ => 2047.0,
-    }
-}
-
-/// Bytes of keys are stored with this added, from 1 to 127.
-const OFFSET: i32 = 64;
-
-/// Words of a vector of `width` channels.
-#[inline(always)]
-pub fn words(width: usize, quads: bool) -> usize {
-    width.div_ceil(channels(quads))
-}
-
-/// A panel's record: sixteen steps, the largest |e_k| and |k| of its keys, and the integers, word by word.
-const HEAD: usize = 4 * LANES + 16;
-
-/// Bytes of the record of a panel.
-#[inline(always)]
-pub fn record_bytes(width: usize, quads: bool) -> usize {
-    HEAD + words(width, quads) * 4 * LANES
-}
-
-/// Integers below `limit` in magnitude, the step that they count, and the norms of the vector and of what is left.
-struct Rounded {
-    step: f64,
-    norm: f64,
-    error: f64,
-}
-
-/// Rounds a vector; `write` is given each channel's integer. Norms are rounded up; that of a vector with a NaN or an
-/// infinity is infinite.
-#[inline(always)]
-fn round(
-    width: usize,
-    limit: f64,
-    channel: impl Fn(usize) -> f32,
-    mut write: impl FnMut(usize, i32),
-) -> Rounded {
-    let (mut largest, mut square) = (0.0f64, 0.0f64);
-    for c in 0..width {
-        let value = f64::from(channel(c));
-        largest = largest.max(libm::fabs(value));
-        square += value * value;
-    }
-    if !square.is_finite() || !(1e-60..=1e70).contains(&square) {
-        (0..width).for_each(|c| write(c, 0));
-        let norm = if square < 1e-60 { 1e-30 } else { f64::INFINITY };
-        return Rounded {
-            step: 0.0,
-            norm,
-            error: norm,
-        };
-    }
-    let step = f64::from((largest / limit) as f32);
-    let mut left = 0.0;
-    for c in 0..width {
-        let value = f64::from(channel(c));
-        let integer = libm::rint(value / step).clamp(-limit, limit);
-        let error = value - integer * step;
-        left += error * error;
-        write(c, integer as i32);
-    }
-    Rounded {
-        step,
-        norm: libm::sqrt(square) * (1.0 + 1e-6),
-        error: libm::sqrt(left) * (1.0 + 1e-6),
-    }
-}
-
-/// Writes the record of a packed panel.
-///
-/// # Safety
-/// `panel` is readable for 16 `width` floats, `record` writable for [`record_bytes`].
-pub unsafe fn round_panel(panel: *const f32, width: usize, record: *mut u8, quads: bool) {
-    // SAFETY: by the caller.
-    unsafe {
-        core::ptr::write_bytes(record, 0, record_bytes(width, quads));
-        let (steps, data) = (record.cast::<f32>(), record.add(HEAD));
-        let per_word = channels(quads);
-        let (mut norm, mut error) = (0.0f64, 0.0f64);
-        for lane in 0..LANES {
-            let rounded = round(
-                width,
-                limit(quads, false),
-                |c| *panel.add(c * LANES + lane),
-                |c, integer| {
-                    let at = (c / per_word * LANES + lane) * per_word + c % per_word;
-                    if quads {
-                        *data.add(at) = (integer + OFFSET) as u8;
-                    } else {
-                        *data.cast::<i16>().add(at) = integer as i16;
-                    }
-                },
-            );
-            *steps.add(lane) = rounded.step as f32;
-            norm = norm.max(rounded.norm);
-            error = error.max(rounded.error);
-        }
-        *steps.add(LANES) = up(error);
-        *steps.add(LANES + 1) = up(norm);
-    }
-}
-
-fn up(value: f64) -> f32 {
-    (value * (1.0 + 1e-6)) as f32
-}
 
 /// A block of queries as integers, in the workspace.
 pub struct Queries {
@@ -369,7 +246,7 @@ unsafe fn approximate_wanted<V: F32Block>(
 pub unsafe fn screen<V: F32Block>(
     call: &Attention<f32>,
     (b, h): (usize, usize),
-    (visible, first, count): (&Visible<f32>, usize, usize),
+    (first, count): (usize, usize),
     (rows, pitch): (*mut f32, usize),
     room: *mut u8,
     skips: bool,
@@ -380,7 +257,8 @@ pub unsafe fn screen<V: F32Block>(
     }
     // SAFETY: by the caller.
     unsafe {
-        let most = visible.most(first, count);
+        let lengths = call.lengths(b);
+        let most = call.most_visible(first, count, lengths);
         let exponent = *call.alpha.add(h);
         let may_skip = skips
             && call.pages.is_null()
@@ -406,7 +284,7 @@ pub unsafe fn screen<V: F32Block>(
                 for r in i..i + 1 + usize::from(pair) {
                     let query = Query {
                         channels: call.q.row(b, h, first + r),
-                        keys: visible.keys(first + r),
+                        keys: call.visible(first + r, lengths),
                         norm: queries.norms[r],
                         slack: queries.slacks[r],
                     };

@@ -359,32 +359,56 @@ impl Integers for WasmIntegers {
     }
     #[inline(always)]
     unsafe fn add_quads(self, keys: *const u8, query: i32) -> Self {
-        let query = i32x4_splat(query);
+        let query = QuadOfQuery::new(query);
         let keys = keys.cast::<v128>();
         WasmIntegers(core::array::from_fn(|k| {
             // SAFETY: sixteen quadruples are four vectors.
             let quads = unsafe { v128_load(keys.add(k)) };
-            dot_of_quads(query, quads, self.0[k])
+            query.dot(quads, self.0[k])
         }))
     }
 }
 
+/// Four signed bytes, in every lane.
 #[cfg(target_feature = "relaxed-simd")]
-#[inline(always)]
-fn dot_of_quads(query: v128, keys: v128, sum: v128) -> v128 {
-    i32x4_relaxed_dot_i8x16_i7x16_add(query, keys, sum)
+struct QuadOfQuery(v128);
+
+#[cfg(target_feature = "relaxed-simd")]
+impl QuadOfQuery {
+    #[inline(always)]
+    fn new(bytes: i32) -> QuadOfQuery {
+        QuadOfQuery(i32x4_splat(bytes))
+    }
+    #[inline(always)]
+    fn dot(&self, keys: v128, sum: v128) -> v128 {
+        i32x4_relaxed_dot_i8x16_i7x16_add(self.0, keys, sum)
+    }
+}
+
+/// Four signed bytes as 16-bit integers in every lane: the first and the third, the second and the fourth.
+#[cfg(not(target_feature = "relaxed-simd"))]
+struct QuadOfQuery {
+    even: v128,
+    odd: v128,
 }
 
 #[cfg(not(target_feature = "relaxed-simd"))]
-#[inline(always)]
-fn dot_of_quads(query: v128, keys: v128, sum: v128) -> v128 {
-    let low = i16x8_extmul_low_i8x16(query, keys);
-    let high = i16x8_extmul_high_i8x16(query, keys);
-    let pairs = |products: v128| i32x4_extadd_pairwise_i16x8(products);
-    let (low, high) = (pairs(low), pairs(high));
-    let even = i32x4_shuffle::<0, 2, 4, 6>(low, high);
-    let odd = i32x4_shuffle::<1, 3, 5, 7>(low, high);
-    i32x4_add(sum, i32x4_add(even, odd))
+impl QuadOfQuery {
+    #[inline(always)]
+    fn new(bytes: i32) -> QuadOfQuery {
+        let bytes = i32x4_splat(bytes);
+        QuadOfQuery {
+            even: i16x8_shr(i16x8_shl(bytes, 8), 8),
+            odd: i16x8_shr(bytes, 8),
+        }
+    }
+    /// Keys are from 0 to 127: taken apart the same way, they need no sign.
+    #[inline(always)]
+    fn dot(&self, keys: v128, sum: v128) -> v128 {
+        let even = i32x4_dot_i16x8(v128_and(keys, u16x8_splat(0xff)), self.even);
+        let odd = i32x4_dot_i16x8(u16x8_shr(keys, 8), self.odd);
+        i32x4_add(sum, i32x4_add(even, odd))
+    }
 }
 
 /// For each pattern of four lanes, the bytes that move the set ones to the front.
