@@ -2,6 +2,7 @@
 
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MODULES } from './kernels/families.js';
 import { importTypeScript } from './setup/import-typescript.js';
 import { BUILD, KERNELS, ROOT } from './setup/paths.js';
 import { run } from './setup/process.js';
@@ -19,7 +20,7 @@ await writeFile(
 // The build flips the memory's byte by the same code as the runtime.
 const { withSharedMemory } = await importTypeScript('ts/src/runtime/load.ts');
 await mkdir(join(DIST, 'kernels'));
-for (const name of ['maps.simd128', 'maps.relaxed', 'attention.simd128', 'attention.relaxed']) {
+for (const name of MODULES) {
   const wasm = await readFile(join(KERNELS, `${name}.wasm`));
   await writeFile(join(DIST, 'kernels', `${name}.wasm`), wasm);
   await writeFile(join(DIST, 'kernels', `${name}.shared.wasm`), withSharedMemory(wasm));

@@ -8,14 +8,13 @@ import { join } from 'node:path';
 import { KERNELS } from '../setup/paths.js';
 import { checkFamilies, checkModule, refuse } from './check.js';
 import { encodeInline } from './inline-text.js';
-import { buildModule, layout, LEVELS, writeProduct } from './module.js';
+import { FAMILIES } from './families.js';
+import { buildModule, layout, writeProduct } from './module.js';
 import { writeModule } from './store.js';
 
-const FAMILIES = ['maps', 'attention'];
-
 const built = [];
-for (const family of FAMILIES) {
-  for (const level of /** @type {(keyof typeof LEVELS)[]} */ (Object.keys(LEVELS))) {
+for (const [family, levels] of Object.entries(FAMILIES)) {
+  for (const level of levels) {
     const name = `${family}.${level}`;
     const specification = { crate: 'entmax-wasm', name, feature: family, level, base: layout.families[family] };
     const product = await buildModule(specification);

@@ -18,10 +18,17 @@ import { run } from '../setup/process.js';
 
 export const layout = JSON.parse(await readFile(join(ROOT, 'crates/memory-layout.json'), 'utf8'));
 
-/** Target features of the two modules that a family is built into. */
+const RELAXED = '+simd128,+relaxed-simd,+bulk-memory';
+
+/**
+ * Target features of each level, and the cargo features besides the family: `fused` multiplies and adds at once.
+ *
+ * @type {Record<import('./families.js').Level, { target: string, cargo: string[] }>}
+ */
 export const LEVELS = {
-  simd128: '+simd128,+bulk-memory',
-  relaxed: '+simd128,+relaxed-simd,+bulk-memory',
+  simd128: { target: '+simd128,+bulk-memory', cargo: [] },
+  'relaxed-int': { target: RELAXED, cargo: [] },
+  'relaxed-fma': { target: RELAXED, cargo: ['fused'] },
 };
 
 /**
@@ -52,7 +59,7 @@ export async function buildModule({ crate, name, feature, level, base }) {
   await mkdir(dirname(mapFile), { recursive: true });
   const rustFlags = [
     '-C',
-    `target-feature=${LEVELS[level]}`,
+    `target-feature=${LEVELS[level].target}`,
     ...[
       '--import-memory',
       `--max-memory=${layout.maximumBytes}`,
@@ -80,8 +87,7 @@ export async function buildModule({ crate, name, feature, level, base }) {
     '--mode',
     'no-install',
   ];
-  // The relaxed module is that of `relaxed-fma`: multiplications and additions are fused.
-  const features = level === 'relaxed' ? `${feature},fused` : feature;
+  const features = [feature, ...LEVELS[level].cargo].join();
   await run('wasm-pack', [...args, '--out-dir', scratch, '--out-name', 'module', '--', '--features', features], {
     cwd: ROOT,
     env,

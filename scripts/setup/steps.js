@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MODULES } from '../kernels/families.js';
 import { BUILD, CACHE, KERNELS, ROOT, toolEnvironment, WASM_BINDGEN_ROOT, WASM_PACK_ROOT } from './paths.js';
 import { CommandError, run, succeeds } from './process.js';
 import { hashOf, isUpToDate, writeStamp } from './stamp.js';
@@ -93,9 +94,7 @@ function cargoTool(crate, version, root) {
 const kernels = {
   name: 'kernels (Rust to WebAssembly)',
   async isDone() {
-    const products = ['maps', 'attention'].flatMap((family) =>
-      ['simd128.wasm', 'relaxed.wasm', 'simd128.inline.js'].map((file) => join(KERNELS, `${family}.${file}`)),
-    );
+    const products = MODULES.flatMap((name) => ['wasm', 'inline.js'].map((form) => join(KERNELS, `${name}.${form}`)));
     return isUpToDate(KERNEL_STAMP, await kernelHash(), products);
   },
   async perform() {

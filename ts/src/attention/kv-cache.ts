@@ -167,7 +167,8 @@ function readCacheOptions(options: unknown): [CacheSizes, number] {
   }
   const size = (name: string, least: number, otherwise?: number): number => {
     const value = given[name] ?? otherwise;
-    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= 0x7fffffff) return value as number;
+    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= 0x7fffffff)
+      return value as number;
     throw new EntmaxError('ENTMAX_OPTION', op, `${name} to be an integer of at least ${least}`, show(value));
   };
   const { dtype = 'float32' } = given;

@@ -5,9 +5,7 @@ import { KernelFamily } from '../runtime/family.ts';
 import { registerFamily } from '../runtime/runtime.ts';
 
 export const mapsFamily: KernelFamily = /*#__PURE__*/ registerFamily(
-  /*#__PURE__*/ new KernelFamily(
-    'maps',
-    simd128,
-    async () => (await import('../../../build/kernels/maps.relaxed.inline.js')).default,
-  ),
+  /*#__PURE__*/ new KernelFamily('maps', simd128, {
+    'relaxed-fma': async () => (await import('../../../build/kernels/maps.relaxed-fma.inline.js')).default,
+  }),
 );

@@ -2,7 +2,7 @@
  * A family of kernels: one WebAssembly module with its own place in the common memory.
  *
  * The `simd128` module comes with the package as text and is compiled synchronously at first use. `init()` may replace
- * it before that: by the `relaxed` twin, or by bytes that the user hosts elsewhere.
+ * it before that: by a twin for relaxed SIMD, or by bytes that the user hosts elsewhere.
  */
 
 import { families } from '../../../crates/memory-layout.json';
@@ -18,22 +18,25 @@ export type FamilyName = keyof typeof families;
 /** Where a family's code comes from: the file itself, or a module that somebody has compiled. */
 export type KernelSource = Uint8Array | WebAssembly.Module;
 
+/** Modules of the same family for relaxed SIMD, as text. That of `relaxed-int` gives the same bits. */
+export type Twins = Readonly<Partial<Record<'relaxed-int' | 'relaxed-fma', () => Promise<string>>>>;
+
 export class KernelFamily {
   readonly name: FamilyName;
   /** Number of the family in job descriptors, the same on every thread. */
   readonly index: number;
   readonly #inlined: string;
-  readonly #loadRelaxed: (() => Promise<string>) | undefined;
+  readonly #twins: Twins;
   #source: KernelSource | undefined;
   #module: WebAssembly.Module | undefined;
   #instance: Instance | undefined;
 
-  /** `inlined` is the simd128 module as text (inline-text.ts), `loadRelaxed` fetches its twin, if it has one. */
-  constructor(name: FamilyName, inlined: string, loadRelaxed?: () => Promise<string>) {
+  /** `inlined` is the simd128 module as text (inline-text.ts); its twins are fetched where they run. */
+  constructor(name: FamilyName, inlined: string, twins: Twins = {}) {
     this.name = name;
     this.index = Object.keys(families).indexOf(name);
     this.#inlined = inlined;
-    this.#loadRelaxed = loadRelaxed;
+    this.#twins = twins;
   }
 
   /** True once kernels may have run: from then on the code cannot be replaced. */
@@ -63,9 +66,10 @@ export class KernelFamily {
     }
   }
 
-  /** Replaces the code by the relaxed-SIMD twin, before first use. A family without a twin keeps its module. */
-  async useRelaxed(): Promise<void> {
-    if (this.#loadRelaxed) this.#source = decodeInline(await this.#loadRelaxed());
+  /** Replaces the code by the twin for a level, before first use. A family without one keeps its module. */
+  async useTwin(level: keyof Twins): Promise<void> {
+    const load = this.#twins[level];
+    if (load) this.#source = decodeInline(await load());
   }
 
   /** The compiled module, for the memory's kind. */

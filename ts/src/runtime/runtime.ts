@@ -218,7 +218,9 @@ async function setSimd(wanted: Simd | 'auto'): Promise<void> {
   if ((level === 'relaxed-fma' || simdLevel === 'relaxed-fma') && loaded.length > 0) {
     throw tooLate(`simd ${show(level)} before the first use of the package`);
   }
-  if (level === 'relaxed-fma') for (const family of families.values()) await family.useRelaxed();
+  // Families in use keep their simd128 module under `relaxed-int`, which gives the same bits.
+  const twins = level === 'simd128' ? [] : [...families.values()].filter((family) => !family.loaded);
+  for (const family of twins) await family.useTwin(level as Exclude<Simd, 'simd128'>);
   simdLevel = level;
 }
 

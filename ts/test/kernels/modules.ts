@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import layout from '../../../crates/memory-layout.json';
 import { FIXTURES, FIXTURES_FOLDER } from '../../../scripts/kernels/fixtures.js';
+import type { Level } from '../../../scripts/kernels/families.js';
 import type { ModuleSpecification } from '../../../scripts/kernels/module.js';
 import type { CheckedFiles } from '../../../scripts/kernels/store.js';
 import { readModule } from '../../../scripts/kernels/store.js';
@@ -26,12 +27,12 @@ export async function fixture(name: string): Promise<Module> {
 
 /** Every module of every kernel family, as the build has left it. */
 export async function realModules(): Promise<Module[]> {
-  const names = (await readdir(KERNELS)).flatMap((file) => /^(\w+\.\w+)\.named\.wasm$/.exec(file)?.[1] ?? []);
+  const names = (await readdir(KERNELS)).flatMap((file) => /^(\w+\.[\w-]+)\.named\.wasm$/.exec(file)?.[1] ?? []);
   return Promise.all(
     names.map(async (name) => {
       const [feature = '', level = ''] = name.split('.');
       const base = (layout.families as Record<string, number>)[feature] ?? NaN;
-      const specification = { crate: 'entmax-wasm', name, feature, level: level as 'simd128' | 'relaxed', base };
+      const specification = { crate: 'entmax-wasm', name, feature, level: level as Level, base };
       return { specification, product: await readModule(KERNELS, name) };
     }),
   );

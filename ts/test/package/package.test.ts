@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MODULES } from '../../../scripts/kernels/families.js';
 
 const execute = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -45,20 +46,19 @@ describe('the packed package', () => {
       'README.md',
       'package.json',
     ]);
-    const kernels = ['maps', 'attention'].flatMap((family) =>
-      ['relaxed.shared', 'relaxed', 'simd128.shared', 'simd128'].map((level) => `${family}.${level}.wasm`),
-    );
+    const kernels = MODULES.flatMap((name) => [`${name}.wasm`, `${name}.shared.wasm`]);
     expect(packedFiles.filter((path) => path.startsWith('dist/'))).toEqual(
       [
         'attention.d.ts',
         'attention.js',
-        'attention.relaxed.inline.js',
+        'attention.relaxed-fma.inline.js',
+        'attention.relaxed-int.inline.js',
         'cli.js',
         'cli.licenses.txt',
         'cli.map.js',
         'index.d.ts',
         'index.js',
-        'maps.relaxed.inline.js',
+        'maps.relaxed-fma.inline.js',
         // What the entries share.
         'shared.d.ts',
         'shared.js',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import relaxedText from '../../../build/kernels/maps.relaxed.inline.js';
+import relaxedText from '../../../build/kernels/maps.relaxed-fma.inline.js';
 import simd128Text from '../../../build/kernels/maps.simd128.inline.js';
 import { encodeInline } from '../../../scripts/kernels/inline-text.js';
 import { decodeInline } from '../../src/runtime/inline-text.ts';
@@ -12,7 +12,7 @@ import { expectSameBits } from './same-bits.ts';
 const fileOf = (path: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`../../../build/${path}`, import.meta.url)));
 const simd128 = fileOf('kernels/maps.simd128.wasm');
-const relaxed = fileOf('kernels/maps.relaxed.wasm');
+const relaxed = fileOf('kernels/maps.relaxed-fma.wasm');
 
 /** A module of the given sections, each `[id, ...content]`. */
 function moduleOf(...sections: number[][]): Uint8Array {
@@ -44,7 +44,7 @@ describe('the inlined text', () => {
 describe('the flip to shared memory', () => {
   test.each([
     ['maps.simd128', simd128],
-    ['maps.relaxed', relaxed],
+    ['maps.relaxed-fma', relaxed],
     ['the fixture', soundBytes],
   ])('changes one byte of %s, from unshared to shared with a maximum', (_, bytes) => {
     const before = bytes.slice();

@@ -33,13 +33,15 @@ pub struct Queries {
     words: *mut i32,
     per_query: usize,
     quads: bool,
-    /// Step times scale, the start of a sum, and what a score may be off by.
+    /// Step times scale, and the start of a sum.
     factors: [f32; BLOCK],
     starts: [i32; BLOCK],
-    pub errors: [f64; BLOCK],
-    /// |scale| |q|, and what a computed score may be off by.
+    /// |q| and |e_q|.
     norms: [f64; BLOCK],
+    lefts: [f64; BLOCK],
+    /// What an exact score may be off by from the computed one, and from the approximate one: once the keys are known.
     slacks: [f64; BLOCK],
+    pub errors: [f64; BLOCK],
     /// Blocks of keys, each for a pair of queries: all, and those that were skipped.
     pub blocks: usize,
     pub skipped: usize,
@@ -55,41 +57,33 @@ pub fn room_bytes(keys: usize, width: usize) -> usize {
     words_bytes(width) + 4 * (2 * blocks_of(keys).next_multiple_of(LANES) + LANES)
 }
 
-/// Rounds the queries `first .. first + count` of head `h`, to be screened against the panels that hold the keys below
-/// `most`.
+/// Rounds the queries `first .. first + count` of head `h`.
 ///
 /// # Safety
 /// As [`Attention`] says; `at` is writable for the block's words.
-pub unsafe fn round_queries(
+unsafe fn round_queries(
     call: &Attention<f32>,
     (b, h): (usize, usize),
     (first, count): (usize, usize),
-    most: usize,
     at: *mut i32,
-    quads: bool,
 ) -> Queries {
-    let width = call.width;
-    let (mut key_error, mut key_norm) = (0.0f64, 0.0f64);
+    let (width, quads) = (call.width, call.quads());
     let mut queries = Queries {
         words: at,
         per_query: words(width, quads),
         quads,
         factors: [0.0; BLOCK],
         starts: [0; BLOCK],
-        errors: [0.0; BLOCK],
         norms: [0.0; BLOCK],
+        lefts: [0.0; BLOCK],
         slacks: [0.0; BLOCK],
+        errors: [0.0; BLOCK],
         blocks: 0,
         skipped: 0,
     };
-    // SAFETY: by the caller.
-    unsafe {
-        for p in 0..panels_of(most) {
-            let steps = call.record(b, call.key_head(h), p).cast::<f32>();
-            key_error = key_error.max(f64::from(*steps.add(LANES)));
-            key_norm = key_norm.max(f64::from(*steps.add(LANES + 1)));
-        }
-        for i in 0..count {
+    for i in 0..count {
+        // SAFETY: by the caller.
+        unsafe {
             let query = call.q.row(b, h, first + i);
             let row = at.add(i * queries.per_query);
             for w in 0..queries.per_query {
@@ -110,15 +104,51 @@ pub unsafe fn round_queries(
             );
             queries.factors[i] = (rounded.step * call.scale) as f32;
             queries.starts[i] = if quads { -OFFSET * sum } else { 0 };
-            let gamma = (width + 8) as f64 * f64::from(f32::EPSILON);
-            let scale = libm::fabs(call.scale) * (1.0 + 1e-5);
-            let error = rounded.norm * key_error + rounded.error * (key_norm + key_error);
-            queries.norms[i] = scale * rounded.norm;
-            queries.slacks[i] = gamma * scale * rounded.norm * key_norm + 1e-37;
-            queries.errors[i] = scale * error + queries.slacks[i];
+            queries.norms[i] = rounded.norm;
+            queries.lefts[i] = rounded.error;
         }
     }
     queries
+}
+
+/// The largest |e_k| and |k| of some keys.
+#[derive(Clone, Copy, Default)]
+struct Largest {
+    error: f32,
+    norm: f32,
+}
+
+impl Largest {
+    /// With the keys of one more panel.
+    ///
+    /// # Safety
+    /// `record` is a panel's.
+    #[inline(always)]
+    unsafe fn and(self, record: *const u8) -> Largest {
+        let steps = record.cast::<f32>();
+        // SAFETY: by the caller.
+        unsafe {
+            Largest {
+                error: self.error.max(*steps.add(LANES)),
+                norm: self.norm.max(*steps.add(LANES + 1)),
+            }
+        }
+    }
+}
+
+impl Queries {
+    /// Bounds the errors, given the keys that the scores belong to.
+    fn bound(&mut self, call: &Attention<f32>, keys: Largest) {
+        let (key_error, key_norm) = (f64::from(keys.error), f64::from(keys.norm));
+        let gamma = (call.width + 8) as f64 * f64::from(f32::EPSILON);
+        let scale = libm::fabs(call.scale) * (1.0 + 1e-5);
+        for i in 0..BLOCK {
+            let (norm, left) = (self.norms[i], self.lefts[i]);
+            let error = norm * key_error + left * (key_norm + key_error);
+            self.slacks[i] = gamma * scale * norm * key_norm + 1e-37;
+            self.errors[i] = scale * error + self.slacks[i];
+        }
+    }
 }
 
 /// Approximate scores of `Q` queries with the first `count` panels.
@@ -131,7 +161,8 @@ unsafe fn approximate_rows<V: F32Block, const Q: usize, const QUADS: bool>(
     first: usize,
     (records, count, bytes): (*const u8, usize, usize),
     rows: [*mut f32; Q],
-) {
+    mut largest: Largest,
+) -> Largest {
     let per_query = queries.per_query;
     let factors: [V; Q] = core::array::from_fn(|q| V::splat(queries.factors[first + q]));
     // SAFETY: by the caller.
@@ -141,6 +172,7 @@ unsafe fn approximate_rows<V: F32Block, const Q: usize, const QUADS: bool>(
         for p in 0..count {
             let record = records.add(p * bytes);
             let data = record.add(HEAD);
+            largest = largest.and(record);
             let mut sums: [V::Integers; Q] =
                 core::array::from_fn(|q| V::Integers::splat(queries.starts[first + q]));
             for w in 0..per_query {
@@ -161,9 +193,10 @@ unsafe fn approximate_rows<V: F32Block, const Q: usize, const QUADS: bool>(
             }
         }
     }
+    largest
 }
 
-/// Approximate scores of the queries `i` and, if `pair`, `i + 1`, with the panels `from .. to`.
+/// Approximate scores of the queries `i` and, if `pair`, `i + 1`, with the panels `from .. to`; the largest of their keys.
 ///
 /// # Safety
 /// As [`super::scores::score`].
@@ -175,8 +208,9 @@ unsafe fn approximate<V: F32Block>(
     (i, pair): (usize, bool),
     (from, to): (usize, usize),
     (rows, pitch): (*mut f32, usize),
-) {
+) -> Largest {
     let bytes = record_bytes(call.width, queries.quads);
+    let mut largest = Largest::default();
     let mut at = from;
     while at < to {
         let end = call.run(at, to);
@@ -186,15 +220,22 @@ unsafe fn approximate<V: F32Block>(
             let records = (record.cast_const(), end - at, bytes);
             let first = rows.add(i * pitch + at * LANES);
             let both = [first, first.wrapping_add(pitch)];
-            match (queries.quads, pair) {
-                (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both),
-                (true, false) => approximate_rows::<V, 1, true>(queries, i, records, [first]),
-                (false, true) => approximate_rows::<V, 2, false>(queries, i, records, both),
-                (false, false) => approximate_rows::<V, 1, false>(queries, i, records, [first]),
-            }
+            largest = match (queries.quads, pair) {
+                (true, true) => approximate_rows::<V, 2, true>(queries, i, records, both, largest),
+                (true, false) => {
+                    approximate_rows::<V, 1, true>(queries, i, records, [first], largest)
+                }
+                (false, true) => {
+                    approximate_rows::<V, 2, false>(queries, i, records, both, largest)
+                }
+                (false, false) => {
+                    approximate_rows::<V, 1, false>(queries, i, records, [first], largest)
+                }
+            };
         }
         at = end;
     }
+    largest
 }
 
 /// The same with the wanted blocks only; -inf in the others.
@@ -267,15 +308,14 @@ pub unsafe fn screen<V: F32Block>(
             && call.key_mask.is_null()
             && (LEAST_EXPONENT..=1.0).contains(&exponent);
         let floats = room.add(words_bytes(call.width)).cast();
-        let mut queries = round_queries(
-            call,
-            (b, h),
-            (first, count),
-            most,
-            room.cast(),
-            call.quads(),
-        );
+        let mut queries = round_queries(call, (b, h), (first, count), room.cast());
         let panels = panels_of(most);
+        let mut keys = Largest::default();
+        if may_skip {
+            let records = (0..panels).map(|p| call.record(b, call.key_head(h), p));
+            keys = records.fold(keys, |keys, record| keys.and(record));
+            queries.bound(call, keys);
+        }
         let mut i = 0;
         while i < count {
             let pair = i + 2 <= count;
@@ -285,7 +325,7 @@ pub unsafe fn screen<V: F32Block>(
                     let query = Query {
                         channels: call.q.row(b, h, first + r),
                         keys: call.visible(first + r, lengths),
-                        norm: queries.norms[r],
+                        norm: libm::fabs(call.scale) * (1.0 + 1e-5) * queries.norms[r],
                         slack: queries.slacks[r],
                     };
                     want::<V>(call, (b, h), &query, exponent, floats, &mut wanted);
@@ -300,16 +340,14 @@ pub unsafe fn screen<V: F32Block>(
                     (rows, pitch),
                 );
             } else {
-                approximate::<V>(
-                    call,
-                    (b, h),
-                    &queries,
-                    (i, pair),
-                    (0, panels),
-                    (rows, pitch),
-                );
+                let all = (0, panels);
+                keys = approximate::<V>(call, (b, h), &queries, (i, pair), all, (rows, pitch));
             }
             i += 2;
+        }
+        if !may_skip {
+            // Here, because a look at the keys before would wait for memory twice.
+            queries.bound(call, keys);
         }
         for i in 0..count {
             adjust::<f32, V>(call, (b, h, first + i), rows.add(i * pitch), most);
