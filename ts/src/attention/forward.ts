@@ -81,7 +81,7 @@ function isScreened({ template, sizes, topk }: AttentionCall): boolean {
   return template.dtype === 'float32' && topk === 0 && keys >= SCREENED_KEYS && queries >= SCREENED_QUERIES;
 }
 
-function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
+export function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
   const { batches, heads, keyHeads, keys, width } = sizes;
   const panels = batches * keyHeads * Math.ceil(keys / LANES);
   return {
@@ -208,7 +208,7 @@ export function packJob(call: AttentionCall, address: number, out: Target): Job 
 }
 
 /** Attends the first block of every head, and decides how keys are screened for the others. */
-function probeJob(call: AttentionCall, address: number, out: Target): Job {
+export function probeJob(call: AttentionCall, address: number, out: Target): Job {
   const { batches, heads } = call.sizes;
   const cost = blockCost(call);
   const nanosecondsPerRow = 2 * cost.nanosecondsPerRow;
