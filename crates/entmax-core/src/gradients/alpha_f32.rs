@@ -5,11 +5,8 @@
 use super::rows::Row;
 use super::skewed_f32::Skew;
 use super::support;
-use super::tsallis::PSI;
-use crate::simd::{copy_short, exp_log::log2_of_ratio, F32Block, LANES};
-
-/// From here on psi is formed by subtraction, which loses two bits.
-const SERIES_BELOW: f32 = 1.0;
+use super::tsallis_f32::terms;
+use crate::simd::{copy_short, F32Block, LANES};
 
 /// # Safety
 /// As [`Row`] says, of f32.
@@ -62,23 +59,4 @@ pub unsafe fn by_alpha<V: F32Block>(row: &Row, e: f64) -> f64 {
     }
     let difference = V::total(g_v) - V::total(g_sum) * (V::total(w_v) / w_sum);
     (w_sum / V::total(s_sum)) * difference
-}
-
-/// h = -p ln p and w = p ln^2 p psi(e ln p) (`tsallis`).
-#[inline(always)]
-fn terms<V: F32Block>(p: V, s: V, e: f32) -> (V, V) {
-    // The logarithm wants normal numbers; the map makes no others.
-    let normal = p.pmax(V::splat(f32::MIN_POSITIVE));
-    let log =
-        log2_of_ratio(normal, normal.sub(V::splat(1.0))).mul(V::splat(-core::f32::consts::LN_2));
-    let (h, x) = (p.mul(log), log.mul(V::splat(e)));
-    let mut psi = V::splat(PSI[PSI.len() - 1] as f32);
-    for coefficient in PSI.iter().rev().skip(1) {
-        psi = psi.mul_add(x, V::splat(*coefficient as f32));
-    }
-    let by_series = h.mul(log).mul(psi);
-    let rest = s.sub(p).sub(h.mul(V::splat(e)));
-    let by_subtraction = rest.mul(V::splat(1.0 / (e * e)));
-    let w = by_subtraction.or_else(x.at_least(V::splat(SERIES_BELOW)), by_series);
-    (h, w)
 }

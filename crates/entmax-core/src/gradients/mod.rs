@@ -22,6 +22,7 @@ pub(crate) mod rows;
 pub(crate) mod skewed_f32;
 pub(crate) mod support;
 pub(crate) mod tsallis;
+pub(crate) mod tsallis_f32;
 
 pub use expand::csr_expand;
 pub use rows::GradientBatch;

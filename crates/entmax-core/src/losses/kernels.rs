@@ -1,6 +1,7 @@
 //! The maps' kernels of one type, as the losses call them: losses are compiled once for both types, and what needs
 //! the type is behind these pointers.
 
+use super::entropy::Entropy;
 use crate::gradients::cells::Cells;
 use crate::maps::kernels::{
     finish_support, solve_rows, together, Group, List, Outcome, RowKernel, Settings,
@@ -29,6 +30,8 @@ pub struct Kernels {
     pub maximum: unsafe fn(Cells, usize) -> f64,
     /// The sum of p (z - origin) over p != 0.
     pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+    /// Of n probabilities at alpha - 1, for the derivative by alpha.
+    pub entropy: unsafe fn(Cells, usize, f64) -> Entropy,
     /// Of a list and its row: the largest probability, and the same sum with its score as origin, which comes second.
     pub look: unsafe fn(&AnyList, Cells) -> (f64, f64, f64),
     /// Multiplies a list's probabilities by a number of their type.
@@ -39,6 +42,7 @@ impl Kernels {
     #[inline(always)]
     pub fn of<T: Score, K: RowKernel<T>>(
         dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+        entropy: unsafe fn(Cells, usize, f64) -> Entropy,
     ) -> Kernels {
         Kernels {
             gather: gather::<T>,
@@ -48,6 +52,7 @@ impl Kernels {
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
             dot,
+            entropy,
             look: look::<T>,
             scale: scale::<T>,
         }

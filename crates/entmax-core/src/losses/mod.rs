@@ -4,6 +4,7 @@
 //! loss and its derivative by alpha or the budget from the support; `gradient` writes p - q, dense or sparse; `kernels`
 //! hides the type of the scores from all of them.
 
+mod entropy;
 mod gradient;
 mod kernels;
 mod rows;
@@ -54,7 +55,8 @@ pub unsafe fn row_loss_f32_with<V: F32Block>(
 ) -> Status {
     // SAFETY: passed on.
     unsafe {
-        rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace, kernels::dot_f32::<V>)
+        let sums = (kernels::dot_f32::<V> as _, entropy::entropy_f32::<V> as _);
+        rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace, sums)
     }
 }
 
@@ -69,5 +71,8 @@ pub unsafe fn row_loss_f64(
     workspace: *mut u8,
 ) -> Status {
     // SAFETY: passed on.
-    unsafe { rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace, kernels::dot_f64) }
+    unsafe {
+        let sums = (kernels::dot_f64 as _, entropy::entropy as _);
+        rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace, sums)
+    }
 }

@@ -12,9 +12,9 @@
 //! **Budget.** Omega = 1/2 ||p||^2, and L = sum of (p - q)(z / T - tau - (p + q) / 2) + tau (B - sum of q), where only
 //! entries with p != q count: tau is where the terms are small. dL/dB = tau.
 
+use super::entropy::Entropy;
 use super::kernels::{AnyList, AnySettings, Kernels};
 use crate::gradients::cells::Cells;
-use crate::gradients::tsallis::Terms;
 use crate::maps::map;
 
 /// Softmax probabilities from here on have all their digits.
@@ -66,52 +66,6 @@ impl Target {
 pub struct Value {
     pub loss: f64,
     pub by_parameter: f64,
-}
-
-/// H_alpha and its derivative by alpha, entry by entry.
-struct Entropy {
-    e: f64,
-    h: f64,
-    w: f64,
-    /// The last entry and its terms: smoothed labels repeat one value.
-    last: f64,
-    last_terms: (f64, f64),
-}
-
-impl Entropy {
-    fn new(e: f64) -> Entropy {
-        Entropy {
-            e,
-            h: 0.0,
-            w: 0.0,
-            last: 1.0,
-            last_terms: (0.0, 0.0),
-        }
-    }
-
-    #[inline(never)]
-    fn add(&mut self, p: f64) {
-        if self.e == f64::INFINITY {
-            return;
-        }
-        if p != self.last {
-            let terms = Terms::new(p, self.e);
-            let power = p / terms.s;
-            self.last_terms = (power * (self.e * terms.w + terms.h), power * terms.w);
-            self.last = p;
-        }
-        self.h += self.last_terms.0;
-        self.w += self.last_terms.1;
-    }
-
-    /// 0 at alpha = inf.
-    fn value(&self) -> f64 {
-        self.h / (1.0 + self.e)
-    }
-
-    fn by_alpha(&self) -> f64 {
-        -(self.value() + self.w) / (1.0 + self.e)
-    }
 }
 
 /// A row and its probabilities.
@@ -212,17 +166,21 @@ impl Solution<'_> {
         if e == f64::INFINITY {
             return 0.0;
         }
-        let (mut of_p, mut of_q) = (Entropy::new(e), Entropy::new(e));
-        let (mut cursor, mut at) = (0, 0);
-        // SAFETY: passed on.
-        unsafe {
-            while let Some((_, p)) = self.next(&mut cursor) {
-                of_p.add(p);
-            }
-            while let Some((_, q)) = target.next(&mut at, self.n) {
-                of_q.add(q);
-            }
-        }
+        let zero = Entropy::of(e, (0.0, 0.0));
+        // SAFETY: by the caller.
+        let (of_p, of_q) = unsafe {
+            let p = if self.list.indices.is_null() {
+                (self.kernels.entropy)(self.p, self.n, e)
+            } else {
+                let values = Cells::tile(self.list.values.cast_mut().cast(), self.p.wide);
+                (self.kernels.entropy)(values, self.list.len, e)
+            };
+            let q = match *target {
+                Target::Class(_) => zero,
+                Target::Soft(q) => (self.kernels.entropy)(q, self.n, e),
+            };
+            (p, q)
+        };
         of_p.by_alpha() - of_q.by_alpha()
     }
 
