@@ -32,13 +32,13 @@ export default [
   },
   {
     input: 'ts/src/cli/main.ts',
-    external: [...builtinModules, /^node:/, 'entmax'],
+    external: [...builtinModules, /^node:/, 'entmax', 'entmax/attention'],
     output: {
       dir: 'dist',
       entryFileNames: 'cli.js',
       chunkFileNames: 'cli.[name].js',
       format: 'es',
-      paths: { entmax: './index.js' },
+      paths: { entmax: './index.js', 'entmax/attention': './attention.js' },
       generatedCode: 'es2015',
     },
     plugins: [

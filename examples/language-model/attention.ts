@@ -1,93 +1,48 @@
 // Causal attention in which every head has its own alpha: 1 is softmax, 2 is sparsemax, and the trained heads lie anywhere between.
-// All heads, rows and windows go through one entmax call with one alpha per row. What it excludes is exactly zero, so the weighted
-// sum skips it: a head that attends to three characters reads three values, however long the text is.
+// The keys and values of what was read lie in a cache, one for each layer; a call adds those of the characters being read and
+// attends to all of them. What a head excludes is exactly zero, and its value is never read.
 //
-// A row of scores always has room for the whole context, S of them, and what the query cannot see is -Infinity. So a query has the
-// same row, and gives the same bits, whether its character is read alone or within a window; the excluded scores cost nothing that
-// the characters per second would show.
+// A query gives the same bits whether its character is read alone or within a window: the package promises it.
 //
 // Letters: B windows, T characters being read, S characters of the context, H heads, D channels of a head.
 
-import { entmax, scope, tensor } from 'entmax';
-
-export interface AttentionInput {
-  /** [B, T, 3, H, D]: queries, keys and values of the characters being read. */
-  readonly qkv: Float64Array;
-  /** [B, S, H, D], filled up to the last character read. */
-  readonly keys: Float64Array;
-  readonly values: Float64Array;
-  /** One per head. */
-  readonly alpha: Float64Array;
-}
+import type { KvCache } from 'entmax/attention';
+import { attention } from 'entmax/attention';
+import type { Csr, F64 } from 'entmax';
 
 export interface AttentionShape {
   readonly windows: number;
-  /** Characters read before these ones. */
-  readonly past: number;
   readonly read: number;
-  readonly context: number;
   readonly heads: number;
   readonly width: number;
 }
 
-/** The head outputs [B, T, H, D]. `support` [B, H, T] receives the number of characters that each query attends to. */
-export function attention(input: AttentionInput, shape: AttentionShape, support: Int32Array): Float64Array {
-  const { windows, read, context, heads } = shape;
-  const scores = scaledScores(input, shape);
-  const alpha = new Float64Array(windows * heads * read).map((_, row) => input.alpha[Math.floor(row / read) % heads]!);
-  // As a Tensor, so that a large batch is shared out over the threads of the pool.
-  const weights = scope(() => entmax(tensor(scores, [windows, heads, read, context]), { alpha }).toTypedArray());
-  return weightedSum(weights, input.values, shape, support);
+export interface Attended {
+  /** The head outputs, [B, T, H, D]. */
+  readonly output: Float64Array;
+  /** What each query attends to: sparse rows of [B, H, T, S]. */
+  readonly weights: Csr<F64>;
 }
 
-/** q . k / sqrt(D) as [B, H, T, S]. Places after the query are -Infinity, taken or not. */
-function scaledScores({ qkv, keys }: AttentionInput, shape: AttentionShape): Float32Array {
-  const { windows, past, read, context, heads, width } = shape;
-  const channels = heads * width;
-  const scores = new Float32Array(windows * heads * read * context).fill(-Infinity);
-  const scale = Math.sqrt(width);
-  let start = 0;
-  for (let b = 0; b < windows; b++) {
-    for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < read; t++, start += context) {
-        const query = (b * read + t) * 3 * channels + h * width;
-        for (let s = 0; s <= past + t; s++) {
-          const key = (b * context + s) * channels + h * width;
-          let dot = 0;
-          for (let d = 0; d < width; d++) dot += qkv[query + d]! * keys[key + d]!;
-          scores[start + s] = dot / scale;
-        }
-      }
-    }
-  }
-  return scores;
+/** Attends from qkv [B, T, 3, H, D], the queries, keys and values of the characters being read, with one alpha for each head. */
+export function attend(qkv: Float64Array, cache: KvCache, alpha: Float64Array, shape: AttentionShape): Attended {
+  const { windows, read, heads, width } = shape;
+  const shaped = (part: number): { data: Float64Array; shape: number[] } => ({
+    data: partOf(qkv, part, heads * width),
+    shape: [windows, read, heads, width],
+  });
+  const { output, weights } = attention.decode.inspect(shaped(0), shaped(1), shaped(2), cache, {
+    alpha,
+    layout: 'BNHD',
+  });
+  return { output: output.data, weights };
 }
 
-function weightedSum(
-  weights: Float32Array,
-  values: Float64Array,
-  shape: AttentionShape,
-  support: Int32Array,
-): Float64Array {
-  const { windows, past, read, context, heads, width } = shape;
-  const channels = heads * width;
-  const output = new Float64Array(windows * read * channels);
-  let row = 0;
-  for (let b = 0; b < windows; b++) {
-    for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < read; t++, row++) {
-        const target = (b * read + t) * channels + h * width;
-        let attended = 0;
-        for (let s = 0; s <= past + t; s++) {
-          const weight = weights[row * context + s]!;
-          if (weight === 0) continue;
-          attended++;
-          const value = (b * context + s) * channels + h * width;
-          for (let d = 0; d < width; d++) output[target + d] = output[target + d]! + weight * values[value + d]!;
-        }
-        support[row] = attended;
-      }
-    }
+/** The queries (0), keys (1) or values (2) of qkv, [B, T, H, D]. */
+function partOf(qkv: Float64Array, part: number, channels: number): Float64Array {
+  const result = new Float64Array(qkv.length / 3);
+  for (let at = 0; at < result.length; at += channels) {
+    result.set(qkv.subarray(3 * at + part * channels, 3 * at + (part + 1) * channels), at);
   }
-  return output;
+  return result;
 }

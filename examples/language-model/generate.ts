@@ -5,7 +5,7 @@ import { entmax15 } from 'entmax';
 import { InputError } from '../../ts/src/formats/input-error.ts';
 import { seededRandom } from './random.ts';
 import { drawIndex } from './sample.ts';
-import { emptyCache, forward } from './transformer.ts';
+import { Cache, forward } from './transformer.ts';
 import type { Model, Reading } from './transformer.ts';
 
 export interface GenerateOptions {
@@ -15,6 +15,13 @@ export interface GenerateOptions {
   readonly tokens: number;
   /** An integer from 0 to 2^53 - 1. The same seed gives the same text. */
   readonly seed: number;
+  /** Is shown every reading as it comes. */
+  readonly observe?: ((reading: PlacedReading) => void) | undefined;
+}
+
+/** A reading, and where in the text the first character stands that it could look back to. */
+export interface PlacedReading extends Reading {
+  readonly from: number;
 }
 
 export interface Statistics {
@@ -28,20 +35,28 @@ export interface Statistics {
 }
 
 /** Yields the generated characters and returns the statistics. */
-export function* generate(model: Model, { prompt, tokens, seed }: GenerateOptions): Generator<string, Statistics> {
+export function* generate(model: Model, options: GenerateOptions): Generator<string, Statistics> {
+  const { prompt, tokens, seed, observe } = options;
   const random = seededRandom(seed);
-  const read = reader(model);
+  using read = reader(model);
   const support = new Float64Array(model.blocks.length * model.heads);
   let outputSupport = 0;
   const start = performance.now();
   let fresh = encode(model, prompt);
   for (let n = 0; n < tokens; n++) {
-    const { logits, attentionSupport } = read(fresh);
+    const reading = read(fresh);
+    const { logits, attention } = reading;
+    observe?.(reading);
     const probabilities = entmax15(logits.subarray(-model.vocabulary.length));
     const id = drawIndex(probabilities, random.nextDouble());
     outputSupport += probabilities.filter((p) => p > 0).length;
-    const queries = attentionSupport.length / support.length;
-    for (let i = 0; i < support.length; i++) support[i]! += attentionSupport[(i + 1) * queries - 1]!;
+    attention.forEach(({ indptr }, layer) => {
+      const queries = (indptr.length - 1) / model.heads;
+      for (let head = 0; head < model.heads; head++) {
+        const last = (head + 1) * queries;
+        support[layer * model.heads + head]! += indptr[last]! - indptr[last - 1]!;
+      }
+    });
     fresh = Int32Array.of(id);
     yield model.vocabulary[id]!;
   }
@@ -69,17 +84,20 @@ export function encode({ vocabulary }: Model, text: string): Int32Array {
 }
 
 /** Reads ids into one growing context; what would not fit is dropped together with the older half. */
-export function reader(model: Model): (ids: Int32Array) => Reading {
-  const cache = emptyCache(model);
+export function reader(model: Model): ((ids: Int32Array) => PlacedReading) & Disposable {
+  const cache = new Cache(model);
   let text = new Int32Array(0);
-  return (ids) => {
+  let from = 0;
+  const read = (ids: Int32Array): PlacedReading => {
     const longer = new Int32Array(text.length + ids.length);
     longer.set(text);
     longer.set(ids, text.length);
     text = longer;
-    if (text.length <= model.context) return forward(model, ids, cache);
+    if (text.length <= model.context) return { ...forward(model, ids, cache), from };
+    from += text.length - model.context / 2;
     text = text.slice(-model.context / 2);
-    cache.length = 0;
-    return forward(model, text, cache);
+    cache.clear();
+    return { ...forward(model, text, cache), from };
   };
+  return Object.assign(read, { [Symbol.dispose]: () => cache[Symbol.dispose]() });
 }

@@ -4,7 +4,9 @@
 //
 // Letters: B windows, T characters being read, L layers, H heads, C channels, V characters of the vocabulary.
 
-import { attention } from './attention.ts';
+import type { Csr, F64 } from 'entmax';
+import { KvCache } from 'entmax/attention';
+import { attend } from './attention.ts';
 import { addInPlace, gelu, layerNorm, linear } from './layers.ts';
 import type { LayerNorm, Linear } from './layers.ts';
 
@@ -34,24 +36,37 @@ export interface Block {
   readonly down: Linear;
 }
 
-/** Keys and values, [B, context, C] per layer, of the `length` characters read so far. Setting `length` to 0 forgets them. */
-export interface Cache {
+/** Keys and values of the characters read so far, one cache for each layer with a sequence for each window. */
+export class Cache implements Disposable {
   readonly windows: number;
-  length: number;
-  readonly keys: readonly Float64Array[];
-  readonly values: readonly Float64Array[];
+  readonly layers: readonly KvCache[];
+
+  constructor({ blocks, context, heads, channels }: Model, windows = 1) {
+    const size = { heads, headDim: channels / heads, sequences: windows, capacity: context, dtype: 'float64' } as const;
+    this.windows = windows;
+    this.layers = blocks.map(() => new KvCache(size));
+  }
+
+  /** Characters in each window. */
+  get length(): number {
+    return this.layers[0]!.lengths[0]!;
+  }
+
+  /** Forgets what was read. */
+  clear(): void {
+    for (const layer of this.layers) layer.truncate(0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const layer of this.layers) layer.dispose();
+  }
 }
 
 export interface Reading {
   /** [B, T, V]: scores of the character that follows each one read. */
   readonly logits: Float32Array;
-  /** [L, B, H, T]: how many characters each query attends to. */
-  readonly attentionSupport: Int32Array;
-}
-
-export function emptyCache({ blocks, context, channels }: Model, windows = 1): Cache {
-  const perLayer = (): Float64Array[] => blocks.map(() => new Float64Array(windows * context * channels));
-  return { windows, length: 0, keys: perLayer(), values: perLayer() };
+  /** Of each layer, what each query attends to: sparse rows of [B, H, T, S]. */
+  readonly attention: readonly Csr<F64>[];
 }
 
 /** Reads ids [B, T] after what the cache holds, and adds them to it. */
@@ -62,21 +77,16 @@ export function forward(model: Model, ids: Int32Array, cache: Cache): Reading {
   if (!Number.isInteger(read) || read < 1 || past + read > context) {
     throw new RangeError(`forward: expected ${windows} x 1 to ${context - past} ids, got ${ids.length}`);
   }
-  const shape = { windows, past, read, context, heads, width: channels / heads };
-  const attentionSupport = new Int32Array(blocks.length * windows * heads * read);
+  const shape = { windows, read, heads, width: channels / heads };
   const x = embed(model, ids, past, read);
-  blocks.forEach((block, layer) => {
+  const attention = blocks.map((block, layer) => {
     const qkv = linear(block.qkv, layerNorm(block.attentionNorm, x));
-    const keys = cache.keys[layer]!;
-    const values = cache.values[layer]!;
-    remember(qkv, keys, values, { windows, read, past, context, channels });
-    const rows = windows * heads * read;
-    const support = attentionSupport.subarray(layer * rows, (layer + 1) * rows);
-    addInPlace(x, linear(block.projection, attention({ qkv, keys, values, alpha: block.alpha }, shape, support)));
+    const { output, weights } = attend(qkv, cache.layers[layer]!, block.alpha, shape);
+    addInPlace(x, linear(block.projection, output));
     addInPlace(x, linear(block.down, gelu(linear(block.up, layerNorm(block.mlpNorm, x)))));
+    return weights;
   });
-  cache.length = past + read;
-  return { logits: Float32Array.from(linear(model.head, layerNorm(model.finalNorm, x))), attentionSupport };
+  return { logits: Float32Array.from(linear(model.head, layerNorm(model.finalNorm, x))), attention };
 }
 
 /** x = characters[id] + positions[t], as [B, T, C]. */
@@ -89,25 +99,4 @@ function embed({ characters, positions, channels }: Model, ids: Int32Array, past
     }
   });
   return x;
-}
-
-interface Memory {
-  windows: number;
-  read: number;
-  past: number;
-  context: number;
-  channels: number;
-}
-
-/** Copies the keys and values out of qkv [B, T, 3, C] to their places in the cache. */
-function remember(qkv: Float64Array, keys: Float64Array, values: Float64Array, memory: Memory): void {
-  const { windows, read, past, context, channels } = memory;
-  for (let b = 0; b < windows; b++) {
-    for (let t = 0; t < read; t++) {
-      const from = (b * read + t) * 3 * channels;
-      const to = (b * context + past + t) * channels;
-      keys.set(qkv.subarray(from + channels, from + 2 * channels), to);
-      values.set(qkv.subarray(from + 2 * channels, from + 3 * channels), to);
-    }
-  }
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { loadModel } from '../../../examples/language-model/load-model.ts';
-import type { Model } from '../../../examples/language-model/transformer.ts';
+import type { Model, Reading } from '../../../examples/language-model/transformer.ts';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
 
 export const modelDirectory = new URL('../../../examples/language-model/model/', import.meta.url);
@@ -55,4 +55,11 @@ export function editedWeights(edit: (header: Record<string, { dtype: string; sha
   const header = JSON.parse(file.toString('utf8', 8, end)) as Record<string, { dtype: string; shape: number[] }>;
   edit(header);
   return safetensorsFile(header, file.subarray(end));
+}
+
+/** [L, B, H, T]: how many characters each query attends to. */
+export function attentionSupport({ attention }: Reading): Int32Array {
+  return Int32Array.from(
+    attention.flatMap(({ indptr }) => [...indptr.subarray(1)].map((end, row) => end - indptr[row]!)),
+  );
 }
