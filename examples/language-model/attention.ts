@@ -8,7 +8,7 @@
 
 import type { KvCache } from 'entmax/attention';
 import { attention } from 'entmax/attention';
-import type { Csr, F64 } from 'entmax';
+import type { Csr, F32 } from 'entmax';
 
 export interface AttentionShape {
   readonly windows: number;
@@ -21,13 +21,13 @@ export interface Attended {
   /** The head outputs, [B, T, H, D]. */
   readonly output: Float64Array;
   /** What each query attends to: sparse rows of [B, H, T, S]. */
-  readonly weights: Csr<F64>;
+  readonly weights: Csr<F32>;
 }
 
 /** Attends from qkv [B, T, 3, H, D], the queries, keys and values of the characters being read, with one alpha for each head. */
 export function attend(qkv: Float64Array, cache: KvCache, alpha: Float64Array, shape: AttentionShape): Attended {
   const { windows, read, heads, width } = shape;
-  const shaped = (part: number): { data: Float64Array; shape: number[] } => ({
+  const shaped = (part: number): { data: Float32Array; shape: number[] } => ({
     data: partOf(qkv, part, heads * width),
     shape: [windows, read, heads, width],
   });
@@ -35,12 +35,12 @@ export function attend(qkv: Float64Array, cache: KvCache, alpha: Float64Array, s
     alpha,
     layout: 'BNHD',
   });
-  return { output: output.data, weights };
+  return { output: Float64Array.from(output.data), weights };
 }
 
 /** The queries (0), keys (1) or values (2) of qkv, [B, T, H, D]. */
-function partOf(qkv: Float64Array, part: number, channels: number): Float64Array {
-  const result = new Float64Array(qkv.length / 3);
+function partOf(qkv: Float64Array, part: number, channels: number): Float32Array {
+  const result = new Float32Array(qkv.length / 3);
   for (let at = 0; at < result.length; at += channels) {
     result.set(qkv.subarray(3 * at + part * channels, 3 * at + (part + 1) * channels), at);
   }

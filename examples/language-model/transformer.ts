@@ -4,7 +4,7 @@
 //
 // Letters: B windows, T characters being read, L layers, H heads, C channels, V characters of the vocabulary.
 
-import type { Csr, F64 } from 'entmax';
+import type { Csr, F32 } from 'entmax';
 import { KvCache } from 'entmax/attention';
 import { attend } from './attention.ts';
 import { addInPlace, gelu, layerNorm, linear } from './layers.ts';
@@ -42,7 +42,7 @@ export class Cache implements Disposable {
   readonly layers: readonly KvCache[];
 
   constructor({ blocks, context, heads, channels }: Model, windows = 1) {
-    const size = { heads, headDim: channels / heads, sequences: windows, capacity: context, dtype: 'float64' } as const;
+    const size = { heads, headDim: channels / heads, sequences: windows, capacity: context };
     this.windows = windows;
     this.layers = blocks.map(() => new KvCache(size));
   }
@@ -66,7 +66,7 @@ export interface Reading {
   /** [B, T, V]: scores of the character that follows each one read. */
   readonly logits: Float32Array;
   /** Of each layer, what each query attends to: sparse rows of [B, H, T, S]. */
-  readonly attention: readonly Csr<F64>[];
+  readonly attention: readonly Csr<F32>[];
 }
 
 /** Reads ids [B, T] after what the cache holds, and adds them to it. */
