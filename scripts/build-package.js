@@ -12,6 +12,7 @@ const DIST = join(ROOT, 'dist');
 await rm(DIST, { recursive: true, force: true });
 await run(process.execPath, [join(ROOT, 'node_modules/rollup/dist/bin/rollup'), '-c', '--silent'], { cwd: ROOT });
 await copyFile(join(BUILD, 'generated/worker.script.js'), join(DIST, 'worker.js'));
+await copyFile(join(ROOT, 'ts/src/cli/attention-page.html'), join(DIST, 'attention-page.html'));
 await writeFile(
   join(DIST, 'worker.d.ts'),
   '/** A script to start as a worker (see init, workerUrl); it exports nothing. */\nexport {};\n',

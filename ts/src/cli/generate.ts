@@ -11,6 +11,7 @@ import type { Statistics } from '../../../examples/language-model/generate.ts';
 import { loadModel } from '../../../examples/language-model/load-model.ts';
 import type { Model } from '../../../examples/language-model/transformer.ts';
 import { InputError } from '../formats/input-error.ts';
+import { AttentionRecord, openPage } from './attention-page.ts';
 import { plainTable, write } from './output.ts';
 
 interface GenerateTextOptions {
@@ -19,6 +20,7 @@ interface GenerateTextOptions {
   tokens: number;
   seed: number;
   threads: number | 'auto';
+  view?: string;
 }
 
 /** The model of the repository, seen from dist/cli.js; the published package has none. */
@@ -27,16 +29,33 @@ export function defaultModel(): string | undefined {
   return existsSync(directory) ? directory : undefined;
 }
 
-export async function generateText({ model: directory, threads, ...options }: GenerateTextOptions): Promise<void> {
+export async function generateText({
+  model: directory,
+  threads,
+  view,
+  ...options
+}: GenerateTextOptions): Promise<void> {
   const model = await readModel(directory);
   await init({ threads });
   const prompt = options.prompt.replaceAll('\\n', '\n');
-  const text = generate(model, { ...options, prompt });
-  let next = text.next();
-  await write(process.stdout, prompt);
-  for (; !next.done; next = text.next()) await write(process.stdout, next.value);
-  await write(process.stdout, '\n');
-  await write(process.stderr, `${statisticsTable(model, next.value)}\n`);
+  const record = view === undefined ? undefined : new AttentionRecord(model);
+  const characters = generate(model, { ...options, prompt, observe: record && ((reading) => record.add(reading)) });
+  // The first character, because a prompt may be refused.
+  let next = characters.next();
+  const page = view === undefined ? undefined : openPage(view);
+  try {
+    let text = prompt;
+    await write(process.stdout, prompt);
+    for (; !next.done; next = characters.next()) {
+      text += next.value;
+      await write(process.stdout, next.value);
+    }
+    await write(process.stdout, '\n');
+    if (record) await page?.write(await record.page(text, [...prompt].length));
+    await write(process.stderr, `${statisticsTable(model, next.value)}\n`);
+  } finally {
+    page?.abandon();
+  }
 }
 
 async function readModel(directory: string | undefined): Promise<Model> {

@@ -46,6 +46,7 @@ program
   )
   .option('--tokens <n>', 'number of characters to generate', integer('--tokens', 1, 1_000_000), 600)
   .option('--seed <n>', 'the same seed gives the same text', integer('--seed', 0, Number.MAX_SAFE_INTEGER), 1)
+  .option('--view <file>', 'write a page (HTML) that shows to which characters each head attended')
   .addOption(threads())
   .addHelpText(
     'after',
@@ -56,6 +57,7 @@ a positive probability, and for every head its alpha and how many characters it 
 Examples:
   entmax generate --tokens 2000 --seed 7
   entmax generate --prompt "KING RICHARD III:\\n" > richard.txt
+  entmax generate --tokens 400 --view attention.html
   entmax generate --model ./my-model --threads 1`,
   )
   .action(generateText);

@@ -49,6 +49,7 @@ describe('the packed package', () => {
     const kernels = MODULES.flatMap((name) => [`${name}.wasm`, `${name}.shared.wasm`]);
     expect(packedFiles.filter((path) => path.startsWith('dist/'))).toEqual(
       [
+        'attention-page.html',
         'attention.d.ts',
         'attention.js',
         'attention.relaxed-fma.inline.js',
