@@ -45,7 +45,8 @@ export function worstError(actual, expected, n, scales) {
  * @param {number} [tolerance]
  */
 export function verify(who, { values, scalar }, expected, n, tolerance = TOLERANCE) {
-  const error = worstError(values, expected.values, n, expected.scales);
+  const { width = n } = expected;
+  const error = worstError(rowsOf(values, expected, width), expected.values, width, expected.scales);
   if (!(error <= tolerance)) {
     throw new WrongResult(`${who}: expected an error of at most ${tolerance} of the row's largest, got ${error}`);
   }
@@ -54,6 +55,15 @@ export function verify(who, { values, scalar }, expected, n, tolerance = TOLERAN
     if (!(relative <= tolerance)) throw new WrongResult(`${who}: expected ${expected.scalar}, got ${scalar}`);
   }
   return { error, checksum: checksum({ values, scalar }) };
+}
+
+/** The rows that the reference has. In the others there must at least be numbers. */
+function rowsOf(values, { rows, of }, width) {
+  if (rows === undefined) return values;
+  if (values.length !== of * width || !values.every(Number.isFinite)) return [];
+  const chosen = new Float32Array(rows.length * width);
+  rows.forEach((row, place) => chosen.set(values.subarray(row * width, (row + 1) * width), place * width));
+  return chosen;
 }
 
 /** FNV-1a over the 32-bit words, as eight hexadecimal digits; a scalar counts as its float64. */
