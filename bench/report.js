@@ -8,7 +8,7 @@ import { plainTable } from './table.js';
 /** @param {import('./run-suite.js').SuiteResult} result */
 export function suiteTable(result) {
   const { suite, entries } = result;
-  if (Object.values(entries).some(({ timing }) => timing === undefined)) return errors(result);
+  if (Object.values(entries).every(({ timing }) => timing === undefined)) return errors(result);
   return suite.compact ? line(result) : table(result);
 }
 

@@ -19,7 +19,10 @@ program
   .name('bench')
   .description('Measures the package beside its peers, checks every result, and judges the goals.')
   .option('--quick', 'fewer and shorter rounds, nothing recorded: shows that it works, not how fast it is')
-  .argument('[names...]', 'only the suites whose name contains one of these, such as attention or maps/sparsemax/512x4096')
+  .argument(
+    '[names...]',
+    'only the suites whose name contains one of these, such as attention or maps/sparsemax/512x4096',
+  )
   .option('--only <names...>', 'the same')
   .option('--check', 'checks every result of every engine, times nothing')
   .option('--python', 'with the PyTorch packages, in an environment of their own (installed once: gigabytes)')
@@ -29,7 +32,15 @@ program
   .option('--json <file>', 'record here, and not in bench/results')
   .addHelpText('after', `\nSuites:\n${SUITES.map(({ name }) => `  ${name}`).join('\n')}`)
   .parse();
-const { quick = false, check = false, python = false, bun = false, newest = false, alone = false, json } = program.opts();
+const {
+  quick = false,
+  check = false,
+  python = false,
+  bun = false,
+  newest = false,
+  alone = false,
+  json,
+} = program.opts();
 
 const wanted = [...program.args, ...(program.opts().only ?? [])];
 const suites = SUITES.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));

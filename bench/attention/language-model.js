@@ -45,7 +45,11 @@ const readings = new Map();
  * @returns {Promise<Reading>}
  */
 export function readModel(characters) {
-  if (!readings.has(characters)) readings.set(characters, (loaded ??= load()).then((it) => read(it, characters)));
+  if (!readings.has(characters))
+    readings.set(
+      characters,
+      (loaded ??= load()).then((it) => read(it, characters)),
+    );
   return readings.get(characters);
 }
 

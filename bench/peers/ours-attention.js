@@ -55,7 +55,9 @@ export const ATTENTION_OPERATIONS = {
     const { heads, keys, width, q, k, v, scale } = data;
     const past = keys - 1;
     const partOf = (x, from, to) => {
-      const perHead = Array.from({ length: heads }, (_, h) => x.subarray((h * keys + from) * width, (h * keys + to) * width));
+      const perHead = Array.from({ length: heads }, (_, h) =>
+        x.subarray((h * keys + from) * width, (h * keys + to) * width),
+      );
       return { data: joined(perHead), shape: [1, heads, to - from, width] };
     };
     const cache = new entmax.KvCache({ heads, headDim: width, capacity: keys });

@@ -3,6 +3,7 @@
  * prepared data serves every thread count; `useThreads` changes the pool between the rounds.
  */
 
+import { ATTENTION_TOLERANCE, TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
 import { ATTENTION_OPERATIONS } from './ours-attention.js';
 import { fresh, inPlace } from './prepared.js';
@@ -155,7 +156,8 @@ export async function open() {
     threads,
     prepare: (task, data, { pause }) => {
       const prepared = OPERATIONS[task.operation]?.(entmax, forms[form], task, data);
-      return prepared && { ...prepared, sampler: local(prepared.call, { pause }) };
+      const tolerance = task.operation in ATTENTION_OPERATIONS ? ATTENTION_TOLERANCE : TOLERANCE;
+      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance };
     },
   });
 

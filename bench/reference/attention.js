@@ -3,8 +3,9 @@
  * gradients (MATH.md §4, §13). Of a large problem some queries are computed, spread over all heads and over all places
  * within a kernel's blocks.
  *
- * An output is a sum of terms that may cancel: its error is measured by the size of these terms, of the row's largest
- * element.
+ * Outputs and gradients are sums of terms that may cancel: their error is measured by the size of these terms, of the
+ * row's largest element. What a key gets comes from weights whose error is a share of their own row's largest, and some
+ * keys get only small ones: gradients of keys and values are measured by the largest of all keys.
  */
 
 import { makeInputs, makeOutputCotangents } from '../attention/inputs.js';
@@ -124,9 +125,9 @@ export class Heads {
    */
   #backward(task) {
     const { width, rows, heads, queries, q, k, v, dout, scale } = this;
-    const parts = Array.from({ length: 4 }, () => termSums(this.q.length));
-    const [out, dq, dk, dv] = parts;
-    const dalpha = termSums(heads);
+    const [out, dq] = [termSums(this.q.length, width), termSums(this.q.length, width)];
+    const [dk, dv] = [termSums(this.k.length), termSums(this.k.length)];
+    const dalpha = termSums(heads, 1);
     let support = 0;
     for (let row = 0; row < rows; row++) {
       const p = this.#weights(task, row);
@@ -161,10 +162,10 @@ export class Heads {
       });
     }
     this.#supports.set(nameOf(task), support / rows);
-    if (task.map === 'learned') parts.push(dalpha);
+    const parts = [out, dq, dk, dv, ...(task.map === 'learned' ? [dalpha] : [])];
     return {
       values: Float64Array.from(parts.flatMap(({ values }) => [...values])),
-      scales: Float64Array.from(parts.flatMap((part) => [...part.scales(width)])),
+      scales: Float64Array.from(parts.flatMap((part) => [...part.scales()])),
       width: 1,
     };
   }
@@ -180,8 +181,8 @@ function checkedRows(rows) {
   return Int32Array.from(new Set([...spread, rows - 1]));
 }
 
-/** Sums, and beside each the sum of its terms' sizes. */
-function termSums(length) {
+/** Sums, and beside each the sum of its terms' sizes; `width` elements that are judged by the largest of them. */
+function termSums(length, width = length) {
   const values = new Float64Array(length);
   const sizes = new Float64Array(length);
   return {
@@ -190,10 +191,10 @@ function termSums(length) {
       values[at] += term;
       sizes[at] += Math.abs(size);
     },
-    /** Of every element the largest size in its row. */
-    scales(width) {
+    scales() {
       for (let start = 0; start < length; start += width) {
-        sizes.fill(Math.max(...sizes.subarray(start, start + width)), start, start + width);
+        const largest = sizes.subarray(start, start + width).reduce((a, b) => Math.max(a, b));
+        sizes.fill(largest, start, start + width);
       }
       return sizes;
     },

@@ -25,6 +25,7 @@ import { MAPS, alphaOf } from './maps.js';
  * @property {number} [width] of a row; n of the suite where absent
  * @property {Int32Array} [rows] which rows these are, where not all
  * @property {number} [of] how many rows there are then
+ * @property {number} [tolerance] where float32 cannot promise what check.js asks for
  */
 
 /** The matrix of a suite, and what belongs to it; made when first asked for. */

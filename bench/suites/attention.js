@@ -19,8 +19,7 @@ const twoThreads = (id, map) => ({
   [`${id}, 2 threads`]: { engine: 'tensor-2', task: task(map), label: label(map), sameBits: id },
 });
 const label = (map) => `entmax, ${map}`;
-const maps = (...names) =>
-  Object.fromEntries(names.map((map) => [map, ours(map, { label: label(map) })]));
+const maps = (...names) => Object.fromEntries(names.map((map) => [map, ours(map, { label: label(map) })]));
 
 /** 1.5-entmax first, for all ratios are its. */
 const OURS = { ours: ours('entmax15', { label: label('entmax15') }), ...maps('softmax', 'sparsemax') };
@@ -35,8 +34,7 @@ const PEERS = {
   'torch, 2 threads': { engine: 'python-2', label: 'torch SDPA' },
 };
 /** Softmax attention of others. */
-const peers = (...names) =>
-  Object.fromEntries(names.map((name) => [name, { ...PEERS[name], task: task('softmax') }]));
+const peers = (...names) => Object.fromEntries(names.map((name) => [name, { ...PEERS[name], task: task('softmax') }]));
 const composed = { 'PyTorch entmax': { engine: 'python', task: task('entmax15'), label: 'PyTorch entmax, composed' } };
 
 const TORCH = ['torch', 'torch, 2 threads'];
@@ -44,14 +42,28 @@ const ORT = ['onnxruntime', 'onnxruntime-node'];
 
 /** From the size on, calls are so long that a few of them are enough, and none need be left out of a round. */
 const effortAt = (pairs) =>
-  pairs < 2 ** 22 ? { rounds: 12 } : pairs < 2 ** 25 ? { rounds: 8, time: 50, calls: 1 } : { rounds: 8, time: 250, calls: 1 };
+  pairs < 2 ** 22
+    ? { rounds: 12 }
+    : pairs < 2 ** 25
+      ? { rounds: 8, time: 50, calls: 1 }
+      : { rounds: 8, time: 250, calls: 1 };
 
 /** @param {{ map: string, heads: number, n: number, scores: string, batches?: number, queries?: number, width?: number }} facts */
 function heads({ map, heads, n, scores, batches = 1, queries = n, width = WIDTH, ...more }, entries) {
   const isCausal = !SEES_ALL.includes(map);
   const pairs = isCausal ? (n * (n + 1)) / 2 : queries * n;
   const elements = batches * heads * pairs;
-  const sizes = { data: 'heads', batches, heads, queries, keys: n, width, isCausal, elements, effort: effortAt(elements) };
+  const sizes = {
+    data: 'heads',
+    batches,
+    heads,
+    queries,
+    keys: n,
+    width,
+    isCausal,
+    elements,
+    effort: effortAt(elements),
+  };
   return suite('attention', { map, rows: batches * heads, n, scores, ...sizes, ...more }, entries);
 }
 
@@ -99,7 +111,11 @@ const languageModel = [
     { map: 'causal', width: 32, scores: 'language-model', ...facts },
     {
       ...OURS_TWICE,
-      learned: { engine: 'tensor-1', task: { operation: 'attention', map: 'learned' }, label: 'entmax, learned alphas' },
+      learned: {
+        engine: 'tensor-1',
+        task: { operation: 'attention', map: 'learned' },
+        label: 'entmax, learned alphas',
+      },
       ...peers(...TORCH),
       ...(facts.n === 256 ? composed : {}),
     },
@@ -122,9 +138,7 @@ const decode = [8192, 32768].map((n) => {
   );
 });
 
-const threads = [
-  heads({ map: 'causal', heads: 8, n: 2048, scores: 'normal' }, { ...OURS_TWICE, ...peers(...TORCH) }),
-];
+const threads = [heads({ map: 'causal', heads: 8, n: 2048, scores: 'normal' }, { ...OURS_TWICE, ...peers(...TORCH) })];
 
 /** Forward and backward, beside the forward pass alone. */
 const backward = ['normal', 'language-model'].map((scores) => {
