@@ -22,19 +22,19 @@ function errors({ suite, entries }) {
 function table(result) {
   const { suite, support, entries, absent } = result;
   const base = suite.entries[0].id;
-  // Attention is bound by arithmetic: what it reads and writes says little.
-  const isMoved = suite.elements === undefined;
-  const bandwidth = (cell) => (isMoved ? [cell] : []);
-  const rows = plainTable(['', 'threads', 'ns/element', ...bandwidth('GB/s'), `time / ${base}`, 'ms', 'error'], 1);
-  for (const [id, { label, threads, error, timing }] of Object.entries(entries)) {
+  // Attention is bound by arithmetic: what it reads and writes says little, and its entries have supports of their own.
+  const isAttention = suite.data !== undefined;
+  const third = isAttention ? 'support' : 'GB/s';
+  const rows = plainTable(['', 'threads', 'ns/element', third, `time / ${base}`, 'ms', 'error'], 1);
+  for (const [id, { label, threads, error, timing, support }] of Object.entries(entries)) {
     const time = nanosecondsPerElement(result, id);
-    const gigabytes = digits(BYTES_PER_ELEMENT / time.median);
+    const figure = isAttention ? support : BYTES_PER_ELEMENT / time.median;
     const times = entries[base] ? spread(ratio(result, id, base)) : '';
     const milliseconds = digits(timing.samples.median);
-    rows.push([label, threads, spread(time), ...bandwidth(gigabytes), times, milliseconds, error.toExponential(0)]);
+    rows.push([label, threads, spread(time), digits(figure), times, milliseconds, error.toExponential(0)]);
   }
   const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
-  const about = support === undefined ? '' : `, mean support ${digits(support)}`;
+  const about = support === undefined || isAttention ? '' : `, mean support ${digits(support)}`;
   const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
   const kind = { ...SCORES, ...INPUTS }[suite.scores];
   return `${suite.name}: ${kind}${about}, ${rounds} rounds\n${rows}\n${factLines(entries)}${missing}`;

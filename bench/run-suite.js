@@ -50,6 +50,7 @@ import { quartiles } from './statistics.js';
  * @property {number} threads
  * @property {number} error largest error, relative to the row's largest entry
  * @property {string} checksum of the output, the same before and after timing
+ * @property {number} [support] mean number of entries with p > 0 in a row
  * @property {Record<string, number>} [facts] see Prepared
  * @property {import('./measure.js').Timing} [timing] absent where nothing was timed
  */
@@ -93,7 +94,7 @@ async function check(suite, entries, data, useThreads) {
       await useThreads(entry.threads);
       await entry.call();
       const found = verify(who, await entry.output(), data.expected(task), suite.n, tolerance);
-      checks.set(id, { ...found, facts: entry.facts?.() });
+      checks.set(id, { ...found, support: data.meanSupport(task), facts: entry.facts?.() });
       await entry.clear();
       right.push(entry);
     } catch (error) {

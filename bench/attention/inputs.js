@@ -2,7 +2,7 @@
  * Queries, keys and values: float32, seeded, [B, H, N, D] each.
  *
  * `normal`: N(0,1), what attention sees at initialisation; `warm` is the same at a quarter of the scale, so that a row's
- * support is a good part of its keys, and `cold` at four times it.
+ * support is a good part of its keys.
  * `clusters-32`, `clusters-256`: so many centres of norm 8, each with a run of neighbouring keys around it, deviation 0.25;
  * every query lies as close to one of them. Text and images look like this: what stands together is alike.
  * `language-model`: of the last layer of the model in examples/language-model, reading Shakespeare; its heads have 32
@@ -15,14 +15,12 @@ import { readModel } from './language-model.js';
 export const INPUTS = {
   normal: 'q, k, v ~ N(0,1)',
   warm: 'q, k, v ~ N(0,1), a quarter of the scale',
-  cold: 'q, k, v ~ N(0,1), four times the scale',
   'clusters-32': 'keys in 32 clusters',
   'clusters-256': 'keys in 256 clusters',
   'language-model': "the language model's q, k, v",
 };
 
-/** What 1 / sqrt(D) is multiplied by. */
-const TEMPER = { warm: 1 / 4, cold: 4 };
+const WARM = 1 / 4;
 
 const CLUSTERS = { 'clusters-32': 32, 'clusters-256': 256 };
 const NORM = 8;
@@ -47,10 +45,11 @@ const DEVIATION = 0.25;
 /**
  * @param {keyof typeof INPUTS} kind
  * @param {Sizes} sizes
+ * @param {number} [temper] what the scale 1 / sqrt(D) is multiplied by
  * @returns {Promise<Inputs>}
  */
-export async function makeInputs(kind, sizes) {
-  const scale = (TEMPER[kind] ?? 1) / Math.sqrt(sizes.width);
+export async function makeInputs(kind, sizes, temper = kind === 'warm' ? WARM : 1) {
+  const scale = temper / Math.sqrt(sizes.width);
   if (kind === 'language-model') return { ...(await fromModel(sizes)), scale };
   return { ...(kind in CLUSTERS ? clustered(sizes, CLUSTERS[kind]) : independent(sizes)), scale };
 }

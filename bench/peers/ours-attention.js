@@ -51,7 +51,6 @@ export const ATTENTION_OPERATIONS = {
    * finds it as long.
    */
   decode(entmax, form, task, data) {
-    if (entmax.KvCache === undefined) return undefined;
     const { heads, keys, width, q, k, v, scale } = data;
     const past = keys - 1;
     const partOf = (x, from, to) => {

@@ -20,10 +20,10 @@ export class Heads {
   #expected = new Map();
 
   /** @param {import('../suites.js').Suite & import('../attention/inputs.js').Sizes} suite */
-  static async of({ scores, isCausal = false, ...suite }) {
+  static async of({ scores, isCausal = false, temper, ...suite }) {
     const { batches, heads, queries, keys, width } = suite;
     const sizes = { batches, heads, queries, keys, width };
-    return new Heads(sizes, isCausal, await makeInputs(scores, sizes));
+    return new Heads(sizes, isCausal, await makeInputs(scores, sizes, temper));
   }
 
   /**

@@ -67,6 +67,9 @@ function heads({ map, heads, n, scores, batches = 1, queries = n, width = WIDTH,
   return suite('attention', { map, rows: batches * heads, n, scores, ...sizes, ...more }, entries);
 }
 
+/** Some maps of one causal head. */
+export const oneHead = (facts, ...names) => heads({ map: 'causal', heads: 1, ...facts }, maps(...names));
+
 /** Sizes of models that run in a browser: eight heads. */
 const short = each({ n: [64, 128, 256, 512], map: ['causal', 'full'] }, ({ n, map }) =>
   heads(
