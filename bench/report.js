@@ -45,7 +45,7 @@ function factLines(entries) {
   const lines = Object.values(entries).flatMap(({ label, facts = {} }) =>
     Object.entries(facts).map(([says, figure]) => `${label}: ${figure} ${says}\n`),
   );
-  return lines.join('');
+  return [...new Set(lines)].join('');
 }
 
 /** Every element is read once and written once; what stays in the caches in between is not counted. */

@@ -66,7 +66,9 @@ async function main() {
     const results = await runSuites(engines, effort, useThreads);
     if (check) return;
     const { simd } = await peers.entmax.about();
-    const verdicts = judge(results, suites, simd);
+    const judged = judge(results, suites, simd);
+    // Without peers nobody asks about them.
+    const verdicts = alone ? judged.filter(({ figure }) => figure) : judged;
     if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts, simd)}`);
 
     console.log(`${((performance.now() - started) / 60_000).toFixed(1)} minutes`);

@@ -105,12 +105,24 @@ function engine(ort, label, provider) {
   return { label, prepare };
 }
 
+/**
+ * Each with a copy of onnxruntime-common of its own: backends register there by names that both use, and who comes second
+ * would be given sessions of the first.
+ */
+async function load(name) {
+  const require = await requirePeers();
+  for (const path of Object.keys(require.cache)) {
+    if (path.includes('onnxruntime-common')) delete require.cache[path];
+  }
+  const ort = require(name);
+  ort.env.logLevel = 'error';
+  return ort;
+}
+
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const require = await requirePeers();
-  const ort = require('onnxruntime-web');
+  const ort = await load('onnxruntime-web');
   ort.env.wasm.numThreads = 1;
-  ort.env.logLevel = 'error';
   return {
     about: async () => ({ version: await peerVersion('onnxruntime-web'), threads: 1 }),
     engines: { onnxruntime: engine(ort, 'ONNX Runtime Web, wasm', 'wasm') },
@@ -119,9 +131,7 @@ export async function open() {
 
 /** @type {import('../run-suite.js').Open} */
 export async function openNative() {
-  const require = await requirePeers();
-  const ort = require('onnxruntime-node');
-  ort.env.logLevel = 'error';
+  const ort = await load('onnxruntime-node');
   return {
     about: async () => ({ version: await peerVersion('onnxruntime-node'), threads: 1 }),
     engines: { 'onnxruntime-node': engine(ort, 'ONNX Runtime for Node, native', 'cpu') },

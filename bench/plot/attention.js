@@ -16,7 +16,7 @@ const TEMPERS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8];
 /** Long calls are made twice, short ones for a millisecond in every round. */
 const effort = { rounds: 5, time: 1, calls: 1, warmup: 0 };
 
-const SPARSE = ['entmax15', 'sparsemax', 'entmax1.25', 'entmax1.1'];
+const MAPS = ['softmax', 'entmax15', 'sparsemax', 'entmax1.1'];
 
 /** @type {Record<string, import('./points.js').Form>} */
 export const ATTENTION_FORMS = {
@@ -25,7 +25,7 @@ export const ATTENTION_FORMS = {
     x: { title: 'n, queries and keys', name: 'n' },
     y: 'ns per pair',
     panels: INPUTS,
-    suites: each({ scores: KINDS, n: LENGTHS }, (facts) => oneHead({ ...facts, effort }, 'softmax', ...SPARSE)),
+    suites: each({ scores: KINDS, n: LENGTHS }, (facts) => oneHead({ ...facts, effort }, ...MAPS)),
     point: (result, map) => ({ x: result.suite.n, cost: fastest(result, map) }),
     steps: true,
   },
@@ -34,7 +34,7 @@ export const ATTENTION_FORMS = {
     x: { title: 'mean support', name: 'support' },
     y: "time / our softmax attention's",
     panels: { normal: `q, k, v ~ N(0,1), scales from ${TEMPERS[0]} to ${TEMPERS.at(-1)} of 1/8` },
-    suites: TEMPERS.map((temper) => oneHead({ scores: 'normal', n: KEYS, temper, effort }, 'softmax', ...SPARSE)),
+    suites: TEMPERS.map((temper) => oneHead({ scores: 'normal', n: KEYS, temper, effort }, ...MAPS, 'entmax1.25')),
     point: (result, map) => ({
       x: Number(result.entries[map].support.toPrecision(4)),
       cost: Number((fastest(result, map) / fastest(result, 'softmax')).toPrecision(4)),

@@ -32,7 +32,17 @@ export class Heads {
    * @param {import('../attention/inputs.js').Inputs} inputs
    */
   constructor(sizes, isCausal, { q, k, v, scale, alphas }) {
-    Object.assign(this, { ...sizes, isCausal, q, k, v, scale, learned: alphas });
+    this.batches = sizes.batches;
+    this.heads = sizes.heads;
+    this.queries = sizes.queries;
+    this.keys = sizes.keys;
+    this.width = sizes.width;
+    this.isCausal = isCausal;
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.scale = scale;
+    this.learned = alphas;
   }
 
   /** [B H, M]: what peers in other processes are told as the size. */
@@ -59,7 +69,7 @@ export class Heads {
 
   /** @param {import('./tasks.js').Task} task @returns {import('./tasks.js').Expected} */
   expected(task) {
-    const key = `${task.operation} ${nameOf(task)}`;
+    const key = nameOf(task);
     if (!this.#expected.has(key)) {
       const make = task.operation === 'attentionBackward' ? this.#backward(task) : this.#forward(task);
       this.#expected.set(key, make);
@@ -171,7 +181,7 @@ export class Heads {
   }
 }
 
-const nameOf = ({ map, options }) => `${map} ${JSON.stringify(options)}`;
+const nameOf = ({ operation, map, options }) => `${operation} ${map} ${JSON.stringify(options)}`;
 
 /** All rows, or a part of them with the first and the last. */
 function checkedRows(rows) {

@@ -30,7 +30,9 @@ export class Training {
     const sizes = { batches: windows, heads, queries: context, keys: context, width };
     const scale = 1 / Math.sqrt(width);
     this.layers = layers.map(({ alpha, ...inputs }) => new Heads(sizes, true, { ...inputs, scale, alphas: alpha }));
-    Object.assign(this, { logits, targets, classes });
+    this.logits = logits;
+    this.targets = targets;
+    this.classes = classes;
   }
 
   /** Of every layer the output and the gradients of q, k, v and alpha; then the loss's gradient. */
