@@ -99,6 +99,8 @@ export const ATTENTION_GOALS = [
     simd,
     says: 'ours / our softmax',
   })),
+  { group: 'attention', map: ['decode'], shape: ['8x8192'], slow: 'ours', fast: 'softmax', says: 'ours / our softmax' },
+  { group: 'attention', map: ['decode'], slow: 'torch', fast: 'ours', says: 'torch SDPA / ours' },
 
   {
     group: 'attention',

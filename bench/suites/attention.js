@@ -40,7 +40,7 @@ const composed = { 'PyTorch entmax': { engine: 'python', task: task('entmax15'),
 const TORCH = ['torch', 'torch, 2 threads'];
 const ORT = ['onnxruntime', 'onnxruntime-node'];
 
-/** From the size on, calls are so long that a few of them are enough, and none need be left out of a round. */
+/** Long calls are made once in each of fewer rounds, and only the longest are left out of some. */
 const effortAt = (pairs) =>
   pairs < 2 ** 22
     ? { rounds: 12 }
