@@ -5,6 +5,7 @@
  * that is missed is reported, it is not an error. A row without a bound is only reported: a peer's figure to know.
  */
 
+import { ATTENTION_GOALS } from './attention/goals.js';
 import { ratio } from './run-suite.js';
 
 const LARGE = ['512x4096'];
@@ -22,6 +23,7 @@ const SPARSE = ['sparsemax', 'entmax15', ...POWERS];
  * @property {number} [atLeast]
  * @property {number} [atMost]
  * @property {boolean} [worst]
+ * @property {string} [simd] the level that it is meant for; every one where absent
  * @property {string} says
  */
 
@@ -104,6 +106,8 @@ export const GOALS = [
 
   { group: 'threads', ...twoThreads('ours'), says: '1 thread / 2 threads, 0.2 ms' },
   { group: 'threads', slow: 'paused, 2 threads', fast: 'paused', atMost: 1.1, says: '2 threads / 1, after 5 ms' },
+
+  ...ATTENTION_GOALS,
 ];
 
 function peaked(map) {
@@ -139,10 +143,11 @@ function twoThreads(one) {
  *
  * @param {import('./run-suite.js').SuiteResult[]} results
  * @param {import('./suites.js').Suite[]} suites that the run was to measure
+ * @param {string} [simd] the level of the package in this run
  * @returns {Verdict[]}
  */
-export function judge(results, suites) {
-  return GOALS.flatMap((goal) => {
+export function judge(results, suites, simd) {
+  return GOALS.filter((goal) => goal.simd === undefined || goal.simd === simd).flatMap((goal) => {
     const asked = suites.filter((suite) => concerns(goal, suite));
     if (asked.length === 0) return [];
     const verdicts = results

@@ -42,7 +42,7 @@ export async function measure(entries, { rounds, time, calls, warmup }, useThrea
     for (const { id, sampler } of entriesWith(threads)) {
       const [first] = await sampler.sample(0, 1);
       if (first > SLOW * time) slow.add(id);
-      else await sampler.sample(warmup, 3);
+      else await sampler.sample(warmup, Math.min(3, calls));
     }
   }
   for (let round = 0; round < rounds; round++) {

@@ -1,10 +1,11 @@
 /**
  * Cost against the length of a row, drawn: nanoseconds per element on logarithmic axes, for every map, kind of rows and
- * form. A straight or falling line is good; a step up is a cliff, and steps are listed too. Every point is a suite like
- * those of the benchmark: checked against the reference, all maps of a length taking turns.
+ * form. A straight or falling line is good; a step up is a cliff, and steps are listed too. Of attention also time against
+ * the support. Every point is a suite like those of the benchmark: checked against the reference, all maps of a length taking
+ * turns.
  *
  *     npm run bench:plot                       bench/results/cost-*.svg, and .json with the figures
- *     npm run bench:plot -- --only csr         maps, backward or csr alone
+ *     npm run bench:plot -- --only csr         one form alone
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { format } from 'prettier';
 import { ROOT } from '../scripts/setup/paths.js';
 import { cliffs } from './plot/cliffs.js';
 import { drawing } from './plot/drawing.js';
-import { FORMS, LENGTHS, pointSuite, SCORES } from './plot/points.js';
+import { FORMS } from './plot/points.js';
 import { open } from './peers/ours.js';
 import { describeMachine } from './record.js';
 import { machineLine } from './report.js';
@@ -29,9 +30,6 @@ program
   .parse();
 const { only, quick = false, out } = program.opts();
 
-/** A call takes some tens of microseconds. */
-const EFFORT = { rounds: 7, time: 1, calls: 3, warmup: 2 };
-
 console.log(machineLine(describeMachine()));
 mkdirSync(out, { recursive: true });
 const { engines, useThreads, close } = await open();
@@ -42,27 +40,24 @@ try {
   await close();
 }
 
-async function plot(form) {
-  const lengths = quick ? LENGTHS.filter((_, i) => i % 4 === 0) : LENGTHS;
+async function plot(name) {
+  const form = FORMS[name];
+  const suites = quick ? form.suites.filter((_, i) => i % 4 === 0) : form.suites;
   const points = [];
-  for (const scores of SCORES) {
-    for (const n of lengths) {
-      const result = await runSuite(pointSuite(form, scores, n), engines, EFFORT, useThreads);
-      for (const map of Object.keys(result.entries)) {
-        points.push({ scores, n, map, cost: cost(result, map) });
-      }
+  for (const suite of suites) {
+    const result = await runSuite(suite, engines, suite.effort, useThreads);
+    for (const message of result.wrong) throw new Error(`${suite.name}: ${message}`);
+    for (const map of Object.keys(result.entries)) {
+      points.push({ scores: suite.scores, map, ...form.point(result, map) });
     }
-    process.stderr.write(`${form}, ${scores}: ${lengths.length} lengths\n`);
   }
-  writeFileSync(join(out, `cost-${form}.svg`), await drawing(FORMS[form].title, points));
-  const json = JSON.stringify({ form, unit: 'nanoseconds per element', points });
-  writeFileSync(join(out, `cost-${form}.json`), await format(json, { parser: 'json', printWidth: 120 }));
+  process.stderr.write(`${name}: ${points.length} points\n`);
+  writeFileSync(join(out, `cost-${name}.svg`), await drawing(form, points));
+  const figures = points.map(({ scores, map, x, cost }) => ({ scores, [form.x.name]: x, map, cost }));
+  const json = JSON.stringify({ form: name, unit: form.y, points: figures });
+  writeFileSync(join(out, `cost-${name}.json`), await format(json, { parser: 'json', printWidth: 120 }));
+  if (!form.steps) return;
   const found = cliffs(points);
-  console.log(`${form}: ${found.length === 0 ? 'no cliff' : `${found.length} steps up`}`);
+  console.log(`${name}: ${found.length === 0 ? 'no cliff' : `${found.length} steps up`}`);
   for (const line of found) console.log(`  ${line}`);
-}
-
-/** Nanoseconds per element in the fastest call: what other programs took of the machine is no property of a length. */
-function cost({ suite, entries }, map) {
-  return Number(((1e6 * entries[map].timing.samples.min) / (suite.rows * suite.n)).toPrecision(4));
 }

@@ -1,13 +1,14 @@
 /** What the person at the terminal sees: a table per suite, then the goals. */
 
 import { nanosecondsPerElement, ratio } from './run-suite.js';
+import { INPUTS } from './attention/inputs.js';
 import { SCORES } from './scores.js';
 import { plainTable } from './table.js';
 
 /** @param {import('./run-suite.js').SuiteResult} result */
 export function suiteTable(result) {
   const { suite, entries } = result;
-  if (Object.values(entries).some(({ timing }) => timing === undefined)) return errors(result);
+  if (Object.values(entries).every(({ timing }) => timing === undefined)) return errors(result);
   return suite.compact ? line(result) : table(result);
 }
 
@@ -21,18 +22,30 @@ function errors({ suite, entries }) {
 function table(result) {
   const { suite, support, entries, absent } = result;
   const base = suite.entries[0].id;
-  const rows = plainTable(['', 'threads', 'ns/element', 'GB/s', `time / ${base}`, 'ms', 'error'], 1);
-  for (const [id, { label, threads, error, timing }] of Object.entries(entries)) {
+  // Attention is bound by arithmetic: what it reads and writes says little, and its entries have supports of their own.
+  const isAttention = suite.data !== undefined;
+  const third = isAttention ? 'support' : 'GB/s';
+  const rows = plainTable(['', 'threads', 'ns/element', third, `time / ${base}`, 'ms', 'error'], 1);
+  for (const [id, { label, threads, error, timing, support }] of Object.entries(entries)) {
     const time = nanosecondsPerElement(result, id);
-    const gigabytes = BYTES_PER_ELEMENT / time.median;
+    const figure = isAttention ? support : BYTES_PER_ELEMENT / time.median;
     const times = entries[base] ? spread(ratio(result, id, base)) : '';
     const milliseconds = digits(timing.samples.median);
-    rows.push([label, threads, spread(time), digits(gigabytes), times, milliseconds, error.toExponential(0)]);
+    rows.push([label, threads, spread(time), digits(figure), times, milliseconds, error.toExponential(0)]);
   }
   const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
-  const about = support === undefined ? '' : `, mean support ${digits(support)}`;
+  const about = support === undefined || isAttention ? '' : `, mean support ${digits(support)}`;
   const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
-  return `${suite.name}: ${SCORES[suite.scores]}${about}, ${rounds} rounds\n${rows}\n${missing}`;
+  const kind = { ...SCORES, ...INPUTS }[suite.scores];
+  return `${suite.name}: ${kind}${about}, ${rounds} rounds\n${rows}\n${factLines(entries)}${missing}`;
+}
+
+/** Figures besides the time. */
+function factLines(entries) {
+  const lines = Object.values(entries).flatMap(({ label, facts = {} }) =>
+    Object.entries(facts).map(([says, figure]) => `${label}: ${figure} ${says}\n`),
+  );
+  return [...new Set(lines)].join('');
 }
 
 /** Every element is read once and written once; what stays in the caches in between is not counted. */
@@ -49,15 +62,18 @@ function line(result) {
   return `${suite.name}: ${figures.join(', ')}`;
 }
 
-/** @param {import('./goals.js').Verdict[]} verdicts */
-export function goalsTable(verdicts) {
+/**
+ * @param {import('./goals.js').Verdict[]} verdicts
+ * @param {string} simd the package's level
+ */
+export function goalsTable(verdicts, simd) {
   const rows = plainTable(['', 'ratio', 'goal', 'measured', ''], 2);
   for (const { suite, says, goal, figure, met } of verdicts) {
     rows.push([suite, says, goal, figure ? spread(figure) : '', answer(figure, met)]);
   }
   const judged = verdicts.filter(({ met }) => met !== undefined);
   const met = judged.filter((verdict) => verdict.met).length;
-  return `goals, ${runtime()}: ${met} of ${judged.length} met\n${rows}\n`;
+  return `goals, ${runtime()}, ${simd}: ${met} of ${judged.length} met\n${rows}\n`;
 }
 
 function answer(figure, met) {

@@ -2,7 +2,7 @@
 
 import { verify, checksum, WrongResult } from './check.js';
 import { measure } from './measure.js';
-import { expected, Matrix, meanSupport } from './reference/tasks.js';
+import { dataOf } from './reference/data.js';
 import { quartiles } from './statistics.js';
 
 /**
@@ -20,7 +20,7 @@ import { quartiles } from './statistics.js';
  * @typedef {object} Engine one way of computing
  * @property {string} label
  * @property {number} [threads] 1 where absent
- * @property {(task: import('./reference/tasks.js').Task, data: Matrix, how: { pause?: number }) =>
+ * @property {(task: import('./reference/tasks.js').Task, data: any, how: { pause?: number }) =>
  *   Prepared | undefined | Promise<Prepared | undefined>} prepare undefined where the engine does not have the operation
  *
  * @typedef {object} Prepared
@@ -30,6 +30,7 @@ import { quartiles } from './statistics.js';
  * @property {() => void | Promise<void>} clear overwrites the output with NaN, or forgets it
  * @property {() => void | Promise<void>} dispose
  * @property {number} [tolerance] of the check, where this engine needs another
+ * @property {() => Record<string, number>} [facts] figures besides the time, taken once
  *
  * @typedef {object} Output
  * @property {Float32Array} values
@@ -49,6 +50,8 @@ import { quartiles } from './statistics.js';
  * @property {number} threads
  * @property {number} error largest error, relative to the row's largest entry
  * @property {string} checksum of the output, the same before and after timing
+ * @property {number} [support] mean number of entries with p > 0 in a row
+ * @property {Record<string, number>} [facts] see Prepared
  * @property {import('./measure.js').Timing} [timing] absent where nothing was timed
  */
 
@@ -60,7 +63,7 @@ import { quartiles } from './statistics.js';
  * @returns {Promise<SuiteResult>}
  */
 export async function runSuite(suite, engines, effort, useThreads) {
-  const data = new Matrix(suite);
+  const data = await dataOf(suite);
   const entries = await prepareEntries(suite, engines, data);
   try {
     const { checks, right, wrong } = await check(suite, entries, data, useThreads);
@@ -70,7 +73,7 @@ export async function runSuite(suite, engines, effort, useThreads) {
     const present = new Set(entries.map(({ id }) => id));
     return {
       suite,
-      support: meanSupport(suite.entries[0].task, data),
+      support: data.meanSupport(suite.entries[0].task),
       entries: Object.fromEntries(still.map(result)),
       absent: suite.entries.filter(({ id }) => !present.has(id)).map(({ id }) => id),
       wrong,
@@ -90,7 +93,8 @@ async function check(suite, entries, data, useThreads) {
     try {
       await useThreads(entry.threads);
       await entry.call();
-      checks.set(id, verify(who, await entry.output(), expected(task, data), suite.n, tolerance));
+      const found = verify(who, await entry.output(), data.expected(task), suite.n, tolerance);
+      checks.set(id, { ...found, support: data.meanSupport(task), facts: entry.facts?.() });
       await entry.clear();
       right.push(entry);
     } catch (error) {
@@ -146,7 +150,10 @@ export function ratio({ entries }, slow, fast) {
 
 /** Nanoseconds per element of the scores: quartiles over all samples. */
 export function nanosecondsPerElement({ suite, entries }, id) {
-  const perElement = 1e6 / (suite.rows * suite.n);
+  const perElement = 1e6 / elementsOf(suite);
   const { median, q1, q3 } = entries[id].timing.samples;
   return { median: median * perElement, q1: q1 * perElement, q3: q3 * perElement };
 }
+
+/** Scores of a suite; of attention those that a query sees by its place. */
+export const elementsOf = ({ rows, n, elements = rows * n }) => elements;

@@ -13,25 +13,39 @@ import { closePeers, openPeers } from './peers/all.js';
 import { describeMachine, makeRecord, recordFile, writeRecord } from './record.js';
 import { goalsTable, machineLine, suiteTable } from './report.js';
 import { runSuite } from './run-suite.js';
-import { EFFORT, SUITES } from './suites.js';
+import { EFFORT, effortOf, SUITES } from './suites.js';
 
 program
   .name('bench')
   .description('Measures the package beside its peers, checks every result, and judges the goals.')
   .option('--quick', 'fewer and shorter rounds, nothing recorded: shows that it works, not how fast it is')
-  .option('--only <names...>', 'only the suites whose name contains one of these, such as maps/sparsemax/512x4096')
+  .argument(
+    '[names...]',
+    'only the suites whose name contains one of these, such as attention or maps/sparsemax/512x4096',
+  )
+  .option('--only <names...>', 'the same')
   .option('--check', 'checks every result of every engine, times nothing')
   .option('--python', 'with the PyTorch packages, in an environment of their own (installed once: gigabytes)')
   .option('--bun', 'and our sparse maps beside our softmax in Bun, at the end')
+  .option('--newest', 'and our sparse attention beside our dense one in the newest Node, with relaxed SIMD, at the end')
   .option('--alone', 'without any peer')
   .option('--json <file>', 'record here, and not in bench/results')
   .addHelpText('after', `\nSuites:\n${SUITES.map(({ name }) => `  ${name}`).join('\n')}`)
   .parse();
-const { quick = false, check = false, only = [''], python = false, bun = false, alone = false, json } = program.opts();
+const {
+  quick = false,
+  check = false,
+  python = false,
+  bun = false,
+  newest = false,
+  alone = false,
+  json,
+} = program.opts();
 
-const suites = SUITES.filter(({ name }) => only.some((part) => name.includes(part)));
+const wanted = [...program.args, ...(program.opts().only ?? [])];
+const suites = SUITES.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
 if (suites.length === 0)
-  program.error(`bench: expected --only to name a suite (see --help), got '${only}'`, { exitCode: 2 });
+  program.error(`bench: expected names of suites (see --help), got '${wanted.join(' ')}'`, { exitCode: 2 });
 
 await main();
 
@@ -51,8 +65,11 @@ async function main() {
 
     const results = await runSuites(engines, effort, useThreads);
     if (check) return;
-    const verdicts = judge(results, suites);
-    if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
+    const { simd } = await peers.entmax.about();
+    const judged = judge(results, suites, simd);
+    // Without peers nobody asks about them.
+    const verdicts = alone ? judged.filter(({ figure }) => figure) : judged;
+    if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts, simd)}`);
 
     console.log(`${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
     const about = {};
@@ -61,14 +78,16 @@ async function main() {
   } finally {
     await closePeers(peers);
   }
-  if (bun) await runInBun();
+  if (bun) await runIn('bun', 'sweep/');
+  if (newest) await runIn('nodeNewest', 'attention/');
 }
 
-/** The sweep again, in another engine: its ratios need no peer. */
-async function runInBun() {
-  const { bun } = await installRuntimes();
+/** A group again, in another engine: ratios to our own dense maps need no peer. */
+async function runIn(runtime, group) {
+  const runtimes = await installRuntimes();
   const script = fileURLToPath(import.meta.url);
-  await run(bun, [script, '--alone', '--only', 'sweep/', ...(quick ? ['--quick'] : [])], { show: true });
+  const short = [...(quick ? ['--quick'] : []), ...(check ? ['--check'] : [])];
+  await run(runtimes[runtime], [script, '--alone', group, ...short], { show: true });
 }
 
 /** A wrong result or a broken engine is told at once and makes the run fail; the suites after it still run. */
@@ -76,9 +95,7 @@ async function runSuites(engines, effort, useThreads) {
   const results = [];
   for (const suite of suites) {
     try {
-      const own = { ...effort, ...suite.effort };
-      for (const key of Object.keys(own)) own[key] = Math.min(own[key], effort[key]);
-      const result = await runSuite(suite, engines, own, useThreads);
+      const result = await runSuite(suite, engines, effortOf(suite, effort), useThreads);
       results.push(result);
       console.log(suiteTable(result));
       for (const message of result.wrong) console.error(`bench: ${suite.name}: ${message}`);

@@ -1,9 +1,10 @@
 /**
- * What is measured, as data. A suite is one matrix of scores and the entries that work on it: who (an engine of
+ * What is measured, as data. A suite is one matrix of scores, or one problem of attention, and the entries that work on it: who (an engine of
  * bench/peers) does what (a task of reference/tasks.js). Entries of one suite take turns, so their ratios can be quoted.
  * Every group of suites has its file.
  */
 
+import { ATTENTION } from './suites/attention.js';
 import { BACKWARD } from './suites/backward.js';
 import { CAPPED } from './suites/capped.js';
 import { CSR } from './suites/csr.js';
@@ -21,7 +22,9 @@ import { TYPED_ARRAYS } from './suites/typed-arrays.js';
  * @property {string} map as suites/suite.js names it
  * @property {number} rows
  * @property {number} n
- * @property {keyof typeof import('./scores.js').SCORES} scores
+ * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS} scores
+ * @property {'scores' | 'heads' | 'training'} [data] what the entries work on (reference/data.js); scores where absent
+ * @property {number} [elements] what the time of a call is divided by; rows x n where absent
  * @property {Entry[]} entries the first is what the others are compared with
  * @property {Partial<Effort>} [effort] where it differs from the run's
  * @property {boolean} [compact] one line in the report
@@ -52,6 +55,7 @@ export const SUITES = [
   ...CAPPED,
   ...TYPED_ARRAYS,
   ...THREADS,
+  ...ATTENTION,
 ];
 
 /** @type {Record<'full' | 'quick' | 'none', Effort>} */
@@ -60,3 +64,15 @@ export const EFFORT = {
   quick: { rounds: 5, time: 4, calls: 2, warmup: 10 },
   none: { rounds: 0, time: 0, calls: 0, warmup: 0 },
 };
+
+/**
+ * The suite's own effort; in a short run no more than that run's.
+ *
+ * @param {Suite} suite
+ * @param {Effort} effort of the run
+ */
+export function effortOf(suite, effort) {
+  const own = { ...effort, ...suite.effort };
+  if (effort === EFFORT.full) return own;
+  return Object.fromEntries(Object.keys(own).map((key) => [key, Math.min(own[key], effort[key])]));
+}

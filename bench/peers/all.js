@@ -1,8 +1,9 @@
 /** Everybody who takes part, in the order of the tables. A peer that cannot be had here is left out, with a line. */
 
 import { open as openAssemblyScript } from './assemblyscript.js';
+import { open as openJax } from './jax.js';
 import { open as openNative } from './native.js';
-import { open as openOnnxRuntime } from './onnxruntime.js';
+import { open as openOnnxRuntime, openNative as openOnnxRuntimeNode } from './onnxruntime.js';
 import { open as openOurs } from './ours.js';
 import { open as openPlain } from './plain.js';
 import { open as openPython } from './python.js';
@@ -20,6 +21,8 @@ export async function openPeers({ python, alone }) {
     assemblyscript: openAssemblyScript,
     tfjs: openTensorFlow,
     onnxruntime: openOnnxRuntime,
+    'onnxruntime-node': openOnnxRuntimeNode,
+    jax: openJax,
     native: openNative,
   };
   if (python) others.python = openPython;

@@ -29,6 +29,11 @@ export async function requirePeers() {
   return createRequire(join(await installed(), 'package.json'));
 }
 
+/** The path of a peer that is imported elsewhere. @param {string} name */
+export async function resolvePeer(name) {
+  return (await requirePeers()).resolve(name);
+}
+
 /** @param {string} name of a peer */
 export async function peerVersion(name) {
   return JSON.parse(await readFile(join(HERE, 'package.json'), 'utf8')).dependencies[name];

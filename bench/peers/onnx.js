@@ -17,6 +17,7 @@ const text = (field, value) => bytes(field, Buffer.from(value));
 const FLOAT = 1;
 const INT64 = 7;
 const ATTRIBUTE_INT = 2;
+const ATTRIBUTE_INTS = 7;
 
 /** A float32 of a fixed shape, as input or output of the graph. */
 const value = (name, shape) => {
@@ -33,32 +34,37 @@ export const constant = (name, array) => {
   return [...number(1, raw.length), ...number(2, floats ? FLOAT : INT64), ...text(8, name), ...bytes(9, content)];
 };
 
+/** A whole number, or several. */
+const attribute = (name, value) =>
+  Array.isArray(value)
+    ? [...text(1, name), ...value.flatMap((each) => number(8, each)), ...number(20, ATTRIBUTE_INTS)]
+    : [...text(1, name), ...number(3, value), ...number(20, ATTRIBUTE_INT)];
+
 /** An operation with integer attributes. */
 export const node = (operation, inputs, outputs, attributes = {}) => [
   ...inputs.flatMap((name) => text(1, name)),
   ...outputs.flatMap((name) => text(2, name)),
   ...text(4, operation),
-  ...Object.entries(attributes).flatMap(([name, i]) =>
-    bytes(5, [...text(1, name), ...number(3, i), ...number(20, ATTRIBUTE_INT)]),
-  ),
+  ...Object.entries(attributes).flatMap(([name, value]) => bytes(5, attribute(name, value))),
 ];
 
 /** Attribute -1 of an int64 is ten bytes; the models here name the last axis of a matrix as 1 instead. */
 export const LAST_AXIS = 1;
 
 /**
- * A model that maps the matrix `x` to the matrix `y`.
+ * A model with named inputs that gives `y`.
  *
- * @param {[number, number]} shape
+ * @param {Record<string, number[]>} inputs the shape of each
+ * @param {number[]} shape of y
  * @param {number[][]} nodes
  * @param {number[][]} [constants]
  */
-export function model(shape, nodes, constants = []) {
+export function model(inputs, shape, nodes, constants = []) {
   const graph = [
     ...nodes.flatMap((each) => bytes(1, each)),
     ...text(2, 'map'),
     ...constants.flatMap((each) => bytes(5, each)),
-    ...bytes(11, value('x', shape)),
+    ...Object.entries(inputs).flatMap(([name, shape]) => bytes(11, value(name, shape))),
     ...bytes(12, value('y', shape)),
   ];
   const irVersion = 8;

@@ -3,7 +3,10 @@
  * prepared data serves every thread count; `useThreads` changes the pool between the rounds.
  */
 
+import { ATTENTION_TOLERANCE, TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
+import { ATTENTION_OPERATIONS } from './ours-attention.js';
+import { fresh, inPlace } from './prepared.js';
 
 const THREADS = [1, 2];
 
@@ -27,7 +30,9 @@ const LOSSES = {
  * @property {(shape: number[]) => object} options that the form needs
  */
 
-/** @param {typeof import('entmax')} entmax @returns {Record<'tensor' | 'arrays', Form>} */
+/** @typedef {typeof import('entmax') & typeof import('entmax/attention')} Package */
+
+/** @param {Package} entmax @returns {Record<'tensor' | 'arrays', Form>} */
 const formsOf = (entmax) => ({
   tensor: {
     of: (values, shape) => entmax.tensor(values, shape),
@@ -52,43 +57,10 @@ const optionsOf = (task, data, form) => ({
   ...(task.alphas && { alpha: data.alphas(task) }),
 });
 
-/**
- * A call that writes its result over the last one.
- *
- * @param {Form} form
- * @param {any} out
- * @param {any[]} others to dispose of besides
- */
-const inPlace = (form, out, others, call) => ({
-  call,
-  output: () => ({ values: form.read(out) }),
-  clear: () => void form.read(out).fill(NaN),
-  dispose: () => [out, ...others].forEach(form.dispose),
-});
-
-/** A call that allocates its result: the one before it is given back first. */
-function fresh(others, { form, call, release, output }) {
-  let last;
-  const drop = () => {
-    if (last !== undefined) release(last);
-    last = undefined;
-  };
-  return {
-    call: () => {
-      drop();
-      last = call();
-    },
-    output: () => output(last),
-    clear: drop,
-    dispose: () => {
-      drop();
-      others.forEach(form.dispose);
-    },
-  };
-}
-
 /** What each operation does; undefined where the package does not have it. */
 const OPERATIONS = {
+  ...ATTENTION_OPERATIONS,
+
   forward(entmax, form, task, data) {
     const map = entmax[task.map];
     if (map === undefined) return undefined;
@@ -173,9 +145,10 @@ const OPERATIONS = {
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const entmax = await import('entmax').catch((cause) => {
+  const [maps, attention] = await Promise.all([import('entmax'), import('entmax/attention')]).catch((cause) => {
     throw new Error('bench: the package is not built, or not whole: npm run build', { cause });
   });
+  const entmax = { ...maps, ...attention };
   const forms = formsOf(entmax);
 
   const engine = (form, label, threads) => ({
@@ -183,7 +156,8 @@ export async function open() {
     threads,
     prepare: (task, data, { pause }) => {
       const prepared = OPERATIONS[task.operation]?.(entmax, forms[form], task, data);
-      return prepared && { ...prepared, sampler: local(prepared.call, { pause }) };
+      const tolerance = task.operation in ATTENTION_OPERATIONS ? ATTENTION_TOLERANCE : TOLERANCE;
+      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance };
     },
   });
 

@@ -1,6 +1,7 @@
 /**
- * The PyTorch packages, torch and entmax, on one thread in a Python process of their own (peers/python/server.py).
- * Their environment is made in the cache of tools; pip brings a few gigabytes.
+ * The PyTorch packages, torch and entmax, in a Python process of their own (peers/python/server.py), and on two threads in
+ * another one that starts when a suite asks for it. Their environment is made in the cache of tools; pip brings a few
+ * gigabytes.
  */
 
 import { join } from 'node:path';
@@ -13,12 +14,20 @@ import { Server } from './server.js';
 const HERE = join(ROOT, 'bench/peers/python');
 const REQUIREMENTS = join(HERE, 'requirements.txt');
 
-/** What each operation reads. */
+/** What each operation on a matrix of scores reads. */
 const INPUTS = {
   forward: ({ x }) => ({ x }),
   backward: ({ x, dp }) => ({ x, dp }),
   loss: ({ x, targets }) => ({ x, targets }),
 };
+const ATTENTION = ['attention', 'decode', 'attentionBackward'];
+
+async function prepare(server, task, data) {
+  const { operation } = task;
+  if (operation in INPUTS) return server.prepare(task, INPUTS[operation](data), data.shape);
+  if (ATTENTION.includes(operation)) return server.prepareAttention(task, data);
+  return operation === 'trainingStep' ? server.prepareTraining(task, data) : undefined;
+}
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
@@ -26,21 +35,27 @@ export async function open() {
     await run('python3', ['-m', 'venv', target]);
     await run(join(target, 'bin/python'), ['-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS]);
   });
-  const environment = { ...process.env, OMP_NUM_THREADS: '1' };
-  const server = new Server(join(folder, 'bin/python'), [join(HERE, 'server.py')], { env: environment });
-  return {
-    about: () => server.about(),
-    engines: {
-      python: {
-        label: 'PyTorch packages',
-        async prepare(task, data) {
-          const prepared = await (task.operation in INPUTS
-            ? server.prepare(task, INPUTS[task.operation](data), data.shape)
-            : undefined);
-          return prepared && { ...prepared, tolerance: PEER_TOLERANCE };
-        },
-      },
+  /** @type {Server[]} by the number of threads */
+  const servers = [];
+  const serverWith = (threads) =>
+    (servers[threads] ??= new Server(join(folder, 'bin/python'), [join(HERE, 'server.py'), `${threads}`], {
+      env: { ...process.env, OMP_NUM_THREADS: `${threads}` },
+    }));
+
+  const engine = (threads) => ({
+    label: 'PyTorch packages',
+    threads,
+    async prepare(task, data) {
+      const prepared = await prepare(serverWith(threads), task, data);
+      return prepared && { ...prepared, tolerance: PEER_TOLERANCE };
     },
-    close: () => server.close(),
+  });
+
+  return {
+    about: () => serverWith(1).about(),
+    engines: { python: engine(1), 'python-2': engine(2) },
+    close: async () => {
+      for (const server of Object.values(servers)) await server.close();
+    },
   };
 }

@@ -3,8 +3,9 @@
  * input between their turns: so they take part in the rounds like everybody else. A request is a line, an answer is a
  * line; arrays follow theirs as bytes.
  *
- *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp; int32 targets
- *     prepare ID OPERATION MAP ROWS N [KEY=VALUE ...]     ok | missing     alphas=0.25,0.5: one for each block of rows
+ *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp, q, k, v, dout; int32 targets
+ *     prepare ID OPERATION MAP ROWS N [KEY=VALUE ...]     ok | missing     alphas=0.25,0.5: one for each block of rows;
+ *                                                                   of attention its sizes and options
  *     time ID MILLISECONDS CALLS                  nanoseconds of each call, with spaces between
  *     output ID                                   LENGTH, then bytes of float32; then a scalar or `none`
  *     clear ID                                    ok                 overwrites or forgets the output
@@ -15,6 +16,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { joined } from './prepared.js';
 
 export class Server {
   #child;
@@ -122,6 +124,32 @@ export class Server {
     };
   }
 
+  /**
+   * A task on queries, keys and values; with it go the sizes.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/attention.js').Heads} data
+   */
+  prepareAttention(task, data) {
+    const { q, k, v } = data;
+    const arrays = { q, k, v, ...(task.operation === 'attentionBackward' && { dout: data.dout }) };
+    return this.prepare({ ...task, options: attentionOptions(task, data) }, arrays, data.shape);
+  }
+
+  /**
+   * The layers' arrays, one after the other, and the logits as `x`.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/training.js').Training} data
+   */
+  prepareTraining(task, { layers, logits, targets, classes }) {
+    const of = (name) => joined(layers.map((layer) => layer[name]));
+    const arrays = { q: of('q'), k: of('k'), v: of('v'), dout: of('dout'), x: logits, targets };
+    const alpha = layers.flatMap((layer) => [...layer.alpha(task)]);
+    const options = { ...attentionOptions(task, layers[0]), alpha, layers: layers.length };
+    return this.prepare({ ...task, options }, arrays, [targets.length, classes]);
+  }
+
   async #output(id) {
     const length = Number(await this.ask(`output ${id}`));
     // A copy, so that it begins where a float may begin.
@@ -140,4 +168,9 @@ export class Server {
     this.#child.stdin.end();
     await ended;
   }
+}
+
+function attentionOptions(task, data) {
+  const { batches, heads, queries, keys, width, isCausal, scale } = data;
+  return { batches, heads, queries, keys, width, isCausal, scale, alpha: data.alpha(task) };
 }

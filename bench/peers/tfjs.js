@@ -7,6 +7,7 @@
 import { dirname } from 'node:path';
 import { PEER_TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
+import { causalMask } from './causal-mask.js';
 import { peerVersion, requirePeers } from './npm.js';
 
 /** What composes an operation of ours from those of tfjs. */
@@ -22,6 +23,13 @@ const operations = (tf) => ({
         return tf.relu(tf.sub(x, tau));
       }),
   },
+  attention: {
+    softmax: ({ q, k, v, mask, scale }) =>
+      tf.tidy(() => {
+        const scores = tf.mul(tf.matMul(q, k, false, true), scale);
+        return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), v);
+      }),
+  },
   backward: {
     softmax: ({ p, dp }) => tf.tidy(() => tf.mul(p, tf.sub(dp, tf.sum(tf.mul(p, dp), 1, true)))),
   },
@@ -30,6 +38,13 @@ const operations = (tf) => ({
 /** What an operation reads. */
 const inputs = {
   forward: (tf, _, data) => ({ x: tf.tensor2d(data.x, data.shape), k: tf.range(1, data.n + 1) }),
+  attention: (tf, _, { q, k, v, queryShape, keyShape, isCausal, queries, keys, scale }) => ({
+    q: tf.tensor4d(q, queryShape),
+    k: tf.tensor4d(k, keyShape),
+    v: tf.tensor4d(v, keyShape),
+    mask: isCausal ? tf.tensor2d(causalMask(queries, keys), [queries, keys]) : undefined,
+    scale,
+  }),
   backward: (tf, task, data) => ({ p: tf.tensor2d(data.p(task), data.shape), dp: tf.tensor2d(data.dp, data.shape) }),
 };
 

@@ -8,17 +8,17 @@ const REACH = 2;
 /**
  * Every length from which an element costs a good deal more than before, as a line of text.
  *
- * @param {{ scores: string, map: string, n: number, cost: number }[]} points
+ * @param {{ scores: string, map: string, x: number, cost: number }[]} points
  */
 export function cliffs(points) {
   const curves = groupBy(points, key);
   return [...curves].flatMap(([name, curve]) =>
-    curve.flatMap(({ n, cost }) => {
-      const shorter = curve.filter((point) => point.n < n && point.n * REACH >= n);
+    curve.flatMap(({ x, cost }) => {
+      const shorter = curve.filter((point) => point.x < x && point.x * REACH >= x);
       const before = shorter.find((point) => cost > STEP * point.cost);
       if (!before) return [];
       return [
-        `${name}: ${before.cost} at n = ${before.n}, ${cost} at n = ${n} (${(cost / before.cost).toFixed(2)} times)`,
+        `${name}: ${before.cost} at n = ${before.x}, ${cost} at n = ${x} (${(cost / before.cost).toFixed(2)} times)`,
       ];
     }),
   );

@@ -2,34 +2,33 @@
 
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
-import { SCORES } from '../scores.js';
 
 /**
- * @param {string} title
- * @param {{ scores: string, map: string, n: number, cost: number }[]} points
+ * @param {import('./points.js').Form} form
+ * @param {{ scores: string, map: string, x: number, cost: number }[]} points
  * @returns {Promise<string>} SVG
  */
-export async function drawing(title, points) {
+export async function drawing({ title, panels, x, y }, points) {
   const kinds = [...new Set(points.map(({ scores }) => scores))];
   const maps = [...new Set(points.map(({ map }) => map))];
   const { spec } = compile({
     background: 'white',
-    title: { text: `${title}: cost of an element against the length of a row`, anchor: 'start' },
-    data: { values: points.map((point) => ({ ...point, scores: SCORES[point.scores] })) },
-    facet: { column: { field: 'scores', type: 'nominal', title: null, sort: kinds.map((kind) => SCORES[kind]) } },
+    title: { text: title, anchor: 'start' },
+    data: { values: points.map((point) => ({ ...point, scores: panels[point.scores] })) },
+    facet: { column: { field: 'scores', type: 'nominal', title: null, sort: kinds.map((kind) => panels[kind]) } },
     spec: {
       width: 380,
       height: 340,
       mark: { type: 'line', point: { size: 12 }, strokeWidth: 1.5 },
       encoding: {
         x: {
-          field: 'n',
+          field: 'x',
           type: 'quantitative',
-          title: 'n, length of a row',
+          title: x.title,
           scale: { type: 'log', base: 2 },
           axis: { tickCount: 10 },
         },
-        y: { field: 'cost', type: 'quantitative', title: 'ns per element', scale: { type: 'log', nice: true } },
+        y: { field: 'cost', type: 'quantitative', title: y, scale: { type: 'log', nice: true } },
         color: { field: 'map', type: 'nominal', title: null, sort: maps, scale: { scheme: 'category10' } },
       },
     },

@@ -1,12 +1,18 @@
-/** What is plotted: forms, maps, kinds of rows and lengths. */
+/**
+ * What is plotted: the forms, and of each the suites that give its points. A point has `scores` (the panel), `map` (the
+ * curve), `x` and `cost`; a suite gives a point for every map.
+ */
 
-import { MAP, ours } from '../suites/suite.js';
+import { SCORES } from '../scores.js';
+import { each, MAP, ours } from '../suites/suite.js';
+import { ATTENTION_FORMS } from './attention.js';
+import { fastest } from './fastest.js';
 
 /** Elements of a matrix, where a row is not longer: they stay in the second-level cache, so that work is what shows. */
 const ELEMENTS = 2 ** 16;
 
 /** Two lengths for each doubling, and those at which a kernel's blocks and regimes change, with their neighbours. */
-export const LENGTHS = [
+const LENGTHS = [
   ...new Set([
     ...Array.from({ length: 20 }, (_, k) => [2 ** k, 3 * 2 ** (k - 1)]).flat(),
     ...[15, 17, 63, 65, 127, 129, 255, 257, 32767, 32769, 2 ** 20],
@@ -15,20 +21,46 @@ export const LENGTHS = [
   .filter(Number.isInteger)
   .sort((a, b) => a - b);
 
-export const SCORES = ['normal', 'llm', 'uniform'];
+const KINDS = ['normal', 'llm', 'uniform'];
 
 const MAPS = ['softmax', 'sparsemax', 'entmax15', 'entmax1.25', 'entmax1.7', 'entmax3', 'entmax10'];
 
-export const FORMS = {
-  maps: { operation: 'forward', title: 'Dense maps' },
-  backward: { operation: 'backward', title: 'Backward passes' },
-  csr: { operation: 'csr', title: 'CSR results' },
-};
+/** A call takes some tens of microseconds. */
+const effort = { rounds: 7, time: 1, calls: 3, warmup: 2 };
 
-/** @returns {import('../suites.js').Suite} all maps on rows of one length */
-export function pointSuite(form, scores, n) {
-  const { operation } = FORMS[form];
+/** All maps on rows of one length. */
+function suiteOf(operation, scores, n) {
   const rows = Math.max(1, Math.floor(ELEMENTS / n));
   const entries = MAPS.map((map) => ({ id: map, ...ours({ operation, ...MAP[map] }) }));
-  return { name: `plot/${form}/${rows}x${n}/${scores}`, group: 'plot', map: 'all', rows, n, scores, entries };
+  const name = `plot/${operation}/${rows}x${n}/${scores}`;
+  return { name, group: 'plot', map: 'all', rows, n, scores, effort, entries };
 }
+
+/**
+ * @typedef {object} Form
+ * @property {string} title
+ * @property {{ title: string, name: string }} x what a point's x is
+ * @property {string} y
+ * @property {Record<string, string>} panels titles
+ * @property {import('../suites.js').Suite[]} suites panel after panel, in order of x
+ * @property {(result: import('../run-suite.js').SuiteResult, map: string) => { x: number, cost: number }} point
+ * @property {boolean} [steps] whether a step up is worth a line
+ */
+
+const rowForm = (title, operation) => ({
+  title: `${title}: cost of an element against the length of a row`,
+  x: { title: 'n, length of a row', name: 'n' },
+  y: 'ns per element',
+  panels: SCORES,
+  suites: each({ scores: KINDS, n: LENGTHS }, ({ scores, n }) => suiteOf(operation, scores, n)),
+  point: (result, map) => ({ x: result.suite.n, cost: fastest(result, map) }),
+  steps: true,
+});
+
+/** @type {Record<string, Form>} */
+export const FORMS = {
+  maps: rowForm('Dense maps', 'forward'),
+  backward: rowForm('Backward passes', 'backward'),
+  csr: rowForm('CSR results', 'csr'),
+  ...ATTENTION_FORMS,
+};

@@ -11,15 +11,21 @@ import { MAPS, alphaOf } from './maps.js';
 
 /**
  * @typedef {object} Task
- * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr'} operation
- * @property {string} [map]
+ * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr' | AttentionOperation} operation
+ * @property {string} [map] `learned`: of attention, an alpha for each head that comes with the inputs
  * @property {Record<string, number>} [options]
  * @property {number[]} [alphas]
  *
+ * @typedef {'attention' | 'attentionBackward' | 'decode' | 'trainingStep'} AttentionOperation reference/attention.js
+ *
  * @typedef {object} Expected
- * @property {ArrayLike<number>} values rows x n
+ * @property {ArrayLike<number>} values row after row
  * @property {number} [scalar] of a loss
  * @property {ArrayLike<number>} [scales] see worstError
+ * @property {number} [width] of a row; n of the suite where absent
+ * @property {Int32Array} [rows] which rows these are, where not all
+ * @property {number} [of] how many rows there are then
+ * @property {number} [tolerance] where float32 cannot promise what check.js asks for
  */
 
 /** The matrix of a suite, and what belongs to it; made when first asked for. */
@@ -79,6 +85,15 @@ export class Matrix {
   eachRow(visit) {
     for (let row = 0; row < this.rows; row++) visit(row, row * this.n, (row + 1) * this.n);
   }
+  /** @param {Task} task @returns {Expected} */
+  expected(task) {
+    return OPERATIONS[task.operation](task, this);
+  }
+  /** @param {Task} task */
+  meanSupport(task) {
+    if (task.map === undefined) return undefined;
+    return this.probabilities(task).reduce((count, value) => count + (value > 0 ? 1 : 0), 0) / this.rows;
+  }
 }
 
 /** @type {Record<string, (task: Task, data: Matrix) => Expected>} */
@@ -91,12 +106,6 @@ const OPERATIONS = {
 OPERATIONS.heads = OPERATIONS.forward;
 OPERATIONS.csr = OPERATIONS.forward;
 OPERATIONS.lossCsr = OPERATIONS.loss;
-
-/**
- * @param {Task} task
- * @param {Matrix} data
- */
-export const expected = (task, data) => OPERATIONS[task.operation](task, data);
 
 /**
  * dz = s (dp - <s, dp> / sum s) with s = p^(2 - alpha) on the support (MATH.md §4). Where one probability is nearly 1 the
@@ -142,10 +151,4 @@ function loss(task, data) {
 function entropy(p, alpha) {
   if (alpha === 1) return p.reduce((sum, each) => (each > 0 ? sum - each * Math.log(each) : sum), 0);
   return p.reduce((sum, each) => (each > 0 ? sum + (each - each ** alpha) : sum), 0) / (alpha * (alpha - 1));
-}
-
-/** Mean number of entries with p > 0 in a row, where the task has probabilities. */
-export function meanSupport(task, data) {
-  if (task.map === undefined) return undefined;
-  return data.probabilities(task).reduce((count, value) => count + (value > 0 ? 1 : 0), 0) / data.rows;
 }

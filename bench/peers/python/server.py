@@ -1,5 +1,5 @@
 """The PyTorch packages as a peer of the benchmark: requests on standard input, answers on standard output, as
-bench/peers/server.js describes. One thread. A call makes a new tensor, as these packages do; gradients are asked of
+bench/peers/server.js describes. The argument is the number of threads. A call makes a new tensor, as these packages do; gradients are asked of
 autograd on a graph that is kept, so that a backward call is nothing but the backward pass.
 """
 
@@ -8,6 +8,7 @@ import sys
 import time
 from importlib.metadata import version
 
+import attention
 import entmax
 import torch
 import torch.nn.functional as F
@@ -89,15 +90,22 @@ class Tasks:
         return "ok"
 
     def prepare(self, key, operation, map_name, rows, n, *settings):
-        find, prepare = OPERATIONS.get(operation, (lambda *_: None, None))
-        rows, n = int(rows), int(n)
-        function = find(map_name, dict(each.split("=") for each in settings), rows)
-        if function is None:
+        settings = dict(each.split("=") for each in settings)
+        if operation in attention.OPERATIONS:
+            call = attention.prepare(operation, map_name, settings, self.arrays)
+        else:
+            call = self.of_matrix(operation, map_name, int(rows), int(n), settings)
+        if call is None:
             return "missing"
+        self.calls[key] = call
+        return "ok"
+
+    def of_matrix(self, operation, map_name, rows, n, settings):
+        find, prepare = OPERATIONS.get(operation, (lambda *_: None, None))
+        function = find(map_name, settings, rows)
         flat = {"targets"}
         arrays = {name: a if name in flat else a.view(rows, n) for name, a in self.arrays.items()}
-        self.calls[key] = prepare(function, arrays)
-        return "ok"
+        return function and prepare(function, arrays)
 
     def time(self, key, milliseconds, calls):
         call, limit, calls = self.calls[key], int(milliseconds) * 1_000_000, int(calls)
@@ -113,7 +121,8 @@ class Tasks:
 
     def output(self, key):
         values, scalar = self.results[key]
-        content = values.detach().contiguous().numpy().tobytes()
+        parts = values if isinstance(values, tuple) else (values,)
+        content = b"".join(part.detach().contiguous().numpy().tobytes() for part in parts)
         reply = f"{len(content) // 4}\n".encode() + content
         return reply + ("none" if scalar is None else repr(float(scalar))).encode()
 
@@ -127,7 +136,7 @@ class Tasks:
 
 
 def main():
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[1]))
     tasks = Tasks()
     for line in sys.stdin.buffer:
         name, *words = line.decode().split()
