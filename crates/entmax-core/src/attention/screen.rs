@@ -21,8 +21,10 @@ use super::forward::BLOCK;
 use super::panels::panels_of;
 use super::rounding::{channels, limit, record_bytes, round, words, HEAD, OFFSET};
 use super::scores::{adjust, products};
-use super::weights_f32::{canonical, collect_few, lower_bound, may_be_canonical};
-use crate::maps::kernels::{behind_lists, certified, lists, List, Outcome, Scores, Settings, Tail};
+use super::weights_f32::{canonical, collect_few, lower_bound, may_be_canonical, subset_threshold};
+use crate::maps::kernels::{
+    behind_lists, certified, lists, Candidates, List, Outcome, Scores, Settings, Tail,
+};
 use crate::maps::staging::ALIGNMENT;
 use crate::simd::integers::Integers;
 use crate::simd::{F32Block, LANES};
@@ -389,6 +391,9 @@ pub unsafe fn weigh_screened<V: F32Block>(
         if !collect_few::<V>(&mut found, scores, maxima, (max, cut), n / 4) {
             return (None, n);
         }
+        if found.len >= WORTH_A_SECOND_LOOK {
+            drop_hopeless::<V>(&mut found, exponent, error);
+        }
         let exact = exact_scores::<V>(call, (b, h, i), found.indices, found.scores, found.len);
         let wide = behind_lists(n, scratch).cast();
         let start = (f64::from(max) + bound - error - f64::from(exact)).max(0.0);
@@ -398,6 +403,32 @@ pub unsafe fn weigh_screened<V: F32Block>(
             *list = found.result();
         }
         (solved.map(Outcome::Solved), found.len)
+    }
+}
+
+/// From so many candidates on, a second look at their approximate scores costs less than the exact ones of those that it
+/// drops.
+const WORTH_A_SECOND_LOOK: usize = 32;
+
+/// Drops the candidates that lie below the threshold of the approximate scores: the lane maxima bound it from below, the
+/// list has nearly all of it.
+///
+/// # Safety
+/// The list is as [`collect_few`] leaves it.
+#[inline(never)]
+unsafe fn drop_hopeless<V: F32Block>(found: &mut Candidates, exponent: f64, error: f64) {
+    // SAFETY: the list has room for its last block.
+    unsafe {
+        let tau = subset_threshold::<V>(exponent, found.scores, found.len, 1.0);
+        let cut = tau - 2.0 * error;
+        let mut len = 0;
+        for j in 0..found.len {
+            let (score, index) = (*found.scores.add(j), *found.indices.add(j));
+            *found.scores.add(len) = score;
+            *found.indices.add(len) = index;
+            len += usize::from(f64::from(score) > cut);
+        }
+        found.len = len;
     }
 }
 
@@ -426,14 +457,31 @@ unsafe fn exact_scores<V: F32Block>(
     unsafe {
         let panel_of = |p: usize| call.panel(b, g, p).cast_const();
         let mut settle = |waiting: &[usize; LANES], places: usize| {
-            let keys: [*const f32; LANES] = core::array::from_fn(|lane| {
-                let key = *indices.add(waiting[lane.min(places - 1)]) as usize;
-                panel_of(key / LANES).add(key % LANES)
-            });
+            let key = |lane: usize| *indices.add(waiting[lane.min(places - 1)]) as usize;
             let mut sum = V::splat(0.0);
-            for c in 0..width {
-                let channel = V::gather(|lane| keys[lane].wrapping_add(c * LANES));
+            let mut add = |channel: V, c: usize| {
                 sum = channel.mul_add(V::splat(*query.add(c)), sum);
+            };
+            if call.pages.is_null() {
+                // The keys as they were given: four channels at a time, and few lines of memory.
+                let rows: [*const f32; LANES] =
+                    core::array::from_fn(|lane| call.k.row(b, g, key(lane)).cast_const());
+                let fours = width / 4 * 4;
+                for c in (0..fours).step_by(4) {
+                    let channels: [V; 4] = V::columns(rows.map(|row| row.add(c)));
+                    for (i, channel) in channels.into_iter().enumerate() {
+                        add(channel, c + i);
+                    }
+                }
+                for c in fours..width {
+                    add(V::gather(|lane| rows[lane].wrapping_add(c)), c);
+                }
+            } else {
+                let keys: [*const f32; LANES] =
+                    core::array::from_fn(|lane| panel_of(key(lane) / LANES).add(key(lane) % LANES));
+                for c in 0..width {
+                    add(V::gather(|lane| keys[lane].wrapping_add(c * LANES)), c);
+                }
             }
             let mut lanes = [0.0; LANES];
             sum.mul(scale).store(lanes.as_mut_ptr());

@@ -54,20 +54,24 @@ pub use score::Score;
 
 /// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
-    pub(crate) use super::csr::{compress, finish_support};
+    pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
-    pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings, Solved};
-    pub(crate) use super::powers_f32::{IntegerPower, RealPower};
-    pub(crate) use super::powers_f64::pow;
-    pub(crate) use super::scan_f32::{
-        find_above, maxima_len, Candidates, Scores, Tail, BLOCK, WORD,
-    };
+    pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
+    pub(crate) use super::scan_f32::{Candidates, Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
-    pub(crate) use super::solve::{scratch, solve_on_simplex, solve_rows, together};
-    pub(crate) use super::support::Seen;
-    pub(crate) use super::threshold_f32::{
-        behind_lists, bound_of_maxima, certified, clear, lists, spread, Problem,
+    pub(crate) use super::solve::{scratch, solve_rows, together};
+    pub(crate) use super::threshold_f32::{clear, spread};
+    #[cfg(feature = "attention")]
+    pub(crate) use super::{
+        csr::compress,
+        kernel::Solved,
+        powers_f32::{IntegerPower, RealPower},
+        powers_f64::pow,
+        scan_f32::{find_above, maxima_len, BLOCK},
+        solve::solve_on_simplex,
+        support::Seen,
+        threshold_f32::{behind_lists, bound_of_maxima, certified, lists, Problem},
     };
 }
 

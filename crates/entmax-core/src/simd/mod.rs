@@ -115,6 +115,16 @@ pub unsafe trait F32Block: Copy {
         unsafe { Self::load(floats.as_ptr()) }
     }
 
+    /// Four floats of each of sixteen rows, column by column: row i is lane i.
+    ///
+    /// # Safety
+    /// Each row is readable for 4 floats.
+    #[inline(always)]
+    unsafe fn columns(rows: [*const f32; LANES]) -> [Self; 4] {
+        // SAFETY: by the caller.
+        core::array::from_fn(|column| unsafe { Self::gather(|lane| rows[lane].add(column)) })
+    }
+
     /// The lane-wise maxima of each of `count` runs of eight blocks, one behind the other: to `target` and folded into
     /// `best`. All lanes are added to `witness`, so that a NaN leaves one there; other lanes may become NaN too.
     ///

@@ -5,7 +5,7 @@ use super::{
     integers::Integers,
     quad::Quad,
     scalar::{ONE_BITS, SQRT_HALF_BITS},
-    F32Block, ROWS,
+    F32Block, LANES, ROWS,
 };
 use core::arch::wasm32::*;
 
@@ -61,6 +61,30 @@ unsafe impl F32Block for Wasm128 {
             )
         };
         Wasm128([four(0), four(4), four(8), four(12)])
+    }
+
+    #[inline(always)]
+    unsafe fn columns(rows: [*const f32; LANES]) -> [Self; 4] {
+        let fours: [[v128; 4]; 4] = core::array::from_fn(|quad| {
+            // SAFETY: by the caller.
+            let [a, b, c, d]: [v128; 4] =
+                core::array::from_fn(|i| unsafe { v128_load(rows[4 * quad + i].cast()) });
+            let (ab, cd) = (
+                i32x4_shuffle::<0, 4, 1, 5>(a, b),
+                i32x4_shuffle::<0, 4, 1, 5>(c, d),
+            );
+            let (ef, gh) = (
+                i32x4_shuffle::<2, 6, 3, 7>(a, b),
+                i32x4_shuffle::<2, 6, 3, 7>(c, d),
+            );
+            [
+                i64x2_shuffle::<0, 2>(ab, cd),
+                i64x2_shuffle::<1, 3>(ab, cd),
+                i64x2_shuffle::<0, 2>(ef, gh),
+                i64x2_shuffle::<1, 3>(ef, gh),
+            ]
+        });
+        core::array::from_fn(|column| Wasm128(core::array::from_fn(|quad| fours[quad][column])))
     }
 
     #[inline(always)]
