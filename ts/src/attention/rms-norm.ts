@@ -5,7 +5,7 @@
  */
 
 import { viewOf, elementBytes } from '../elements.ts';
-import { EntmaxError } from '../errors.ts';
+import { EntmaxError, show } from '../errors.ts';
 import type { PerRow, Room } from '../maps/room.ts';
 import type { Job } from '../runtime/job.ts';
 import { inFormOf, newArray, scoresView } from '../scores.ts';
@@ -167,7 +167,7 @@ export class RmsNorm {
 export function readEps(op: string, eps: unknown): number {
   if (eps === undefined) return 1e-6;
   if (typeof eps === 'number' && eps > 0 && eps < Infinity) return eps;
-  throw new EntmaxError('ENTMAX_OPTION', op, 'eps to be finite and > 0', String(eps));
+  throw new EntmaxError('ENTMAX_OPTION', op, 'eps to be finite and > 0', show(eps));
 }
 
 /** B N. */
