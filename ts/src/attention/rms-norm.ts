@@ -4,14 +4,14 @@
  * the output of them; a pullback keeps the sums. The kernels are those of crates/entmax-core/src/attention/norm.rs.
  */
 
-import { viewOf, elementBytes } from '../elements.ts';
+import { elementBytes, viewOf } from '../elements.ts';
 import { EntmaxError, show } from '../errors.ts';
 import type { PerRow, Room } from '../maps/room.ts';
 import type { Job } from '../runtime/job.ts';
-import { inFormOf, newArray, scoresView } from '../scores.ts';
+import { inFormOf, newArray } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
-import { tensor } from '../tensor.ts';
+import { addressOf, tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import type { AttentionCall } from './attention-call.ts';
 import { writeFields } from './description.ts';
@@ -78,7 +78,7 @@ export class RmsNorm {
         if (size > 0) yield job();
         result.finish();
       },
-      sums: () => copyOf(viewOf(template.dtype, at, size), template.dtype),
+      sums: () => ownArray(viewOf(template.dtype, at, size), template.dtype),
     };
   }
 
@@ -146,15 +146,17 @@ export class RmsNorm {
 
   /** Writes the fields of `Norm`, in their order. */
   #describe(call: AttentionCall, room: Room, places: Places): number {
-    const { op, sizes, lengths, template } = call;
+    const { op, sizes, lengths } = call;
     const { u, y = NOWHERE, dy = NOWHERE, du = NOWHERE, dgain = 0, dgate = 0 } = places;
-    const copy = (source: ReadScores | undefined): number =>
-      source ? room.perRowOf(template.dtype, scoresView(source, op)).address : 0;
+    const place = (source: ReadScores | undefined): number => {
+      if (!source) return 0;
+      return source.form === 'tensor' ? addressOf(source.tensor, op) : room.perRowOf(source.dtype, source.data).address;
+    };
     const bytes = attentionKernel('attention_norm_description_bytes')();
     const address = room.allocate(bytes);
     const words = [
       ...[u, y, dy, du].flatMap(({ at, batch, head, row }) => [at, batch, head, row]),
-      ...[copy(this.gain), copy(this.gate), dgain, dgate],
+      ...[place(this.gain), place(this.gate), dgain, dgate],
       lengths.queries ? room.perRowOf('int32', lengths.queries).address : 0,
       ...[sizes.batches, sizes.heads, sizes.queries, sizes.valueWidth],
     ];
@@ -181,7 +183,8 @@ function headsOf({ sizes, layout }: AttentionCall, at: number): Heads {
   return headsAt(at, layout, sizes.heads, sizes.queries, sizes.valueWidth);
 }
 
-function copyOf(view: Float, dtype: 'float32' | 'float64'): Float {
+/** A copy in an array of JavaScript's own. */
+function ownArray(view: Float, dtype: 'float32' | 'float64'): Float {
   const copy = newArray(dtype, view.length);
   copy.set(view);
   return copy;

@@ -37,6 +37,6 @@ export function normOf({ h, e }: Problem, name: NormName, dtype: FloatType): Dra
 
 /** The same problem without a map. */
 export function withoutMap(problem: Problem): Problem {
-  const { alpha: _alpha, topk: _topk, ...options } = problem.options;
-  return { ...problem, options };
+  const others = Object.entries(problem.options).filter(([name]) => name !== 'alpha' && name !== 'topk');
+  return { ...problem, options: Object.fromEntries(others) };
 }

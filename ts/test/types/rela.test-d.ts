@@ -39,8 +39,7 @@ relaAttention(t32, t32, t32, { topk: 8 });
 relaAttention(t32, t32, t32, { gain: f32, eps: f32 });
 // @ts-expect-error: one gain is none for each channel
 relaAttention(t32, t32, t32, { gain: 1 });
-// @ts-expect-error: there is no cache
-void relaAttention.decode;
+expectTypeOf(relaAttention).not.toHaveProperty('decode');
 
 // Pullbacks: gradients of what was given.
 const [output, pullback] = relaAttention.vjp(t32, t32, t32, { gain: f32, gate: n32, bias: n32 });
