@@ -83,8 +83,7 @@ fn keys_without_a_positive_score_change_no_bit() {
         v: among(&few.v, 40, f64::NAN),
         ..few.clone()
     };
-    let bias =
-        |j: usize| [0.0, -1.0, f64::NEG_INFINITY, -0.0][if j % 2 == 0 { 0 } else { j / 2 % 4 }];
+    let bias = |j: usize| [0.0, -1.0, f64::NEG_INFINITY, -0.0][j % 2 * (j / 2 % 4)];
     many.bias = Some(((0..300).map(bias).collect(), [1, 1, 1, 300]));
     let (few, many): (Gradients<f32>, Gradients<f32>) = (whole(&few), whole(&many));
     assert_eq!(bits(&few.out), bits(&many.out));

@@ -9,15 +9,15 @@ use std::ops::Range;
 use std::ptr::{null, null_mut};
 
 trait NormNumber: Number {
-    unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>) -> Status;
+    unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>, workspace: *mut u8) -> Status;
     unsafe fn backward(norm: &Norm<Self>, parts: Range<usize>, workspace: *mut u8) -> Status;
 }
 
 macro_rules! norm_number {
     ($scalar:ty, $norm:ident, $backward:ident) => {
         impl NormNumber for $scalar {
-            unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>) -> Status {
-                unsafe { $norm(norm, rows) }
+            unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>, workspace: *mut u8) -> Status {
+                unsafe { $norm(norm, rows, workspace) }
             }
             unsafe fn backward(
                 norm: &Norm<Self>,
@@ -90,13 +90,15 @@ impl Problem {
             moved
         };
         let back = |values: Vec<T>| (0..values.len()).map(|at| values[place(at)]).collect();
-        let round = |values: &[f64]| -> Vec<T> { values.iter().map(|&x| T::round(x)).collect() };
+        // As they are in the type, in f64.
+        let narrow =
+            |values: &[f64]| -> Vec<f64> { values.iter().map(|&x| T::round(x).wide()).collect() };
         let (mut u, mut dy) = (moved(&self.u), moved(&self.dy));
         let mut y = vec![T::round(7.0); u.len()];
         let mut du = y.clone();
         let (gain, gate) = (
-            round(&self.gain),
-            self.gate.as_ref().map(|gate| round(gate)),
+            narrow(&self.gain),
+            self.gate.as_ref().map(|gate| narrow(gate)),
         );
         let parts = (b * n).div_ceil(NORM_QUERIES);
         let (mut dgain, mut dgate) = (vec![7.0; parts * h * e], vec![7.0; parts * h * e]);
@@ -130,7 +132,7 @@ impl Problem {
         unsafe {
             for first in (0..b * n).step_by(chunk) {
                 let range = first..(b * n).min(first + chunk);
-                assert_eq!(T::norm(&norm, range), Status::Ok);
+                assert_eq!(T::norm(&norm, range, workspace.pointer()), Status::Ok);
             }
             for first in (0..parts).step_by(chunk) {
                 let range = first..parts.min(first + chunk);

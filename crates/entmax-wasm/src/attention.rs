@@ -169,16 +169,18 @@ macro_rules! norm_exports {
     ($scalar:ty, $norm:ident, $backward:ident) => {
         /// The norm of the sums of the queries `first..last`. Returns a status code.
         #[wasm_bindgen]
-        pub fn $norm(first: usize, last: usize, _workspace: usize, norm: usize) -> u32 {
-            // SAFETY: the address is that of a norm whose places are live.
-            unsafe { attention::$norm(&*(norm as *const Norm<$scalar>), first..last) as u32 }
+        pub fn $norm(first: usize, last: usize, workspace: usize, norm: usize) -> u32 {
+            let norm = norm as *const Norm<$scalar>;
+            // SAFETY: the address is that of a norm whose places are live, with a workspace of the size that the function
+            // below asks for.
+            unsafe { attention::$norm(&*norm, first..last, workspace as *mut u8) as u32 }
         }
 
         /// The pullback of a norm over the parts `first..last`. Returns a status code.
         #[wasm_bindgen]
         pub fn $backward(first: usize, last: usize, workspace: usize, norm: usize) -> u32 {
             let norm = norm as *const Norm<$scalar>;
-            // SAFETY: as above, with a workspace of the size that the function below asks for.
+            // SAFETY: as above.
             unsafe { attention::$backward(&*norm, first..last, workspace as *mut u8) as u32 }
         }
     };
@@ -187,7 +189,7 @@ macro_rules! norm_exports {
 norm_exports!(f32, attention_norm_f32, attention_norm_backward_f32);
 norm_exports!(f64, attention_norm_f64, attention_norm_backward_f64);
 
-/// Bytes of workspace that one thread needs for the pullback of a norm.
+/// Bytes of workspace that one thread needs for a norm, and for its pullback.
 #[wasm_bindgen]
 pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
     attention::attention_norm_workspace(heads, width)

@@ -8,10 +8,10 @@ import { elementBytes, viewOf } from '../elements.ts';
 import { EntmaxError, show } from '../errors.ts';
 import type { PerRow, Room } from '../maps/room.ts';
 import type { Job } from '../runtime/job.ts';
-import { inFormOf, newArray } from '../scores.ts';
+import { inFormOf, newArray, scoresView } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
-import { addressOf, tensor } from '../tensor.ts';
+import { tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import type { AttentionCall } from './attention-call.ts';
 import { writeFields } from './description.ts';
@@ -21,7 +21,7 @@ import type { PlacedOutput, PlacedResult } from './output.ts';
 
 /** Rough time of one number, on one thread; twice as much in the pullback, and for a gate. */
 const NANOSECONDS = 2;
-const NANOSECONDS_OF_GATE = 8;
+const NANOSECONDS_OF_GATE = 18;
 
 const NOWHERE: Heads = { at: 0, batch: 0, head: 0, row: 0 };
 
@@ -66,8 +66,12 @@ export class RmsNorm {
     const at = room.allocate(size * elementBytes(template.dtype));
     const describe = (): number => this.#describe(call, room, { u: headsOf(call, at), y: headsOf(call, result.at) });
     const job = (): Job => {
-      const cost = { rows: queriesOf(call), nanosecondsPerRow: this.#nanosecondsPerQuery(call), workspaceBytes: 0 };
-      return attentionJob(call, { kernel: 'attention_norm', args: [describe()], ...cost }, result);
+      const cost = { rows: queriesOf(call), nanosecondsPerRow: this.#nanosecondsPerQuery(call) };
+      return attentionJob(
+        call,
+        { kernel: 'attention_norm', args: [describe()], ...cost, workspaceBytes: workspaceOf(call) },
+        result,
+      );
     };
     return {
       at,
@@ -122,8 +126,8 @@ export class RmsNorm {
     const u = headsOf(call, room.perRowOf(template.dtype, sums).address);
     const { gain, gate } = channels;
     const address = this.#describe(call, room, { u, dy, du, dgain: gain?.address, dgate: gate?.address });
-    const workspaceBytes = attentionKernel('attention_norm_workspace')(heads, valueWidth);
-    return { du, job: { kernel: 'attention_norm_backward', args: [address], workspaceBytes } };
+    const job = { kernel: 'attention_norm_backward', args: [address], workspaceBytes: workspaceOf(call) };
+    return { du, job };
   }
 
   /** The gradient of gain or gate in its own form: the sum of its parts, in their order. */
@@ -148,10 +152,8 @@ export class RmsNorm {
   #describe(call: AttentionCall, room: Room, places: Places): number {
     const { op, sizes, lengths } = call;
     const { u, y = NOWHERE, dy = NOWHERE, du = NOWHERE, dgain = 0, dgate = 0 } = places;
-    const place = (source: ReadScores | undefined): number => {
-      if (!source) return 0;
-      return source.form === 'tensor' ? addressOf(source.tensor, op) : room.perRowOf(source.dtype, source.data).address;
-    };
+    const place = (source: ReadScores | undefined): number =>
+      source ? room.copyOfNumbers(Float64Array.from(scoresView(source, op))) : 0;
     const bytes = attentionKernel('attention_norm_description_bytes')();
     const address = room.allocate(bytes);
     const words = [
@@ -177,6 +179,10 @@ const queriesOf = ({ sizes }: AttentionCall): number => sizes.batches * sizes.qu
 
 /** H E. */
 const channelsOf = ({ sizes }: AttentionCall): number => sizes.heads * sizes.valueWidth;
+
+function workspaceOf({ sizes }: AttentionCall): number {
+  return attentionKernel('attention_norm_workspace')(sizes.heads, sizes.valueWidth);
+}
 
 /** An array of the output's shape. */
 function headsOf({ sizes, layout }: AttentionCall, at: number): Heads {

@@ -242,7 +242,10 @@ function runNorm(
   const of = (fill: (i: number) => number): number[] => heads(numbers(b * h * n * e, fill), h, n, e);
   const parts = Math.ceil((b * n) / call(kernels, 'attention_norm_queries')());
   const arrays = [of(FILLS[2]!), of(FILLS[1]!), of(FILLS[3]!), of(FILLS[1]!)].flat();
-  const [gain, gate] = [numbers(h * e, FILLS[0]!), numbers(h * e, FILLS[3]!)];
+  // Of float64 in either type.
+  const [gain, gate] = [take(8 * h * e), take(8 * h * e)];
+  new Float64Array(memory.buffer, gain, h * e).forEach((_, i, all) => (all[i] = FILLS[0]!(i)));
+  new Float64Array(memory.buffer, gate, h * e).forEach((_, i, all) => (all[i] = FILLS[3]!(i)));
   const [dgain, dgate] = [take(8 * parts * h * e), take(8 * parts * h * e)];
   const description = take(call(kernels, 'attention_norm_description_bytes')());
   const workspace = take(call(kernels, 'attention_norm_workspace')(h, e));
@@ -254,7 +257,7 @@ function runNorm(
     new Float64Array(memory.buffer, description, 1)[0] = 1e-6;
     new Int32Array(memory.buffer, description + 8, words.length).set(words);
     return [
-      call(kernels, `attention_norm_${type}`)(0, b * n, 0, description),
+      call(kernels, `attention_norm_${type}`)(0, b * n, workspace, description),
       call(kernels, `attention_norm_backward_${type}`)(0, parts, workspace, description),
     ];
   });

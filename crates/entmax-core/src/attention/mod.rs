@@ -364,10 +364,15 @@ pub unsafe fn attention_backward_f64(
 /// The norm of the sums of the queries `rows` of all B N.
 ///
 /// # Safety
-/// The norm describes memory as its fields say.
-pub unsafe fn attention_norm_f32(norm: &Norm<f32>, rows: Range<usize>) -> Status {
+/// The norm describes memory as its fields say; `workspace` is 64-aligned, disjoint from all and as long as
+/// [`attention_norm_workspace`] says.
+pub unsafe fn attention_norm_f32(
+    norm: &Norm<f32>,
+    rows: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
     // SAFETY: passed on.
-    unsafe { norm::normalise(norm, rows) };
+    unsafe { norm::normalise(norm, rows, workspace) };
     Status::Ok
 }
 
@@ -375,13 +380,17 @@ pub unsafe fn attention_norm_f32(norm: &Norm<f32>, rows: Range<usize>) -> Status
 ///
 /// # Safety
 /// As there.
-pub unsafe fn attention_norm_f64(norm: &Norm<f64>, rows: Range<usize>) -> Status {
+pub unsafe fn attention_norm_f64(
+    norm: &Norm<f64>,
+    rows: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
     // SAFETY: passed on.
-    unsafe { norm::normalise(norm, rows) };
+    unsafe { norm::normalise(norm, rows, workspace) };
     Status::Ok
 }
 
-/// Bytes of one caller's workspace for the pullback of a norm.
+/// Bytes of one caller's workspace for a norm, and for its pullback.
 pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
     norm::workspace(heads, width)
 }
@@ -389,7 +398,7 @@ pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
 /// The pullback of a norm over parts of [`NORM_QUERIES`] of all B N queries.
 ///
 /// # Safety
-/// The norm describes memory as its fields say; `workspace` is as long as [`attention_norm_workspace`] says.
+/// As [`attention_norm_f32`].
 pub unsafe fn attention_norm_backward_f32(
     norm: &Norm<f32>,
     parts: Range<usize>,
