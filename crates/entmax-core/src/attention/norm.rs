@@ -67,7 +67,7 @@ pub fn workspace(heads: usize, width: usize) -> usize {
 /// As [`Norm`] says; `y` may be `u`; `workspace` is aligned, and as long as [`workspace`] says.
 pub unsafe fn normalise<T: Score>(norm: &Norm<T>, rows: Range<usize>, workspace: *mut u8) {
     for row in rows {
-        let place = (row / norm.queries.max(1), row % norm.queries.max(1));
+        let place = norm.place(row);
         // SAFETY: by the caller.
         unsafe {
             let [u, ..] = norm.rows(workspace);
@@ -91,7 +91,7 @@ pub unsafe fn pull_back<T: Score>(norm: &Norm<T>, parts: Range<usize>, workspace
             let mut dgate = norm.part(norm.dgate, part);
             let all = norm.batches * norm.queries;
             for row in part * QUERIES..all.min((part + 1) * QUERIES) {
-                let (b, i) = (row / norm.queries, row % norm.queries);
+                let (b, i) = norm.place(row);
                 if !lengths.is_null() && i >= *lengths.add(b) as usize {
                     for h in 0..heads {
                         fill(norm.du.row(b, h, i), width, T::ZERO);
@@ -117,6 +117,12 @@ pub unsafe fn pull_back<T: Score>(norm: &Norm<T>, parts: Range<usize>, workspace
 }
 
 impl<T> Norm<T> {
+    /// Batch and query number `row` of all B N.
+    fn place(&self, row: usize) -> (usize, usize) {
+        let queries = self.queries.max(1);
+        (row / queries, row % queries)
+    }
+
     /// # Safety
     /// As the fields say.
     unsafe fn gain(&self) -> &[f64] {
@@ -164,6 +170,7 @@ impl<T: Score> Heads<T> {
     ///
     /// # Safety
     /// The heads are readable, `to` has a number for each channel.
+    #[inline(never)]
     unsafe fn gather(&self, (b, i): (usize, usize), heads: usize, width: usize, to: &mut [f64]) {
         let to = to.as_mut_ptr();
         for h in 0..heads {
@@ -179,6 +186,7 @@ impl<T: Score> Heads<T> {
     ///
     /// # Safety
     /// The heads are writable, `from` has a number for each channel.
+    #[inline(never)]
     unsafe fn scatter(&self, (b, i): (usize, usize), heads: usize, width: usize, from: &[f64]) {
         let from = from.as_ptr();
         for h in 0..heads {

@@ -52,6 +52,7 @@ pub unsafe fn weigh<T: Score, K: RowKernel<T>>(
 ///
 /// # Safety
 /// `weights` is readable and `products` writable for `n` numbers.
+#[inline(never)]
 pub unsafe fn pull_back<T: Score>(weights: *const T, products: *mut T, n: usize) {
     for j in 0..n {
         // SAFETY: j < n.
