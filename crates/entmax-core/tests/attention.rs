@@ -68,6 +68,8 @@ struct Sizes {
 
 #[derive(Clone, Debug, Default)]
 struct Options {
+    /// [`rule`].
+    rule: u32,
     causal: u32,
     topk: usize,
     /// [B, 1, N, M], 1 = keep.
@@ -250,6 +252,7 @@ fn run<T: Kernels>(
         pages_per_batch: 0,
         work: work.as_mut_ptr(),
         empty: empty.as_mut_ptr(),
+        rule: options.rule,
     };
     let mut workspace = Workspace::new(T::workspace_bytes(m, d, e));
     let blocks = b * h * n.div_ceil(block_queries(m));
@@ -345,7 +348,9 @@ fn truth<T: Number>(problem: &Problem<T>, (b, h, i): (usize, usize, usize)) -> T
             kept[j] = f64::NEG_INFINITY;
         }
     }
-    let p = if kept.iter().all(|&score| score == f64::NEG_INFINITY) {
+    let p = if options.rule == rule::RELU {
+        kept.iter().map(|score| score.max(0.0)).collect()
+    } else if kept.iter().all(|&score| score == f64::NEG_INFINITY) {
         vec![0.0; m]
     } else {
         oracle::entmax(&kept, problem.alpha[h], 1.0).p
@@ -475,6 +480,19 @@ fn problems<T: Number>() -> Vec<Problem<T>> {
             Options {
                 bias: bias.clone(),
                 topk: 4,
+                ..Options::default()
+            },
+            Options {
+                rule: rule::RELU,
+                causal: causal::UPPER_LEFT,
+                ..Options::default()
+            },
+            Options {
+                rule: rule::RELU,
+                mask: mask.clone(),
+                slopes: slopes.clone(),
+                key_lengths: lengths(m),
+                empty_row_is_nan: true,
                 ..Options::default()
             },
             Options {

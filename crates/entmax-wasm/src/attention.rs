@@ -1,7 +1,7 @@
 //! Exports of the family `attention`. A call has more to say than a list of arguments may hold, so it lies in memory as an
 //! `entmax_core::attention::Attention`, written field by field (ts/src/attention/description.ts).
 
-use entmax_core::attention::{self, Attention, Backward};
+use entmax_core::attention::{self, Attention, Backward, Norm};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! attention_exports {
@@ -163,4 +163,46 @@ pub fn attention_description_bytes() -> usize {
 #[wasm_bindgen]
 pub fn attention_backward_description_bytes() -> usize {
     size_of::<Backward<f32>>()
+}
+
+macro_rules! norm_exports {
+    ($scalar:ty, $norm:ident, $backward:ident) => {
+        /// The norm of the sums of the queries `first..last`. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $norm(first: usize, last: usize, workspace: usize, norm: usize) -> u32 {
+            let norm = norm as *const Norm<$scalar>;
+            // SAFETY: the address is that of a norm whose places are live, with a workspace of the size that the function
+            // below asks for.
+            unsafe { attention::$norm(&*norm, first..last, workspace as *mut u8) as u32 }
+        }
+
+        /// The pullback of a norm over the parts `first..last`. Returns a status code.
+        #[wasm_bindgen]
+        pub fn $backward(first: usize, last: usize, workspace: usize, norm: usize) -> u32 {
+            let norm = norm as *const Norm<$scalar>;
+            // SAFETY: as above.
+            unsafe { attention::$backward(&*norm, first..last, workspace as *mut u8) as u32 }
+        }
+    };
+}
+
+norm_exports!(f32, attention_norm_f32, attention_norm_backward_f32);
+norm_exports!(f64, attention_norm_f64, attention_norm_backward_f64);
+
+/// Bytes of workspace that one thread needs for a norm, and for its pullback.
+#[wasm_bindgen]
+pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
+    attention::attention_norm_workspace(heads, width)
+}
+
+/// Queries of a part of a norm's pullback.
+#[wasm_bindgen]
+pub fn attention_norm_queries() -> usize {
+    attention::NORM_QUERIES
+}
+
+/// Bytes of a norm's description.
+#[wasm_bindgen]
+pub fn attention_norm_description_bytes() -> usize {
+    size_of::<Norm<f32>>()
 }

@@ -15,6 +15,7 @@ import type { Tensor } from '../tensor.ts';
 import type { Float, Shape } from '../types.ts';
 import { HINTS, readAlpha, readCausal, readLayout, readLengths, readScale, readSlopes, readTopk } from './options.ts';
 import type { Lengths } from './options.ts';
+import type { RmsNorm } from './rms-norm.ts';
 import { readBias, readKeyMask, readMask } from './tables.ts';
 import type { ReadBias, ReadMask } from './tables.ts';
 
@@ -40,8 +41,8 @@ export interface AttentionCall {
   readonly template: Template;
   readonly sizes: Sizes;
   readonly layout: Layout;
-  /** alpha - 1 of each head. */
-  readonly alpha: Parameter;
+  /** alpha - 1 of each head; undefined where the positive scores are the weights. */
+  readonly alpha: Parameter | undefined;
   readonly scale: number;
   readonly causal: number;
   readonly topk: number;
@@ -53,24 +54,46 @@ export interface AttentionCall {
   readonly slopes: Float | undefined;
   readonly lengths: Lengths;
   readonly emptyRow: EmptyRow;
+  /** What makes the output of the sums; undefined where they are the output. */
+  readonly norm?: RmsNorm | undefined;
   readonly given: Readonly<Record<string, unknown>>;
 }
 
+/** What is said of a call besides how weights are made of its scores, and what of their sums. */
+export type CommonCall = Omit<AttentionCall, 'alpha' | 'topk' | 'norm'>;
+
+/** Reads the arguments of a form; `more` are the form's own options. */
+export type ReadCall = (
+  op: string,
+  args: readonly unknown[],
+  more: readonly string[],
+  isAsync: boolean,
+) => AttentionCall;
+
 const OPTIONS = [
-  ...['alpha', 'topk', 'scale', 'isCausal', 'mask', 'keyMask', 'bias', 'alibiSlopes'],
+  ...['scale', 'isCausal', 'mask', 'keyMask', 'bias', 'alibiSlopes'],
   ...['querySeqLengths', 'keyValueSeqLengths', 'layout', 'emptyRow'],
 ];
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
-/** Reads q, k, v and the options; `more` are the form's own. */
-export function readAttentionCall(
+/** Reads a call of attention. */
+export const readAttentionCall: ReadCall = (op, args, more, isAsync) => {
+  const call = readCommonCall(op, args, ['alpha', 'topk'], more, isAsync, HINTS);
+  const { alpha, topk } = call.given;
+  return { ...call, alpha: readAlpha(op, alpha, call.sizes.heads), topk: readTopk(op, topk) };
+};
+
+/** Reads q, k, v and the options; `own` are those of the operator, `more` those of the form. */
+export function readCommonCall(
   op: string,
   [q, k, v, options]: readonly unknown[],
+  own: readonly string[],
   more: readonly string[],
   isAsync: boolean,
-): AttentionCall {
-  const known = [...OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])];
-  const given = readOptions(op, options, known, HINTS);
+  hints: Readonly<Record<string, string>>,
+): CommonCall {
+  const known = [...own, ...OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])];
+  const given = readOptions(op, options, known, hints);
   const layout = readLayout(op, given['layout']);
   const queries = readHeads(op, 'q', q);
   const { form, dtype } = queries;
@@ -89,10 +112,8 @@ export function readAttentionCall(
     template: { form, dtype, shape: outputShape(sizes, layout) },
     sizes,
     layout,
-    alpha: readAlpha(op, given['alpha'], heads),
     scale: readScale(op, given['scale'], sizes.width),
     causal: readCausal(op, given['isCausal'], sizes, lengths),
-    topk: readTopk(op, given['topk']),
     bias: readBias(op, given['bias'], dtype, [batches, heads, n, m]),
     mask: readMask(op, given['mask'], [batches, heads, n, m]),
     keyMask: readKeyMask(op, given['keyMask'], [batches, m]),
@@ -104,8 +125,8 @@ export function readAttentionCall(
 }
 
 /** What a call reads where it lies. */
-export function readsOf({ q, k, v, bias, mask }: AttentionCall): (ReadScores | Tensor | undefined)[] {
-  return [q, k, v, bias?.scores, mask?.tensor];
+export function readsOf({ q, k, v, bias, mask, norm }: AttentionCall): (ReadScores | Tensor | undefined)[] {
+  return [q, k, v, bias?.scores, mask?.tensor, ...Object.values(norm?.inputs ?? {})];
 }
 
 /** The shape of the output in the layout of a call. */

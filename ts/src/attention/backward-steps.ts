@@ -16,7 +16,7 @@ const QUERIES = 16;
 const LONGEST_PADDING = 32;
 
 export interface Step {
-  readonly name: keyof typeof STEP | 'packKeys' | 'packValues';
+  readonly name: keyof typeof STEP | 'norm' | 'packKeys' | 'packValues';
   readonly rows: number;
   readonly nanosecondsPerRow: number;
   /** The queries of a softmax head that it takes. */
@@ -25,13 +25,21 @@ export interface Step {
 
 /** The steps to the gradients named by `wrt`, given how many weights are kept. */
 export function stepsOf(call: PullbackCall, entries: number, wrt: readonly string[]): Step[] {
-  const wantsScores = wrt.some((name) => name !== 'v');
+  const wantsScores = ['q', 'k', 'alpha', 'bias'].some((name) => wrt.includes(name));
   const wantsKeys = wrt.includes('k') || wrt.includes('v');
   if (wrt.length === 0) return [];
   return [
+    ...ofNorm(call),
     ...ofKeptWeights(call, entries, wrt, wantsScores, wantsKeys),
     ...ofSoftmax(call, wrt, wantsScores, wantsKeys),
   ];
+}
+
+/** Back through the norm to the sums, before all else. */
+function ofNorm(call: PullbackCall): Step[] {
+  const { norm } = call;
+  if (!norm) return [];
+  return [{ name: 'norm', rows: norm.partsOf(call), nanosecondsPerRow: norm.nanosecondsPerPart(call) }];
 }
 
 /** The step `keys` also writes zeros where no weights are kept. */

@@ -7,6 +7,7 @@ import { elementBytes, viewOf } from '../elements.ts';
 import type { NamedGradients } from '../maps/backward.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
+import type { Job } from '../runtime/job.ts';
 import type { Plan } from '../runtime/plan.ts';
 import type { ReadScores } from '../scores.ts';
 import { scoresView } from '../scores.ts';
@@ -54,6 +55,8 @@ class Pullback {
   readonly #backward: Omit<BackwardDescription, 'block'>;
   readonly #backwardAt: number;
   readonly #block: DenseBlock;
+  /** Takes the cotangent back through the norm. */
+  readonly #norm: Pick<Job, 'kernel' | 'args' | 'workspaceBytes'> | undefined;
 
   constructor(call: AttentionCall, room: Room, saved: SavedWeights, dout: ReadScores, results: Gradients) {
     const { heads, keyHeads, queries, keys, width, valueWidth } = call.sizes;
@@ -72,9 +75,13 @@ class Pullback {
     };
     this.#forwardAt = room.allocate(descriptionBytes());
     writeDescription(this.#forwardAt, this.#forward);
+    const cotangent = placePadded(dout, call, room, [heads, queries, valueWidth]);
+    const { sums } = saved;
+    const norm = sums && call.norm?.pullback(call, room, sums, cotangent, results.channels);
+    this.#norm = norm?.job;
     this.#backward = {
       call: this.#forwardAt,
-      dout: placePadded(dout, call, room, [heads, queries, valueWidth]),
+      dout: norm?.du ?? cotangent,
       dq: results.q?.heads,
       dk: results.k?.heads,
       dv: results.v?.heads,
@@ -89,6 +96,7 @@ class Pullback {
 
   *run(step: Step): Plan<void> {
     const { name, rows, nanosecondsPerRow, block } = step;
+    if (name === 'norm') return yield* this.#pullBackNorm(step);
     if (name === 'packKeys') return yield* this.#pack(this.#forward);
     if (name === 'packValues') {
       const { v, panels } = { v: this.#forward.v, panels: this.#block.panels };
@@ -105,6 +113,12 @@ class Pullback {
     // A step that adds to what is there cannot be done twice.
     const adds = name === 'blockKeys' || name === 'bias' || name === 'blockBias';
     refuseStatus(this.#call, yield attentionJob(this.#call, job, this.#results.target(adds)));
+  }
+
+  *#pullBackNorm({ rows, nanosecondsPerRow }: Step): Plan<void> {
+    if (!this.#norm) return;
+    const job = { ...this.#norm, rows, nanosecondsPerRow };
+    refuseStatus(this.#call, yield attentionJob(this.#call, job, this.#results.target(false)));
   }
 
   *#pack(description: Description): Plan<void> {

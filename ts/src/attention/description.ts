@@ -21,6 +21,9 @@ export interface Table {
   readonly distances: readonly [number, number, number, number];
 }
 
+/** What makes weights of scores (call.rs). */
+export const RULE = { entmax: 0, relu: 1 } as const;
+
 /** Which keys a query sees by its place (call.rs). */
 export const CAUSAL = { none: 0, upperLeft: 1, lowerRight: 2 } as const;
 
@@ -38,7 +41,7 @@ export interface WeightSlots {
 
 export interface Description {
   readonly scale: number;
-  /** Address of alpha - 1 of each head. */
+  /** Address of alpha - 1 of each head, 0 where the rule has none. */
   readonly alpha: number;
   readonly q: Heads;
   readonly k: Heads;
@@ -70,6 +73,8 @@ export interface Description {
   /** Addresses of what is counted and noted for each row (call.rs), 0 for none. */
   readonly work?: number;
   readonly empty?: number;
+  /** Of RULE; entmax where it is not said. */
+  readonly rule?: number;
 }
 
 /** What screening needs (crates/entmax-core/src/attention/screen.rs). */
@@ -126,12 +131,18 @@ export function writeDescription(address: number, description: Description): voi
     pages?.perBatch ?? 0,
     description.work ?? 0,
     description.empty ?? 0,
+    description.rule ?? RULE.entmax,
   ];
-  const room = descriptionBytes() - 8 - 4 * words.length;
+  writeFields(address, scale, words, descriptionBytes());
+}
+
+/** Writes a description to `address`: a float64, then 32-bit numbers, `bytes` of both as the kernels know it. */
+export function writeFields(address: number, first: number, words: readonly number[], bytes: number): void {
+  const room = bytes - 8 - 4 * words.length;
   if (room < 0 || room >= 8) {
-    throw new EntmaxError('ENTMAX_INIT', 'attention', `a description of ${8 + 4 * words.length} bytes`, `${room + 8}`);
+    throw new EntmaxError('ENTMAX_INIT', 'attention', `a description of ${8 + 4 * words.length} bytes`, `${bytes}`);
   }
-  memory().f64(address, 1)[0] = scale;
+  memory().f64(address, 1)[0] = first;
   memory()
     .i32(address + 8, words.length)
     .set(words);

@@ -3,6 +3,7 @@
 import { elementBytes, viewOf } from '../elements.ts';
 import { EntmaxError } from '../errors.ts';
 import type { Prepared } from '../maps/forms.ts';
+import type { Parameter } from '../maps/parameter.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
 import type { Operand } from '../maps/staging.ts';
@@ -15,11 +16,11 @@ import { sizeOf } from '../shape.ts';
 import { addressOf } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import { readAttentionCall, readsOf } from './attention-call.ts';
-import type { AttentionCall, Layout } from './attention-call.ts';
-import { CAUSAL, descriptionBytes, writeDescription } from './description.ts';
+import type { AttentionCall, Layout, ReadCall } from './attention-call.ts';
+import { CAUSAL, descriptionBytes, RULE, writeDescription } from './description.ts';
 import type { Description, Heads, Screening } from './description.ts';
 import { attentionFamily } from './family.ts';
-import { placeResult, readAttentionOut } from './output.ts';
+import { placeOutput, readAttentionOut } from './output.ts';
 import type { PlacedResult } from './output.ts';
 import { placeBias, placeMask } from './tables.ts';
 
@@ -33,8 +34,13 @@ const SCREENED_QUERIES = 64;
 /** Rough time of one product of a query and a key, and of their value, for each channel on one thread. */
 export const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
 
-export function prepareAttention(op: string, args: readonly unknown[], isAsync: boolean): Prepared<unknown> {
-  const call = readAttentionCall(op, args, ['out'], isAsync);
+export function prepareAttention(
+  op: string,
+  args: readonly unknown[],
+  isAsync: boolean,
+  read: ReadCall = readAttentionCall,
+): Prepared<unknown> {
+  const call = read(op, args, ['out'], isAsync);
   const out = readAttentionOut(call);
   return {
     op,
@@ -51,16 +57,16 @@ export function prepareAttention(op: string, args: readonly unknown[], isAsync: 
   };
 }
 
-/** Queries are counted; what is done are packs of keys and blocks of queries. */
+/** Queries are counted; what is done are packs of keys, blocks of queries and norms. */
 export function progressOf(call: AttentionCall): { rows: number; steps: number } {
-  return { rows: rowsOf(call), steps: packsOf(call) + blocksOf(call) };
+  return { rows: rowsOf(call), steps: packsOf(call) + blocksOf(call) + (call.norm?.rowsOf(call) ?? 0) };
 }
 
 /** Packs the keys, attends, and hands the output out as `result`. */
 function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
   if (sizeOf(call.template.shape) === 0) return;
   const { batches, heads } = call.sizes;
-  const out = placeResult(call, result, room);
+  const out = placeOutput(call, result, room);
   const empty = emptyRows(call, room);
   const screening = isScreened(call) ? placeScreening(call, room) : undefined;
   const description = { ...describe(call, room, out.at), empty, screening };
@@ -72,13 +78,19 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
   if (probed > 0) refuseStatus(call, yield probeJob(call, address, out));
   refuseStatus(call, yield attendJob(call, address, 0, blocksOf(call) - probed, out));
   refuseEmptyRows(call, empty);
-  out.finish();
+  yield* out.finish();
 }
 
 /** Whether the kernels may screen keys by integers: they decide by what the first rows show. */
-function isScreened({ template, sizes, topk }: AttentionCall): boolean {
+function isScreened({ template, sizes, alpha, topk }: AttentionCall): boolean {
   const { queries, keys } = sizes;
-  return template.dtype === 'float32' && topk === 0 && keys >= SCREENED_KEYS && queries >= SCREENED_QUERIES;
+  return (
+    alpha !== undefined &&
+    template.dtype === 'float32' &&
+    topk === 0 &&
+    keys >= SCREENED_KEYS &&
+    queries >= SCREENED_QUERIES
+  );
 }
 
 export function placeScreening({ sizes }: AttentionCall, room: Room): Screening {
@@ -127,7 +139,8 @@ export function optionsOf(
   return {
     ...call.sizes,
     scale,
-    alpha: room.copyOfNumbers(headValues(call)),
+    alpha: call.alpha ? room.copyOfNumbers(headValues(call.alpha, call.sizes.heads)) : 0,
+    rule: call.alpha ? RULE.entmax : RULE.relu,
     bias: bias && placeBias(bias, room, op),
     mask: mask && placeMask(mask, room, op),
     keyMask: keyMask ? room.copyOf(keyMask) : 0,
@@ -234,9 +247,8 @@ function blockCost(call: AttentionCall): Pick<Job, 'nanosecondsPerRow' | 'worksp
 }
 
 /** alpha - 1, H of them. */
-export function headValues({ alpha, sizes }: AttentionCall): Float64Array {
-  const { values } = alpha;
-  return values.length === sizes.heads ? values : new Float64Array(sizes.heads).fill(values[0] ?? 0);
+export function headValues({ values }: Parameter, heads: number): Float64Array {
+  return values.length === heads ? values : new Float64Array(heads).fill(values[0] ?? 0);
 }
 
 /** Heads of an array in linear memory, in the layout of the call. */

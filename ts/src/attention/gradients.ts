@@ -9,6 +9,7 @@ import { sizeOf } from '../shape.ts';
 import type { AttentionCall } from './attention-call.ts';
 import type { Heads, Table } from './description.ts';
 import { headsAt, rowsOf } from './forward.ts';
+import type { ChannelSums } from './rms-norm.ts';
 import { placeResult } from './output.ts';
 import type { PlacedResult } from './output.ts';
 
@@ -35,6 +36,8 @@ export class Gradients {
   readonly bias: (Gradient & { readonly table: Table }) | undefined;
   /** Of each row. */
   readonly alpha: PerRow<'float64'> | undefined;
+  /** Of gain and gate, in parts. */
+  readonly channels: ChannelSums;
   readonly #call: PullbackCall;
   readonly #wrt: readonly string[];
 
@@ -51,6 +54,7 @@ export class Gradients {
     this.k = of('k', keyHeads, keys, width);
     this.v = of('v', keyHeads, keys, valueWidth);
     this.alpha = wrt.includes('alpha') ? room.perRow('float64', rowsOf(call), 0) : undefined;
+    this.channels = call.norm?.sumsOf(call, wrt, room) ?? {};
     if (call.biasForm && wrt.includes('bias')) {
       const { template, distances } = call.biasForm;
       const gradient = gradientLike(template, call, room);
@@ -73,7 +77,9 @@ export class Gradients {
   take(): NamedGradients {
     const named: NamedGradients = {};
     for (const name of this.#wrt) {
-      if (name === 'alpha') named[name] = this.#call.alpha.gradient(this.#perHead());
+      const channels = this.channels[name];
+      if (name === 'alpha') named[name] = this.#call.alpha?.gradient(this.#perHead());
+      else if (channels) named[name] = this.#call.norm?.gradient(name, channels.take());
       else {
         const gradient = this[name as 'q' | 'k' | 'v' | 'bias'];
         gradient?.placed.finish();

@@ -1,5 +1,5 @@
 /**
- * entmax/attention: attention whose weights are a sparse map of the scores.
+ * entmax/attention: attention whose weights are a sparse map of the scores, or the positive scores themselves.
  *
  * @packageDocumentation
  */
@@ -7,6 +7,15 @@
 export { attention } from './attention.ts';
 export { KvCache } from './kv-cache.ts';
 export type { KvCacheOptions } from './kv-cache.ts';
+export { relaAttention } from './rela.ts';
+export type {
+  AsyncRelaAttention,
+  Channels,
+  DefaultRelaGradients,
+  RelaAttention,
+  RelaGradients,
+  RelaOptions,
+} from './rela-types.ts';
 export type {
   AsyncAttention,
   AsyncDecode,

@@ -12,20 +12,25 @@ import { Slots } from '../maps/slots.ts';
 import type { Operand } from '../maps/staging.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { readAttentionCall, readsOf } from './attention-call.ts';
-import type { AttentionCall } from './attention-call.ts';
+import type { AttentionCall, ReadCall } from './attention-call.ts';
 import { chunksOf } from './chunks.ts';
 import { descriptionBytes, writeDescription } from './description.ts';
 import type { Description } from './description.ts';
 import { attendJob, attentionKernel, describe, emptyRows, packJob, pairsOf } from './forward.ts';
 import { progressOf, refuseEmptyRows, refuseStatus, rowsOf, suffixOf } from './forward.ts';
-import { placeResult } from './output.ts';
+import { placeOutput } from './output.ts';
 import type { Inspection } from './types.ts';
 
 /** Everything of an inspection but the output. */
 type Seen = Omit<Inspection<unknown>, 'output'>;
 
-export function prepareInspect(op: string, args: readonly unknown[], isAsync: boolean): Prepared<unknown> {
-  const call = readAttentionCall(op, args, [], isAsync);
+export function prepareInspect(
+  op: string,
+  args: readonly unknown[],
+  isAsync: boolean,
+  read: ReadCall = readAttentionCall,
+): Prepared<unknown> {
+  const call = read(op, args, [], isAsync);
   return {
     op,
     plan: () =>
@@ -56,7 +61,7 @@ export function* inspect(
   const work = room.perRow('float64', rows, 0);
   const compact = attentionKernel(`attention_compact${suffixOf(dtype)}`);
   const slots = new Slots({ op, dtype, rows, n: keys, compact }, room);
-  const out = placeResult(call, result, room);
+  const out = placeOutput(call, result, room);
   const empty = emptyRows(call, room);
   const description = { ...describe(out.at), work: work.address, empty };
   const address = room.allocate(descriptionBytes());
@@ -72,7 +77,7 @@ export function* inspect(
     slots.collect(chunk);
   }
   refuseEmptyRows(call, empty);
-  out.finish();
+  yield* out.finish();
   const dense = pairsOf(call) * (width + valueWidth);
   const done = viewOf('float64', work.address, rows).reduce((sum, row) => sum + row, 0);
   const shape = [batches, heads, queries, keys];

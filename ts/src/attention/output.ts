@@ -5,26 +5,23 @@ import { EntmaxError } from '../errors.ts';
 import type { Room } from '../maps/room.ts';
 import type { Operand } from '../maps/staging.ts';
 import type { Job } from '../runtime/job.ts';
+import type { Plan } from '../runtime/plan.ts';
 import { readOut } from '../scores.ts';
 import type { Destination, ReadScores } from '../scores.ts';
 import { sameShape, sizeOf } from '../shape.ts';
 import { abandoning, addressOf } from '../tensor.ts';
+import type { Float } from '../types.ts';
 import type { AttentionCall } from './attention-call.ts';
 
 /** Checks `out`: of the output's dtype and size; q itself, where that has the output's shape, or apart from all inputs. */
 export function readAttentionOut(call: AttentionCall): Destination | undefined {
-  const { op, q, k, v, bias, template, given } = call;
+  const { op, q, k, v, bias, norm, template, given } = call;
   if (given['out'] === undefined) return undefined;
   const out = readOut(op, given['out'], { ...q, shape: template.shape });
   const isQuery = sameShape(q.shape, template.shape) && startsAt(out, q, op);
-  for (const [name, source] of Object.entries({ q, k, v, bias: bias?.scores })) {
+  for (const [name, source] of Object.entries({ q, k, v, bias: bias?.scores, ...norm?.inputs })) {
     if (!source || (name === 'q' && isQuery) || !overlaps(out, source, op)) continue;
-    throw new EntmaxError(
-      'ENTMAX_OPTION',
-      op,
-      'out to be q itself or apart from q, k, v and bias',
-      `it overlaps ${name}`,
-    );
+    throw new EntmaxError('ENTMAX_OPTION', op, 'out to be q itself or apart from all inputs', `it overlaps ${name}`);
   }
   return out;
 }
@@ -66,4 +63,26 @@ export function placeResult(call: AttentionCall, { tensor, target, dtype }: Oper
     else target?.set(output);
   };
   return { at, repeatable: true, setAside: () => undefined, finish };
+}
+
+/** Where the kernels write what they sum, and how the output comes of it. */
+export interface PlacedOutput extends Omit<PlacedResult, 'finish'> {
+  /** Run when the sums are there. */
+  finish(): Plan<void>;
+  /** A copy of the sums, where they are not the output. */
+  sums(): Float | undefined;
+}
+
+/** Sums are the output, or a norm makes it of them. */
+export function placeOutput(call: AttentionCall, operand: Operand, room: Room): PlacedOutput {
+  const result = placeResult(call, operand, room);
+  if (call.norm) return call.norm.place(call, result, room);
+  return {
+    ...result,
+    // eslint-disable-next-line require-yield -- a plan without a step
+    *finish() {
+      result.finish();
+    },
+    sums: () => undefined,
+  };
 }

@@ -19,7 +19,7 @@ import type { ReadScores } from '../scores.ts';
 import { versionOf } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { readAttentionCall, readsOf } from './attention-call.ts';
-import type { AttentionCall } from './attention-call.ts';
+import type { AttentionCall, ReadCall } from './attention-call.ts';
 import { gradients } from './backward.ts';
 import { stepsOf } from './backward-steps.ts';
 import { progressOf, rowsOf } from './forward.ts';
@@ -29,14 +29,17 @@ import { attendKeeping, keepsWeights } from './saved-weights.ts';
 import type { SavedWeights } from './saved-weights.ts';
 
 /** What there are gradients for; a bias has one if it was given, when it is asked for by name. */
-const NAMES = ['q', 'k', 'v', 'alpha'];
+function namesOf({ alpha, norm }: AttentionCall): string[] {
+  return ['q', 'k', 'v', ...(alpha ? ['alpha'] : []), ...Object.keys(norm?.inputs ?? {})];
+}
 
 export function prepareAttentionVjp(
   op: string,
   args: readonly unknown[],
   isAsync: boolean,
+  read: ReadCall = readAttentionCall,
 ): Prepared<[unknown, AnyPullback]> {
-  const call = readAttentionCall(op, args, [], isAsync);
+  const call = read(op, args, [], isAsync);
   return {
     op,
     plan: () =>
@@ -73,7 +76,7 @@ function holdInputs(call: AttentionCall): Held {
   };
   const [q, k, v] = [hold(call.q), hold(call.k), hold(call.v)];
   const biasForm = bias && { template: templateOf(bias.scores), distances: bias.distances };
-  const inputs = { ...call, q, k, v, given: {}, biasForm };
+  const inputs = { ...call, q, k, v, norm: call.norm?.held(hold), given: {}, biasForm };
   const formsScores = keepsWeights(call).includes(false);
   if (formsScores && mask?.tensor) tensors.push(mask.tensor);
   const held: PullbackCall = formsScores
@@ -95,14 +98,15 @@ function holdInputs(call: AttentionCall): Held {
 
 function makePullback(held: Held, weights: SavedWeights, isAsync: boolean): AnyPullback {
   let saved: SavedWeights | undefined = weights;
-  const op = `attention.${isAsync ? 'async.' : ''}pullback`;
+  const op = held.call.op.replace(/vjp$/, 'pullback');
   const call = { ...held.call, op };
+  const defaults = namesOf(call);
   const prepare = (dout: unknown, wrt: unknown, run: unknown): Prepared<NamedGradients> => {
     if (!saved) throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live pullback', 'a disposed one');
     const kept = saved;
     held.check(op);
     const cotangent = readLike(op, dout, call.template, 'dout');
-    const names = wrt === undefined ? NAMES : readWrt(op, wrt, call.biasForm ? [...NAMES, 'bias'] : NAMES);
+    const names = wrt === undefined ? defaults : readWrt(op, wrt, call.biasForm ? [...defaults, 'bias'] : defaults);
     return {
       op,
       plan: () => gradients(call, kept, cotangent, names),

@@ -16,16 +16,18 @@ import type { Chunk } from './chunks.ts';
 import { descriptionBytes, writeDescription } from './description.ts';
 import { attendJob, attentionKernel, blocksOf, describe, emptyRows, headValues, packJob } from './forward.ts';
 import { refuseEmptyRows, refuseStatus, rowsOf, suffixOf } from './forward.ts';
-import { placeResult } from './output.ts';
+import { placeOutput } from './output.ts';
 
-/** Weights as sparse rows, B H N of them. */
+/** Weights as sparse rows, B H N of them, and the sums of which a norm has made the output. */
 export interface SavedWeights extends Entries {
   readonly thresholds: Float;
+  readonly sums: Float | undefined;
 }
 
 /** For each head: whether a pullback keeps its weights. */
-export function keepsWeights(call: AttentionCall): boolean[] {
-  return Array.from(headValues(call), (alphaMinusOne) => call.topk > 0 || alphaMinusOne !== 0);
+export function keepsWeights({ alpha, topk, sizes }: AttentionCall): boolean[] {
+  if (!alpha) return new Array<boolean>(sizes.heads).fill(true);
+  return Array.from(headValues(alpha, sizes.heads), (alphaMinusOne) => topk > 0 || alphaMinusOne !== 0);
 }
 
 /** Attends, and returns the weights. */
@@ -36,7 +38,7 @@ export function* attendKeeping(call: AttentionCall, room: Room, result: Operand)
   const thresholds = room.perRow(dtype, rows, Infinity);
   const compact = attentionKernel(`attention_compact${suffixOf(dtype)}`);
   const slots = new Slots({ op, dtype, rows, n: sizes.keys, compact }, room);
-  const out = placeResult(call, result, room);
+  const out = placeOutput(call, result, room);
   const empty = emptyRows(call, room);
   const description = { ...describe(call, room, out.at), empty };
   const address = room.allocate(descriptionBytes());
@@ -59,8 +61,8 @@ export function* attendKeeping(call: AttentionCall, room: Room, result: Operand)
     slots.collect(run);
   }
   refuseEmptyRows(call, empty);
-  out.finish();
-  return { ...slots.take(), thresholds: thresholds.take() };
+  yield* out.finish();
+  return { ...slots.take(), thresholds: thresholds.take(), sums: out.sums() };
 }
 
 /** Blocks of queries of which all weights are kept, or none. */

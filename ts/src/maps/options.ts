@@ -17,6 +17,12 @@ const HINTS: Readonly<Record<string, string>> = {
   tau: 'temperature',
 };
 
+/** What options look like, by one that only some have. */
+const EXAMPLES = [
+  { name: 'alpha', options: '{ alpha: 1.5 }' },
+  { name: 'eps', options: '{ eps: 1e-6 }' },
+];
+
 /** Checks that `options` is an object with known keys, and drops the undefined ones. */
 export function readOptions(
   op: string,
@@ -26,7 +32,7 @@ export function readOptions(
 ): Record<string, unknown> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) {
-    const example = known.includes('alpha') ? '{ alpha: 1.5 }' : '{ axis: -1 }';
+    const example = EXAMPLES.find(({ name }) => known.includes(name))?.options ?? '{ axis: -1 }';
     throw new EntmaxError('ENTMAX_OPTION', op, `an object of options such as ${example}`, show(options));
   }
   const given: Record<string, unknown> = {};

@@ -103,24 +103,34 @@ export function inputsOf(
 }
 
 /** The output of a problem in the layout [B, H, N, E], computed through a form and a layout. */
-export function outputOf(problem: Problem, form: Form, layout: Layout = 'BHND', more: object = {}): Floats {
+export function outputOf(
+  problem: Problem,
+  form: Form,
+  layout: Layout = 'BHND',
+  more: object = {},
+  operator = untyped,
+): Floats {
   const { b, h, n, e, options } = problem;
   const { inputs, shape } = inputsOf(problem, form, layout);
-  const output = form.read(untyped(...inputs, { ...options, layout, ...more }), shape);
+  const output = form.read(operator(...inputs, { ...options, layout, ...more }), shape);
   return layout === 'BHND' ? output : swapped(output, [b, n, h, e]);
 }
 
 /** Attention of a problem as blocks. */
-export function attend(problem: Problem, more: object = {}): Floats {
+export function attend(problem: Problem, more: object = {}, operator = untyped): Floats {
   const dtype = problem.q instanceof Float32Array ? 'float32' : 'float64';
-  return outputOf(problem, blockForm(dtype), 'BHND', more);
+  return outputOf(problem, blockForm(dtype), 'BHND', more, operator);
 }
 
 /** The inspection of a problem as blocks. */
-export function inspect(problem: Problem, more: object = {}): UntypedInspection & { output: { data: Floats } } {
+export function inspect(
+  problem: Problem,
+  more: object = {},
+  operator = untyped,
+): UntypedInspection & { output: { data: Floats } } {
   const dtype = problem.q instanceof Float32Array ? 'float32' : 'float64';
   const { inputs } = inputsOf(problem, blockForm(dtype));
-  return untyped.inspect(...inputs, { ...problem.options, ...more }) as never;
+  return operator.inspect(...inputs, { ...problem.options, ...more }) as never;
 }
 
 /** Everything of sparse weights as text. */

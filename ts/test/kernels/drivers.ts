@@ -199,11 +199,19 @@ function runLosses({ kernels, memory, heap }: Ground): number {
 }
 
 /** Options of a call of attention: every table, and none. */
-const ATTENTION: readonly { causal: number; topk: number; tables: boolean; sparse: boolean; screened: boolean }[] = [
+const ATTENTION: readonly {
+  causal: number;
+  topk: number;
+  tables: boolean;
+  sparse: boolean;
+  screened: boolean;
+  rule?: number;
+}[] = [
   { causal: 0, topk: 0, tables: false, sparse: false, screened: true },
   { causal: 1, topk: 3, tables: true, sparse: true, screened: false },
   { causal: 2, topk: 0, tables: true, sparse: false, screened: true },
   { causal: 2, topk: 0, tables: false, sparse: true, screened: false },
+  { causal: 1, topk: 0, tables: true, sparse: true, screened: false, rule: 1 },
 ];
 
 /** N, M, D and E of calls with two batches, four query heads and two key heads: around blocks, panels and strips. */
@@ -214,6 +222,48 @@ const ATTENTION_SIZES: readonly (readonly [n: number, m: number, d: number, e: n
   [5, 700, 8, 48],
   [40, 700, 8, 16],
 ];
+
+/** What writes numbers to memory and says where. */
+interface Places {
+  numbers: (length: number, fill: (i: number) => number) => number;
+  take: (bytes: number) => number;
+  heads: (at: number, count: number, length: number, width: number) => number[];
+  /** Address of the lengths of the queries. */
+  queries: number;
+}
+
+/** The norm of relaAttention and its pullback, without a gate and with one. */
+function runNorm(
+  { kernels, memory }: Pick<Ground, 'kernels' | 'memory'>,
+  type: string,
+  [b, h, n, e]: readonly [number, number, number, number],
+  { numbers, take, heads, queries }: Places,
+): number {
+  const of = (fill: (i: number) => number): number[] => heads(numbers(b * h * n * e, fill), h, n, e);
+  const parts = Math.ceil((b * n) / call(kernels, 'attention_norm_queries')());
+  const arrays = [of(FILLS[2]!), of(FILLS[1]!), of(FILLS[3]!), of(FILLS[1]!)].flat();
+  // Of float64 in either type.
+  const [gain, gate] = [take(8 * h * e), take(8 * h * e)];
+  new Float64Array(memory.buffer, gain, h * e).forEach((_, i, all) => (all[i] = FILLS[0]!(i)));
+  new Float64Array(memory.buffer, gate, h * e).forEach((_, i, all) => (all[i] = FILLS[3]!(i)));
+  const [dgain, dgate] = [take(8 * parts * h * e), take(8 * parts * h * e)];
+  const description = take(call(kernels, 'attention_norm_description_bytes')());
+  const workspace = take(call(kernels, 'attention_norm_workspace')(h, e));
+  const statuses = [
+    [gain, 0, dgain, 0, 0],
+    [gain, gate, dgain, dgate, queries],
+  ].flatMap((own) => {
+    const words = [...arrays, ...own, b, h, n, e];
+    new Float64Array(memory.buffer, description, 1)[0] = 1e-6;
+    new Int32Array(memory.buffer, description + 8, words.length).set(words);
+    return [
+      call(kernels, `attention_norm_${type}`)(0, b * n, workspace, description),
+      call(kernels, `attention_norm_backward_${type}`)(0, parts, workspace, description),
+    ];
+  });
+  if (statuses.some((status) => status !== 0)) throw new Error(`attention_norm_${type}: status ${statuses.join(', ')}`);
+  return statuses.length;
+}
 
 /** Everything that the family `attention` exports. */
 function runAttention({ kernels, memory, heap }: Ground): number {
@@ -274,7 +324,8 @@ function runAttention({ kernels, memory, heap }: Ground): number {
       const workspace = take(call(kernels, `attention_workspace_${type}`)(m, d, e));
       const records = take(b * g * panels * call(kernels, 'attention_record_bytes')(d));
       const [paths, described] = [take(b * h), take(4 * b * g * call(kernels, 'attention_block_floats')(m, d))];
-      for (const { causal, topk, tables, sparse, screened: wanted } of ATTENTION) {
+      calls += runNorm({ kernels, memory }, type, [b, h, n, e], { numbers, take, heads, queries });
+      for (const { causal, topk, tables, sparse, screened: wanted, rule = 0 } of ATTENTION) {
         const screened = wanted && type === 'f32';
         for (const alphas of [ALPHAS_MINUS_ONE.slice(0, 4), ALPHAS_MINUS_ONE.slice(3)]) {
           const none = [0, 0, 0, 0, 0];
@@ -287,7 +338,7 @@ function runAttention({ kernels, memory, heap }: Ground): number {
             ...[b, h, g, n, m, d, e, causal, topk, 1],
             ...(sparse ? [sizes, thresholds, indices, values, 0] : none),
             ...(screened ? [records, paths, 1, described] : [0, 0, 0, 0]),
-            ...[0, 0, work, empty],
+            ...[0, 0, work, empty, rule],
           ];
           new Float64Array(memory.buffer, description, 1)[0] = 1 / Math.sqrt(d);
           new Int32Array(memory.buffer, description + 8, words.length).set(words);

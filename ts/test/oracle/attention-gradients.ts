@@ -63,11 +63,11 @@ export function attentionGradients(problem: Problem, dout: ArrayLike<number>): A
       }
     }
   }
-  return { ...gradients, bias: ofBias(problem, gradients.scores) };
+  return { ...gradients, bias: biasGradient(problem, gradients.scores) };
 }
 
 /** The gradients of the scores, summed over the axes that the bias repeats along. */
-function ofBias({ h: H, n: N, m: M, options }: Problem, scores: Float64Array): Float64Array {
+export function biasGradient({ h: H, n: N, m: M, options }: Problem, scores: Float64Array): Float64Array {
   const shape = options.bias?.shape;
   if (!shape) return new Float64Array(0);
   const sums = new Float64Array(shape.reduce((size, length) => size * length, 1));

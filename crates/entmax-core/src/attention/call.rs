@@ -57,6 +57,14 @@ impl<T> Table<T> {
     }
 }
 
+/// What makes weights of scores.
+pub mod rule {
+    /// The maps onto the simplex, by alpha and top-k.
+    pub const ENTMAX: u32 = 0;
+    /// A score is its own weight where it is positive (`relu`); alpha is not read.
+    pub const RELU: u32 = 1;
+}
+
 /// Which keys a query sees by its place.
 pub mod causal {
     pub const NONE: u32 = 0;
@@ -141,6 +149,8 @@ pub struct Attention<T> {
     pub work: *mut f64,
     /// Of every row: 1 where a query that counts sees no key, else untouched. Null where nobody asks.
     pub empty: *mut u8,
+    /// [`rule`].
+    pub rule: u32,
 }
 
 /// The weights as sparse rows. Row r = (b, h, i) writes to slot r - `first_row`, of M entries.
@@ -243,7 +253,12 @@ impl<T: Score> Attention<T> {
     #[inline(always)]
     pub unsafe fn keeps_weights(&self, h: usize) -> bool {
         // SAFETY: one for each head.
-        self.topk != 0 || unsafe { *self.alpha.add(h) } != 0.0
+        self.is_relu() || self.topk != 0 || unsafe { *self.alpha.add(h) } != 0.0
+    }
+
+    #[inline(always)]
+    pub fn is_relu(&self) -> bool {
+        self.rule == rule::RELU
     }
 
     /// The key head that query head `h` reads.

@@ -6,6 +6,7 @@
 
 use super::call::{path, Attention};
 use super::lanes::Lanes;
+use super::relu;
 use super::results::{fill, hand_out, keep_weights, report};
 use super::scores::score;
 use super::screen::room_bytes;
@@ -250,7 +251,9 @@ pub unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
             let mut list = List::NONE;
             let mut outcome = Outcome::Empty;
             let mut formed = n;
-            if n > 0 {
+            if n > 0 && call.is_relu() {
+                outcome = relu::weigh::<T, K>(row, n, scratch, &mut list);
+            } else if n > 0 {
                 let settings = Settings::of(call, h, n);
                 let again = |row| score::<T, K::Lanes>(call, (b, h), (i, 1), n, (row, pitch));
                 let mut known = None;

@@ -80,7 +80,7 @@ pub unsafe fn finish_csr<T: Score>(
     }
 }
 
-/// Writes the entries with p > 0. Entry j is read before anything at or behind it is written.
+/// Writes the entries with p > 0, and returns how many there are. Entry j is read before anything at or behind it is written.
 ///
 /// # Safety
 /// `indices` and `values` are writable for `len` entries.
@@ -90,7 +90,7 @@ pub unsafe fn compress<T: Score>(
     entry: impl Fn(usize) -> (T, i32),
     indices: *mut i32,
     values: *mut T,
-) {
+) -> usize {
     let mut count = 0;
     for j in 0..len {
         let (value, index) = entry(j);
@@ -101,6 +101,7 @@ pub unsafe fn compress<T: Score>(
         }
         count += usize::from(value > T::ZERO);
     }
+    count
 }
 
 /// Descending by value, ties ascending by index: heapsort, which is in place and small.

@@ -18,6 +18,8 @@ pub struct Problem {
     pub keys: usize,
     pub width: usize,
     pub value_width: usize,
+    /// [`rule`].
+    pub rule: u32,
     /// alpha - 1 of each head.
     pub exponents: Vec<f64>,
     pub scale: f64,
@@ -37,6 +39,8 @@ pub struct Problem {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gradients<T> {
+    /// What the gradients are of.
+    pub out: Vec<T>,
     pub q: Vec<T>,
     pub k: Vec<T>,
     pub v: Vec<T>,
@@ -137,7 +141,11 @@ impl Problem {
         self.batches * self.heads * self.queries
     }
 
-    /// All gradients, each step in ranges of `chunk` rows and `block` queries of softmax at a time.
+    fn is_softmax(&self, head: usize) -> bool {
+        self.rule == rule::ENTMAX && self.exponents[head] == 0.0
+    }
+
+    /// Output and all gradients, each step in ranges of `chunk` rows and `block` queries of softmax at a time.
     pub fn gradients<T: AttentionNumber>(&self, chunk: usize, block: usize) -> Gradients<T> {
         let Problem {
             batches,
@@ -207,6 +215,7 @@ impl Problem {
             pages_per_batch: 0,
             work: null_mut(),
             empty: null_mut(),
+            rule: self.rule,
         };
         let packed = batches * g * m.div_ceil(BLOCK_KEYS);
         let blocks = batches * h * n.div_ceil(block_queries(m));
@@ -225,7 +234,7 @@ impl Problem {
         let (mut starts, mut at) = (vec![0u32], 0);
         let (mut kept_indices, mut kept) = (Vec::new(), Vec::new());
         for (r, &size) in sizes.iter().enumerate() {
-            let size = if self.exponents[r / n % h] == 0.0 {
+            let size = if self.is_softmax(r / n % h) {
                 0
             } else {
                 size as usize
@@ -237,6 +246,7 @@ impl Problem {
         }
         let guard = T::round(77.0);
         let mut got = Gradients {
+            out,
             q: vec![guard; self.rows() * d],
             k: vec![guard; batches * g * m * d],
             v: vec![guard; batches * g * m * e],
@@ -290,7 +300,7 @@ impl Problem {
         run(step::SORT, &backward, batches * h);
         run(step::KEYS, &backward, batches * g * panels);
         run(step::BIAS, &backward, bias_rows);
-        for head in (0..batches * h).filter(|head| self.exponents[head % h] == 0.0) {
+        for head in (0..batches * h).filter(|head| self.is_softmax(head % h)) {
             for first in (0..n).step_by(block) {
                 let count = block.min(n - first);
                 backward.block = Block {
@@ -307,7 +317,7 @@ impl Problem {
         got
     }
 
-    /// The gradients from dense rows, in f64.
+    /// Output and gradients from dense rows, in f64.
     pub fn reference(&self) -> Gradients<f64> {
         let Problem {
             heads: h,
@@ -319,6 +329,7 @@ impl Problem {
         let (d, e, scale) = (self.width, self.value_width, self.scale);
         let (bias, shape) = self.bias.clone().unwrap_or((Vec::new(), [1; 4]));
         let mut want = Gradients {
+            out: vec![0.0; self.dout.len()],
             q: vec![0.0; self.q.len()],
             k: vec![0.0; self.k.len()],
             v: vec![0.0; self.v.len()],
@@ -375,19 +386,30 @@ impl Problem {
                 })
                 .collect();
             let exponent = self.exponents[head];
-            let p = entmax(&scores, exponent, 1.0).p;
+            let is_relu = self.rule == rule::RELU;
+            let p = if is_relu {
+                scores.iter().map(|score| score.max(0.0)).collect()
+            } else {
+                entmax(&scores, exponent, 1.0).p
+            };
             let products: Vec<f64> = seen
                 .iter()
                 .map(|&j| dot(dout, &self.v[key(j) * e..(key(j) + 1) * e]))
                 .collect();
-            let ds = derivatives::pull_back(&p, &products, exponent, 1.0);
-            want.alpha[r] = dot(&derivatives::by_alpha(&p, exponent), &products);
+            let ds: Vec<f64> = if is_relu {
+                let of = |(&p, &product): (&f64, &f64)| if p > 0.0 { product } else { 0.0 };
+                p.iter().zip(&products).map(of).collect()
+            } else {
+                want.alpha[r] = dot(&derivatives::by_alpha(&p, exponent), &products);
+                derivatives::pull_back(&p, &products, exponent, 1.0)
+            };
             for (at, &j) in seen.iter().enumerate() {
                 for (c, q) in q.iter().enumerate() {
                     want.q[r * d + c] += scale * ds[at] * self.k[key(j) * d + c];
                     want.k[key(j) * d + c] += scale * ds[at] * q;
                 }
                 for (c, dout) in dout.iter().enumerate() {
+                    want.out[r * e + c] += p[at] * self.v[key(j) * e + c];
                     want.v[key(j) * e + c] += p[at] * dout;
                 }
                 if !bias.is_empty() {

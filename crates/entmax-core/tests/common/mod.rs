@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod attention_call;
+pub mod attention_problems;
 pub mod budget;
 pub mod call;
 pub mod derivatives;

@@ -1,14 +1,16 @@
-/** What the digest computes of attention: every option, around blocks and panels, and large enough for the pool. */
+/** What the digest computes of attention and relaAttention: every option, around blocks and panels, and large enough for the pool. */
 
 import { mulberry32 } from './scores.ts';
 
-/** A tensor or a block, attention or its inspection, synchronously or not. */
-export type AttentionForm = 'tensor' | 'array' | 'tensor async' | 'array async' | 'inspect' | 'inspect async';
+/** A tensor or a block, attention, its inspection or its gradients, synchronously or not. */
+export type AttentionForm =
+  'tensor' | 'array' | 'tensor async' | 'array async' | 'inspect' | 'inspect async' | 'vjp' | 'vjp async';
 
 type Floats = Float32Array | Float64Array;
 
 export interface AttentionCase {
   readonly name: string;
+  readonly operator: 'attention' | 'relaAttention';
   readonly dtype: 'float32' | 'float64';
   /** Of q, k, v and the output. */
   readonly shapes: { readonly q: number[]; readonly k: number[]; readonly v: number[]; readonly out: number[] };
@@ -20,14 +22,18 @@ export interface AttentionCase {
   readonly n: number;
 }
 
-const FORMS: readonly AttentionForm[] = ['tensor', 'array', 'inspect', 'tensor async', 'array async', 'inspect async'];
+const AT_ONCE: readonly AttentionForm[] = ['tensor', 'array', 'inspect'];
+const LATER: readonly AttentionForm[] = ['tensor async', 'array async', 'inspect async'];
+const FORMS = [...AT_ONCE, ...LATER];
+/** Those of relaAttention: the norm has kernels of its own. */
+const RELA_FORMS: readonly AttentionForm[] = [...AT_ONCE, 'vjp', ...LATER, 'vjp async'];
 const ALPHAS = [1.5, 1, 2, 1.3];
 
 export const attentionCases: readonly AttentionCase[] = [...small(), ...large()];
 
 function* small(): Generator<AttentionCase> {
   for (const dtype of ['float32', 'float64'] as const) {
-    for (const options of ['none', 'causal', 'all', 'topk'] as const) {
+    for (const options of ['none', 'causal', 'all', 'topk', 'rela'] as const) {
       for (const [n, m, d, e] of [
         [1, 1, 4, 4],
         [3, 17, 5, 16],
@@ -35,7 +41,8 @@ function* small(): Generator<AttentionCase> {
         [5, 300, 8, 40],
         [18, 700, 4, 1],
       ] as const) {
-        yield attentionCase(dtype, [2, 4, 2, n, m, d, e], options, FORMS, 'any');
+        const forms = options === 'rela' ? RELA_FORMS : FORMS;
+        yield attentionCase(dtype, [2, 4, 2, n, m, d, e], options, forms, 'any');
       }
     }
   }
@@ -46,19 +53,22 @@ function* large(): Generator<AttentionCase> {
     const [n, d] = dtype === 'float32' ? [1024, 64] : [256, 32];
     yield attentionCase(dtype, [1, 4, 2, n, n, d, d], 'causal', FORMS, 'all');
     yield attentionCase(dtype, [2, 4, 4, n / 2, 2 * n, d, d + 1], 'all', FORMS, 'all');
+    yield attentionCase(dtype, [2, 4, 2, n / 2, n, d, d + 1], 'rela', RELA_FORMS, 'all');
   }
 }
 
 function attentionCase(
   dtype: 'float32' | 'float64',
   [b, h, g, n, m, d, e]: readonly [number, number, number, number, number, number, number],
-  chosen: 'none' | 'causal' | 'all' | 'topk',
+  chosen: 'none' | 'causal' | 'all' | 'topk' | 'rela',
   forms: readonly AttentionForm[],
   threads: 'all' | 'any',
 ): AttentionCase {
+  const operator = chosen === 'rela' ? 'relaAttention' : 'attention';
   const [pairs, channels] = [`${h} of ${g} heads, ${n} x ${m}`, `${d} and ${e} channels`];
   return {
-    name: `attention ${dtype}, ${pairs}, ${channels}, ${chosen}`,
+    operator,
+    name: `${operator} ${dtype}, ${pairs}, ${channels}, ${chosen}`,
     dtype,
     shapes: { q: [b, h, n, d], k: [b, g, m, d], v: [b, g, m, e], out: [b, h, n, e] },
     forms,
@@ -91,6 +101,13 @@ function attentionCase(
           querySeqLengths: lengths(n),
           keyValueSeqLengths: lengths(m),
           emptyRow: 'nan',
+        },
+        rela: {
+          isCausal: 'lowerRight',
+          keyMask: bits(b * m),
+          querySeqLengths: lengths(n),
+          gain: floats(h * e),
+          gate: floats(h * e),
         },
       }[chosen];
       const v = floats(b * g * m * e);

@@ -28,7 +28,7 @@ import {
   zeros,
 } from 'entmax';
 import type { Tensor } from 'entmax';
-import { attention } from 'entmax/attention';
+import { attention, relaAttention } from 'entmax/attention';
 import { report } from '../driver/report.ts';
 import { attentionCases } from './digest-attention.ts';
 import type { AttentionCase, AttentionForm } from './digest-attention.ts';
@@ -178,19 +178,27 @@ function rowMapCase(digestCase: DigestCase): Prepared {
 
 /** Attention without the types of its forms. */
 interface AnyAttention {
-  (...args: unknown[]): Input | { data: Scores };
+  (...args: unknown[]): Input | Block;
   inspect(...args: unknown[]): Inspection;
-  async: { (...args: unknown[]): Promise<Input | { data: Scores }>; inspect(...args: unknown[]): Promise<Inspection> };
+  vjp(...args: unknown[]): [Block, (dout: unknown) => Record<string, Scores | Block>];
+  async: {
+    (...args: unknown[]): Promise<Input | Block>;
+    inspect(...args: unknown[]): Promise<Inspection>;
+    vjp(...args: unknown[]): Promise<[Block, (dout: unknown) => Promise<Record<string, Scores | Block>>]>;
+  };
+}
+interface Block {
+  data: Scores;
 }
 interface Inspection {
-  output: { data: Scores };
+  output: Block;
   weights: { indptr: Int32Array; indices: Int32Array; values: Scores; thresholds: Scores };
   skipped: number;
 }
 
-function attentionCase({ name, dtype, shapes, inputs, forms, threads, rows, n }: AttentionCase): Prepared {
+function attentionCase({ name, operator, dtype, shapes, inputs, forms, threads, rows, n }: AttentionCase): Prepared {
   const { q, k, v, options } = inputs();
-  const call = attention as unknown as AnyAttention;
+  const call = { attention, relaAttention }[operator] as unknown as AnyAttention;
   const blocks = [
     { data: q, shape: shapes.q },
     { data: k, shape: shapes.k },
@@ -207,6 +215,12 @@ function attentionCase({ name, dtype, shapes, inputs, forms, threads, rows, n }:
       return hashOf(output.data, indptr, indices, values, thresholds, Float64Array.of(skipped));
     }
     const attend = form.endsWith('async') ? call.async : call;
+    if (form.startsWith('vjp')) {
+      const [output, pullback] = await attend.vjp(...blocks, options);
+      const gradients = await pullback({ data: cotangentOf(output.data), shape: shapes.out });
+      const arrays = Object.values(gradients).map((each) => (ArrayBuffer.isView(each) ? each : each.data));
+      return hashOf(output.data, ...arrays);
+    }
     if (form.startsWith('array')) return hashOf(((await attend(...blocks, options)) as { data: Scores }).data);
     out.view().fill(STALE);
     await attend(...tensors, { ...options, out });
@@ -242,10 +256,13 @@ async function hashOfForm(map: RowMap, form: Form, x: Input, options: Options): 
   return hash;
 }
 
-/** Of the value and of all gradients, for a cotangent of small multiples of 1/16. */
+/** A cotangent of small multiples of 1/16. */
+const cotangentOf = (values: Scores): Scores => values.map((_, i) => ((i * 37) % 64) / 16 - 2);
+
+/** Of the value and of all gradients. */
 async function hashOfGradients(map: RowMap, form: Form, x: Input, options: Options): Promise<string> {
   const values = ArrayBuffer.isView(x) ? x : x.toTypedArray();
-  const cotangent = values.map((_, i) => ((i * 37) % 64) / 16 - 2);
+  const cotangent = cotangentOf(values);
   const dy = ArrayBuffer.isView(x) ? cotangent : tensor<Scores>(cotangent, x.shape);
   const [value, pullback] = form.endsWith('async') ? await map.async.vjp(x, options) : map.vjp(x, options);
   const gradients = form === 'backward' ? map.backward(value, dy, options) : await pullback(dy);

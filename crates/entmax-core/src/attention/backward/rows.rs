@@ -7,6 +7,7 @@ use super::call::{write_row, Backward};
 use crate::attention::call::Heads;
 use crate::attention::forward::AttentionKernel;
 use crate::attention::lanes::Lanes;
+use crate::attention::relu;
 use crate::attention::values::{sum_of_entries, Values};
 use crate::gradients::cells::Cells;
 use crate::gradients::rows::Row;
@@ -112,7 +113,8 @@ unsafe fn pull_back_scores<T: Score, K: AttentionKernel<T>>(
         let (call, saved) = (backward.call(), &backward.saved);
         let (start, len) = entries(backward, r);
         let (weights, scores) = (saved.weights.add(start), saved.scores.add(start));
-        let e = *call.alpha.add(h);
+        let is_relu = call.is_relu();
+        let e = if is_relu { 1.0 } else { *call.alpha.add(h) };
         let constant = e == f64::INFINITY || *saved.thresholds.add(r) >= T::INFINITY.next_below();
         if constant && !(len > 0 && (*weights).is_nan()) {
             for j in 0..len {
@@ -124,6 +126,10 @@ unsafe fn pull_back_scores<T: Score, K: AttentionKernel<T>>(
         let dout = backward.dout.row(b, h, i).cast_const();
         let index = |j: usize| *saved.indices.add(start + j) as usize;
         dots::<T, K::Lanes>(dout, len, index, &values, scores);
+        if is_relu {
+            relu::pull_back(weights, scores, len);
+            return 0.0;
+        }
         pull_back_row::<T, K>(
             (weights, scores, len),
             e,
