@@ -250,6 +250,7 @@ fn run<T: Kernels>(
         blocks: null_mut(),
         pages: null(),
         pages_per_batch: 0,
+        page_keys: 0,
         work: work.as_mut_ptr(),
         empty: empty.as_mut_ptr(),
         rule: options.rule,

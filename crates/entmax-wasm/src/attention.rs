@@ -20,10 +20,10 @@ macro_rules! attention_exports {
             unsafe { attention::$append(&*(call as *const Attention<$scalar>), first..last) as u32 }
         }
 
-        /// Bytes of a page of a cache.
+        /// Bytes of a page of `keys` keys of a cache.
         #[wasm_bindgen]
-        pub fn $page_bytes(heads: usize, width: usize, value_width: usize) -> usize {
-            attention::$page_bytes(heads, width, value_width)
+        pub fn $page_bytes(keys: usize, heads: usize, width: usize, value_width: usize) -> usize {
+            attention::$page_bytes(keys, heads, width, value_width)
         }
 
         /// Outputs of the blocks of queries `first..last`. Returns a status code.
@@ -141,10 +141,10 @@ pub fn attention_block_floats(keys: usize, width: usize) -> usize {
     attention::block_floats(keys, width)
 }
 
-/// Keys of a page of a cache.
+/// What the keys of a page of a cache are a multiple of.
 #[wasm_bindgen]
-pub fn attention_page_keys() -> usize {
-    attention::PAGE_KEYS
+pub fn attention_page_multiple() -> usize {
+    attention::PAGE_MULTIPLE
 }
 
 /// Queries of a block, given the number of keys.

@@ -10,7 +10,7 @@ import { sameShape, sizeOf } from '../shape.ts';
 import { readHeads } from './attention-call.ts';
 import type { Layout } from './attention-call.ts';
 import { descriptionBytes, writeDescription } from './description.ts';
-import type { Description } from './description.ts';
+import type { Description, PageTable } from './description.ts';
 import { attentionFamily } from './family.ts';
 import { headsAt, placeHeads, suffixOf } from './forward.ts';
 import type { Pages } from './pages.ts';
@@ -122,9 +122,9 @@ function descriptionOf(
 }
 
 /** The sequences' pages, in linear memory. */
-export function placeTable(pages: Pages, sequences: readonly number[], room: Room): { at: number; perBatch: number } {
+export function placeTable(pages: Pages, sequences: readonly number[], room: Room): PageTable {
   const { addresses, perSequence } = pages.table(sequences);
-  return { at: room.perRowOf('int32', addresses).address, perBatch: perSequence };
+  return { at: room.perRowOf('int32', addresses).address, perBatch: perSequence, keys: pages.pageKeys };
 }
 
 /** Rough time of a channel of a key, rounding included. */

@@ -68,13 +68,21 @@ export interface Description {
   readonly emptyRowIsNan: boolean;
   readonly weights?: WeightSlots | undefined;
   readonly screening?: Screening | undefined;
-  /** The pages of a cache, instead of keys and values of the call's own: their addresses, so many for each batch. */
-  readonly pages?: { readonly at: number; readonly perBatch: number } | undefined;
+  readonly pages?: PageTable | undefined;
   /** Addresses of what is counted and noted for each row (call.rs), 0 for none. */
   readonly work?: number;
   readonly empty?: number;
   /** Of RULE; entmax where it is not said. */
   readonly rule?: number;
+}
+
+/** The pages of a cache, instead of keys and values of the call's own. */
+export interface PageTable {
+  /** Address of the pages' addresses, `perBatch` for each batch. */
+  readonly at: number;
+  readonly perBatch: number;
+  /** Keys of a page. */
+  readonly keys: number;
 }
 
 /** What screening needs (crates/entmax-core/src/attention/screen.rs). */
@@ -129,6 +137,7 @@ export function writeDescription(address: number, description: Description): voi
     screening?.blocks ?? 0,
     pages?.at ?? 0,
     pages?.perBatch ?? 0,
+    pages?.keys ?? 0,
     description.work ?? 0,
     description.empty ?? 0,
     description.rule ?? RULE.entmax,

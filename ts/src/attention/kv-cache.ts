@@ -18,7 +18,11 @@ export interface KvCacheOptions {
   valueDim?: number | undefined;
   /** Sequences that grow side by side: a batch, or the hypotheses of a beam. Default: 1. */
   sequences?: number | undefined;
-  /** Keys of each sequence for which memory is set aside at once; a longer one takes more as it grows. Default: 0. */
+  /**
+   * Keys of each sequence for which memory is set aside at once; a longer one takes more as it grows. Pages have an eighth
+   * of it, from 128 keys to 4096, and long pages are read faster: a cache of thousands of keys should be told so.
+   * Default: 0.
+   */
   capacity?: number | undefined;
   /** Element type of keys and values. Default: 'float32'. */
   dtype?: 'float32' | 'float64' | undefined;
@@ -29,7 +33,7 @@ const OPTIONS = ['heads', 'headDim', 'valueDim', 'sequences', 'capacity', 'dtype
 const finalizer = /*#__PURE__*/ new FinalizationRegistry<Pages>((pages) => pages.release());
 
 /**
- * Keys and values of several sequences, in pages of 128, beside the integers that screen them exactly. Nothing is ever evicted
+ * Keys and values of several sequences, in pages, beside the integers that screen them exactly. Nothing is ever evicted
  * or approximated: a sequence holds what was appended to it until it is truncated.
  *
  * Memory of one key and its value for float32: 4 D + 4 E' bytes for the numbers and, for screening, 4 ceil(D / 4) + 5 bytes,
@@ -53,7 +57,7 @@ export class KvCache implements Disposable {
     return Object.freeze(pagesOf(this, 'KvCache.lengths').lengths);
   }
 
-  /** Bytes of linear memory that a key and its value take, with all heads; pages hold 128 of them. */
+  /** Bytes of linear memory that a key and its value take, with all heads. */
   get bytesPerToken(): number {
     const { pageBytes, pageKeys } = pagesOf(this, 'KvCache.bytesPerToken');
     return pageBytes / pageKeys;

@@ -1,6 +1,6 @@
 /**
- * The memory of a KvCache: pages of 128 keys and values (crates/entmax-core/src/attention/pages.rs), and for each sequence the
- * list of its pages. Sequences that begin alike share pages; one that is about to be written and is shared is copied first.
+ * The memory of a KvCache: pages of keys and values (crates/entmax-core/src/attention/pages.rs), and for each sequence the list of
+ * its pages. Sequences that begin alike share pages; one that is about to be written and is shared is copied first.
  *
  * A call first makes room, which may fail and then changes nothing; then the kernels write behind what the sequences
  * hold; then it commits the new lengths. Until it has, nothing has happened.
@@ -19,6 +19,19 @@ export interface CacheSizes {
   readonly sequences: number;
   readonly dtype: FloatType;
 }
+
+/** Pages of a sequence that fills its capacity, and the longest page in multiples of the shortest. */
+const PAGES = 8;
+const LONGEST = 32;
+
+/** Bytes of a page of the shortest kind, more than there are where kernels could not count them. */
+function shortestBytes({ heads, headDim, valueDim, dtype }: CacheSizes, keys: number): number {
+  if (headDim + valueDim > WIDEST) return Number.MAX_SAFE_INTEGER;
+  const bytes = attentionFamily.kernel(memory(), `attention_page_bytes${dtype === 'float32' ? '_f32' : '_f64'}`);
+  return heads * bytes(keys, 1, headDim, valueDim);
+}
+
+const WIDEST = 1 << 20;
 
 /** Keys of a panel: those that are rounded together. */
 const LANES = 16;
@@ -47,11 +60,13 @@ export class Pages {
   #paths = new Uint8Array(0);
 
   constructor(sizes: CacheSizes, capacity: number, op: string) {
-    const { heads, headDim, valueDim, sequences, dtype } = sizes;
+    const { sequences } = sizes;
     this.sizes = sizes;
-    this.pageKeys = attentionFamily.kernel(memory(), 'attention_page_keys')();
-    const bytes = attentionFamily.kernel(memory(), `attention_page_bytes${dtype === 'float32' ? '_f32' : '_f64'}`);
-    this.pageBytes = bytes(heads, headDim, valueDim);
+    const shortest = attentionFamily.kernel(memory(), 'attention_page_multiple')();
+    // Long pages are read faster, short ones waste less.
+    const multiple = Math.min(LONGEST, Math.max(1, Math.ceil(capacity / PAGES / shortest)));
+    this.pageKeys = multiple * shortest;
+    this.pageBytes = multiple * shortestBytes(sizes, shortest);
     this.#sequences = Array.from({ length: sequences }, () => ({ pages: [], length: 0, isCut: false }));
     this.#reserved = sequences * Math.ceil(capacity / this.pageKeys);
     try {

@@ -144,6 +144,8 @@ pub struct Attention<T> {
     /// `records`; null for none.
     pub pages: *const *mut u8,
     pub pages_per_batch: usize,
+    /// Keys of a page, a multiple of [`super::PAGE_MULTIPLE`].
+    pub page_keys: usize,
     /// Of every row (b, h, i): the products that were formed, of channels of a query and a key it may see, and of a weight
     /// and a channel of a value. Null where nobody asks.
     pub work: *mut f64,

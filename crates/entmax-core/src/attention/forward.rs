@@ -219,6 +219,7 @@ pub unsafe fn attend_block<T: Score, K: AttentionKernel<T>>(
         row: call.value_row(),
         width,
         pages: call.pages_of(b),
+        page_rows: call.page_keys,
     };
     let mut dense: [(*const T, usize); BLOCK] = [(core::ptr::null(), 0); BLOCK];
     let mut dense_outs = [core::ptr::null_mut(); BLOCK];

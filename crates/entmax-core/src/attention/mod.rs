@@ -28,7 +28,7 @@ pub use blocks::{floats_of as block_floats, BLOCK_KEYS};
 pub use call::{causal, path, rule, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
 pub use norm::{Norm, QUERIES as NORM_QUERIES};
-pub use pages::PAGE_KEYS;
+pub use pages::PAGE_MULTIPLE;
 pub use panels::panels_of;
 
 use crate::gradients::rows::Row;
@@ -137,7 +137,7 @@ pub fn attention_workspace_f64(keys: usize, width: usize, value_width: usize) ->
 
 /// Bytes of the record of one panel.
 pub fn record_bytes(width: usize) -> usize {
-    rounding::record_bytes(width, rounding::QUADS)
+    rounding::record_bytes(width, false)
 }
 
 /// The first block of queries of each of the heads `heads`; decides for each whether its other blocks are screened.
@@ -214,14 +214,24 @@ pub unsafe fn attention_append_f64(call: &Attention<f64>, heads: Range<usize>) -
     Status::Ok
 }
 
-/// Bytes of a page of a cache for `heads` key heads.
-pub fn attention_page_bytes_f32(heads: usize, width: usize, value_width: usize) -> usize {
-    pages::page_bytes::<f32>(heads, width, value_width)
+/// Bytes of a page of `keys` keys of a cache for `heads` key heads.
+pub fn attention_page_bytes_f32(
+    keys: usize,
+    heads: usize,
+    width: usize,
+    value_width: usize,
+) -> usize {
+    pages::page_bytes::<f32>(keys, heads, width, value_width)
 }
 
-/// Bytes of a page of a cache for `heads` key heads.
-pub fn attention_page_bytes_f64(heads: usize, width: usize, value_width: usize) -> usize {
-    pages::page_bytes::<f64>(heads, width, value_width)
+/// Bytes of a page of `keys` keys of a cache for `heads` key heads.
+pub fn attention_page_bytes_f64(
+    keys: usize,
+    heads: usize,
+    width: usize,
+    value_width: usize,
+) -> usize {
+    pages::page_bytes::<f64>(keys, heads, width, value_width)
 }
 
 /// The outputs of the blocks of queries `blocks`, [`block_queries`] queries of one head each.

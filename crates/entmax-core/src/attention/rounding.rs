@@ -7,9 +7,6 @@
 use crate::simd::LANES;
 use core::ops::Range;
 
-/// Pairs of i16, or quadruples of bytes: what this build's screen is made of.
-pub const QUADS: bool = cfg!(target_feature = "relaxed-simd");
-
 /// Channels of a word.
 pub const fn channels(quads: bool) -> usize {
     if quads {

@@ -22,8 +22,9 @@ pub struct Values<T> {
     pub row: usize,
     /// E, rounded up to 16.
     pub width: usize,
-    /// Addresses of the pages of [`PIECE`] rows; null where all rows lie in one piece.
+    /// Addresses of the pages of `page_rows` rows; null where all rows lie in one piece.
     pub pages: *const *mut u8,
+    pub page_rows: usize,
 }
 
 impl<T> Values<T> {
@@ -37,8 +38,8 @@ impl<T> Values<T> {
             return self.data.wrapping_add(j * self.row);
         }
         // SAFETY: by the caller.
-        let page = unsafe { *self.pages.add(j / PIECE) } as usize;
-        let row = self.data.wrapping_add(j % PIECE * self.row);
+        let page = unsafe { *self.pages.add(j / self.page_rows) } as usize;
+        let row = self.data.wrapping_add(j % self.page_rows * self.row);
         row.cast::<u8>().wrapping_add(page).cast()
     }
 }

@@ -213,6 +213,7 @@ impl Problem {
             blocks: null_mut(),
             pages: null(),
             pages_per_batch: 0,
+            page_keys: 0,
             work: null_mut(),
             empty: null_mut(),
             rule: self.rule,

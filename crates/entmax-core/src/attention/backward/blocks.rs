@@ -278,6 +278,7 @@ unsafe fn add_panel<T: Score, K: AttentionKernel<T>>(
             row: summed.row,
             width: padded_width,
             pages: core::ptr::null(),
+            page_rows: 1,
         };
         let keys = LANES.min(call.keys - panel * LANES);
         let column = |k: usize| (columns.add(k * count).cast_const(), count);

@@ -93,6 +93,7 @@ pub fn padded<T>(heads: &Heads<T>, (b, h): (usize, usize), width: usize) -> Valu
         row: heads.row,
         width: width.next_multiple_of(LANES),
         pages: core::ptr::null(),
+        page_rows: 1,
     }
 }
 
