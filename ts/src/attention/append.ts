@@ -9,10 +9,10 @@ import type { ReadScores } from '../scores.ts';
 import { sameShape, sizeOf } from '../shape.ts';
 import { readHeads } from './attention-call.ts';
 import type { Layout } from './attention-call.ts';
-import { descriptionBytes, writeDescription } from './description.ts';
-import type { Description, PageTable } from './description.ts';
+import { CAUSAL, descriptionBytes, NOWHERE, RULE, writeDescription } from './description.ts';
+import type { Description, Heads, PageTable } from './description.ts';
 import { attentionFamily } from './family.ts';
-import { headsAt, placeHeads, suffixOf } from './forward.ts';
+import { placeHeads, suffixOf } from './forward.ts';
 import type { Pages } from './pages.ts';
 
 /** Keys and values to be appended, N of each sequence: [S, G, N, D] and [S, G, N, E], or N before G by the layout. */
@@ -82,41 +82,39 @@ function* write(keys: NewKeys, room: Room): Plan<void> {
   const { heads, headDim, valueDim } = pages.sizes;
   if (count === 0 || sizeOf([sequences.length, heads]) === 0) return;
   const cut = pages.cut(sequences);
-  if (cut.length > 0) {
-    const nothing = { k: headsAt(0, layout, heads, 0, headDim), v: headsAt(0, layout, heads, 0, valueDim) };
-    yield appendJob(keys, room, { ...descriptionOf(pages, cut, 0, room), ...nothing });
-  }
-  yield appendJob(keys, room, {
-    ...descriptionOf(pages, sequences, count, room),
-    k: placeHeads(k, { op, layout }, room, heads, count, headDim),
-    v: placeHeads(v, { op, layout }, room, heads, count, valueDim),
-  });
+  if (cut.length > 0) yield appendJob(keys, room, describe(pages, cut, [NOWHERE, NOWHERE, 0], room));
+  const [at, from] = [
+    placeHeads(k, { op, layout }, room, heads, count, headDim),
+    placeHeads(v, { op, layout }, room, heads, count, valueDim),
+  ];
+  yield appendJob(keys, room, describe(pages, sequences, [at, from, count], room));
 }
 
-/** What a call on pages says of them: `count` keys, behind those that the sequences hold. */
-function descriptionOf(
+/** Describes the appending of `count` keys behind those that the sequences hold. */
+function describe(
   pages: Pages,
   sequences: readonly number[],
-  count: number,
+  [k, v, count]: readonly [Heads, Heads, number],
   room: Room,
-): Omit<Description, 'k' | 'v'> {
+): Description {
   const { heads, headDim, valueDim } = pages.sizes;
-  const none = headsAt(0, 'BHND', heads, 0, 0);
-  const lengths = pages.lengths;
+  const { lengths } = pages;
+  const ends = sequences.map((sequence) => lengths[sequence]!);
+  const batches = sequences.length;
+  const sizes = { batches, heads, keyHeads: heads, queries: 0, keys: count, width: headDim, valueWidth: valueDim };
+  const settings = {
+    ...{ sizes, scale: 1, rule: RULE.entmax, alpha: 0, bias: undefined, mask: undefined, keyMask: 0, slopes: 0 },
+    ...{ queryLengths: 0, keyLengths: room.perRowOf('int32', ends).address },
+    ...{ causal: CAUSAL.none, topk: 0, emptyRowIsNan: false },
+  };
   return {
-    ...{ scale: 1, alpha: 0, q: none, out: none, panels: 0, values: none },
-    ...{ keyMask: 0, slopes: 0, queryLengths: 0, causal: 0, topk: 0, emptyRowIsNan: false },
-    keyLengths: room.perRowOf(
-      'int32',
-      sequences.map((sequence) => lengths[sequence]!),
-    ).address,
-    batches: sequences.length,
-    heads,
-    keyHeads: heads,
-    queries: 0,
-    keys: count,
-    width: headDim,
-    valueWidth: valueDim,
+    settings,
+    q: NOWHERE,
+    k,
+    v,
+    out: NOWHERE,
+    panels: 0,
+    values: NOWHERE,
     pages: placeTable(pages, sequences, room),
   };
 }
@@ -133,7 +131,7 @@ const NANOSECONDS_PER_CHANNEL = 10;
 function appendJob({ op, pages, sequences }: NewKeys, room: Room, description: Description): Job {
   const address = room.allocate(descriptionBytes());
   writeDescription(address, description);
-  const { batches, keyHeads, keys, width } = description;
+  const { batches, keyHeads, keys, width } = description.settings.sizes;
   return {
     op,
     family: attentionFamily,

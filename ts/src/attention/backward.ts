@@ -16,16 +16,15 @@ import { backwardDescriptionBytes, STEP, writeBackwardDescription } from './back
 import type { BackwardDescription, DenseBlock, KeptColumns, KeptRows } from './backward-description.ts';
 import { denseRowBytes, stepsOf } from './backward-steps.ts';
 import type { Step } from './backward-steps.ts';
-import { descriptionBytes, writeDescription } from './description.ts';
+import { descriptionBytes, writeDescription, NOWHERE } from './description.ts';
 import type { Description, Heads } from './description.ts';
-import { attentionJob, attentionKernel, headsAt, optionsOf, packJob } from './forward.ts';
+import { attentionJob, attentionKernel, headsAt, settingsOf, packJob } from './forward.ts';
 import { paddedWidth, placeHeads, refuseStatus, suffixOf } from './forward.ts';
 import { Gradients } from './gradients.ts';
 import type { PullbackCall } from './gradients.ts';
 import { keepsWeights } from './saved-weights.ts';
 import type { SavedWeights } from './saved-weights.ts';
 
-const NOWHERE: Heads = { at: 0, batch: 0, head: 0, row: 0 };
 const NO_BLOCK: DenseBlock = { panels: 0, weights: 0, scores: 0, head: 0, first: 0, count: 0 };
 
 /** The gradients named by `wrt` for the cotangent `dout` of the output. */
@@ -65,7 +64,7 @@ class Pullback {
     this.#call = call;
     this.#results = results;
     this.#forward = {
-      ...optionsOf(call, room),
+      settings: settingsOf(call, room),
       q: placePadded(call.q, call, room, [heads, queries, width]),
       k: placePadded(call.k, call, room, [keyHeads, keys, width]),
       v,
@@ -100,7 +99,9 @@ class Pullback {
     if (name === 'packKeys') return yield* this.#pack(this.#forward);
     if (name === 'packValues') {
       const { v, panels } = { v: this.#forward.v, panels: this.#block.panels };
-      return yield* this.#pack({ ...this.#forward, k: v, width: this.#call.sizes.valueWidth, panels });
+      const { settings } = this.#forward;
+      const sizes = { ...settings.sizes, width: settings.sizes.valueWidth };
+      return yield* this.#pack({ ...this.#forward, k: v, panels, settings: { ...settings, sizes } });
     }
     const { keys, width, valueWidth } = this.#call.sizes;
     const suffix = suffixOf(this.#call.template.dtype);

@@ -18,7 +18,7 @@ import { outputShape, readHeads } from './attention-call.ts';
 import type { AttentionCall } from './attention-call.ts';
 import { CAUSAL, descriptionBytes, PATH, writeDescription } from './description.ts';
 import type { Description } from './description.ts';
-import { attendJob, blocksOf, headsAt, optionsOf, placeHeads, refuseStatus, rowsOf } from './forward.ts';
+import { attendJob, blocksOf, headsAt, placeHeads, refuseStatus, rowsOf, settingsOf } from './forward.ts';
 import { inspect } from './inspect.ts';
 import { atRest, KvCache, readSequences } from './kv-cache.ts';
 import { HINTS, readAlpha, readLayout, readScale, readSlopes, readTopk } from './options.ts';
@@ -163,7 +163,7 @@ function describe({ call, keys }: Decoding, room: Room, out: number): Descriptio
   const { heads, queries, keyHeads, width, valueWidth } = call.sizes;
   const nothing = (channels: number): Description['k'] => headsAt(0, 'BHND', keyHeads, 0, channels);
   return {
-    ...optionsOf(call, room),
+    settings: settingsOf(call, room),
     q: placeHeads(call.q, call, room, heads, queries, width),
     out: headsAt(out, call.layout, heads, queries, valueWidth),
     k: nothing(width),

@@ -5,6 +5,7 @@
 
 import { EntmaxError } from '../errors.ts';
 import { memory } from '../runtime/runtime.ts';
+import type { Sizes } from './attention-call.ts';
 import { attentionFamily } from './family.ts';
 
 /** An array of heads in linear memory: its address, and the distances of batches, heads and rows in elements. */
@@ -14,6 +15,9 @@ export interface Heads {
   readonly head: number;
   readonly row: number;
 }
+
+/** No array. */
+export const NOWHERE: Heads = { at: 0, batch: 0, head: 0, row: 0 };
 
 /** An array that broadcasts to [B, H, N, M]: distances along these axes, 0 where it repeats. */
 export interface Table {
@@ -39,41 +43,40 @@ export interface WeightSlots {
   readonly firstRow: number;
 }
 
-export interface Description {
+/** What a call says besides the places of its arrays. Addresses are 0 for what is not given. */
+export interface Settings {
+  readonly sizes: Sizes;
   readonly scale: number;
-  /** Address of alpha - 1 of each head, 0 where the rule has none. */
+  /** Of RULE. */
+  readonly rule: number;
+  /** Address of alpha - 1 of each head, where the rule has one. */
   readonly alpha: number;
+  readonly bias: Table | undefined;
+  readonly mask: Table | undefined;
+  /** Addresses. */
+  readonly keyMask: number;
+  readonly slopes: number;
+  readonly queryLengths: number;
+  readonly keyLengths: number;
+  readonly causal: number;
+  readonly topk: number;
+  readonly emptyRowIsNan: boolean;
+}
+
+export interface Description {
+  readonly settings: Settings;
   readonly q: Heads;
   readonly k: Heads;
   readonly v: Heads;
   readonly out: Heads;
   readonly panels: number;
   readonly values: Heads;
-  readonly bias?: Table | undefined;
-  readonly mask?: Table | undefined;
-  /** Addresses, 0 for none. */
-  readonly keyMask: number;
-  readonly slopes: number;
-  readonly queryLengths: number;
-  readonly keyLengths: number;
-  readonly batches: number;
-  readonly heads: number;
-  readonly keyHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly width: number;
-  readonly valueWidth: number;
-  readonly causal: number;
-  readonly topk: number;
-  readonly emptyRowIsNan: boolean;
   readonly weights?: WeightSlots | undefined;
   readonly screening?: Screening | undefined;
   readonly pages?: PageTable | undefined;
   /** Addresses of what is counted and noted for each row (call.rs), 0 for none. */
   readonly work?: number;
   readonly empty?: number;
-  /** Of RULE; entmax where it is not said. */
-  readonly rule?: number;
 }
 
 /** The pages of a cache, instead of keys and values of the call's own. */
@@ -96,53 +99,35 @@ export interface Screening {
   readonly blocks: number;
 }
 
-const NO_TABLE: Table = { at: 0, distances: [0, 0, 0, 0] };
-const NO_WEIGHTS: WeightSlots = { sizes: 0, thresholds: 0, indices: 0, values: 0, firstRow: 0 };
-
 /** Writes the description to `address`, where `descriptionBytes()` are free. */
 export function writeDescription(address: number, description: Description): void {
-  const { scale, alpha, q, k, v, out, panels, values, bias = NO_TABLE, mask = NO_TABLE } = description;
-  const { keyMask, slopes, queryLengths, keyLengths, weights = NO_WEIGHTS, screening, pages } = description;
-  const heads = (each: Heads): number[] => [each.at, each.batch, each.head, each.row];
-  const table = (each: Table): number[] => [each.at, ...each.distances];
-  const words = [
-    alpha,
-    ...[q, k, v, out].flatMap(heads),
-    panels,
-    ...heads(values),
-    ...table(bias),
-    ...table(mask),
-    keyMask,
-    slopes,
-    queryLengths,
-    keyLengths,
-    description.batches,
-    description.heads,
-    description.keyHeads,
-    description.queries,
-    description.keys,
-    description.width,
-    description.valueWidth,
-    description.causal,
-    description.topk,
-    description.emptyRowIsNan ? 1 : 0,
-    weights.sizes,
-    weights.thresholds,
-    weights.indices,
-    weights.values,
-    weights.firstRow,
-    screening?.records ?? 0,
-    screening?.screened ?? 0,
-    screening?.blocksDone ?? 0,
-    screening?.blocks ?? 0,
-    pages?.at ?? 0,
-    pages?.perBatch ?? 0,
-    pages?.keys ?? 0,
-    description.work ?? 0,
-    description.empty ?? 0,
-    description.rule ?? RULE.entmax,
-  ];
-  writeFields(address, scale, words, descriptionBytes());
+  const { settings, weights, screening, pages } = description;
+  const { sizes } = settings;
+  // One by one, because a step of decoding is short.
+  const words = [settings.alpha];
+  for (const heads of [description.q, description.k, description.v, description.out]) pushHeads(words, heads);
+  words.push(description.panels);
+  pushHeads(words, description.values);
+  pushTable(words, settings.bias);
+  pushTable(words, settings.mask);
+  words.push(settings.keyMask, settings.slopes, settings.queryLengths, settings.keyLengths);
+  words.push(sizes.batches, sizes.heads, sizes.keyHeads, sizes.queries, sizes.keys, sizes.width, sizes.valueWidth);
+  words.push(settings.causal, settings.topk, settings.emptyRowIsNan ? 1 : 0);
+  words.push(weights?.sizes ?? 0, weights?.thresholds ?? 0, weights?.indices ?? 0);
+  words.push(weights?.values ?? 0, weights?.firstRow ?? 0);
+  words.push(screening?.records ?? 0, screening?.screened ?? 0, screening?.blocksDone ?? 0, screening?.blocks ?? 0);
+  words.push(pages?.at ?? 0, pages?.perBatch ?? 0, pages?.keys ?? 0);
+  words.push(description.work ?? 0, description.empty ?? 0, settings.rule);
+  writeFields(address, settings.scale, words, descriptionBytes());
+}
+
+function pushHeads(words: number[], { at, batch, head, row }: Heads): void {
+  words.push(at, batch, head, row);
+}
+
+function pushTable(words: number[], table: Table | undefined): void {
+  if (!table) words.push(0, 0, 0, 0, 0);
+  else words.push(table.at, table.distances[0], table.distances[1], table.distances[2], table.distances[3]);
 }
 
 /** Writes a description to `address`: a float64, then 32-bit numbers, `bytes` of both as the kernels know it. */

@@ -14,11 +14,10 @@ import { memory } from '../runtime/runtime.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import { addressOf } from '../tensor.ts';
-import type { Float } from '../types.ts';
 import { readAttentionCall, readsOf } from './attention-call.ts';
 import type { AttentionCall, Layout, ReadCall } from './attention-call.ts';
 import { CAUSAL, descriptionBytes, RULE, writeDescription } from './description.ts';
-import type { Description, Heads, Screening } from './description.ts';
+import type { Description, Heads, Screening, Settings } from './description.ts';
 import { attentionFamily } from './family.ts';
 import { placeOutput, readAttentionOut } from './output.ts';
 import type { PlacedResult } from './output.ts';
@@ -113,7 +112,7 @@ export function describe(call: AttentionCall, room: Room, out: number): Descript
   const size = elementBytes(call.template.dtype);
   const copy = (): number => room.allocate(batches * keyHeads * keys * padded * size);
   return {
-    ...optionsOf(call, room),
+    settings: settingsOf(call, room),
     q: placeHeads(call.q, call, room, heads, queries, width),
     k: placeHeads(call.k, call, room, keyHeads, keys, width),
     v,
@@ -128,25 +127,20 @@ export function paddedWidth(width: number): number {
   return Math.ceil(width / LANES) * LANES;
 }
 
-/** What a description says besides the places of q, k, v and the output. */
-export function optionsOf(
-  call: AttentionCall,
-  room: Room,
-): Omit<Description, 'q' | 'k' | 'v' | 'out' | 'panels' | 'values'> {
-  const { op, scale, bias, mask, keyMask, slopes, lengths, causal, topk, template } = call;
-  const copy = (dtype: 'float32' | 'float64' | 'int32', values: Float | Int32Array | undefined): number =>
-    values ? room.perRowOf(dtype, values).address : 0;
+/** The settings of a call; what they need in linear memory is copied there. */
+export function settingsOf(call: AttentionCall, room: Room): Settings {
+  const { op, sizes, scale, alpha, bias, mask, keyMask, slopes, lengths, causal, topk, template } = call;
   return {
-    ...call.sizes,
+    sizes,
     scale,
-    alpha: call.alpha ? room.copyOfNumbers(headValues(call.alpha, call.sizes.heads)) : 0,
-    rule: call.alpha ? RULE.entmax : RULE.relu,
+    rule: alpha ? RULE.entmax : RULE.relu,
+    alpha: alpha ? room.copyOfNumbers(headValues(alpha, sizes.heads)) : 0,
     bias: bias && placeBias(bias, room, op),
     mask: mask && placeMask(mask, room, op),
     keyMask: keyMask ? room.copyOf(keyMask) : 0,
-    slopes: copy(template.dtype, slopes),
-    queryLengths: copy('int32', lengths.queries),
-    keyLengths: copy('int32', lengths.keys),
+    slopes: slopes ? room.perRowOf(template.dtype, slopes).address : 0,
+    queryLengths: lengths.queries ? room.perRowOf('int32', lengths.queries).address : 0,
+    keyLengths: lengths.keys ? room.perRowOf('int32', lengths.keys).address : 0,
     causal,
     topk,
     emptyRowIsNan: call.emptyRow === 'nan',

@@ -14,7 +14,7 @@ import { sizeOf } from '../shape.ts';
 import { tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import type { AttentionCall } from './attention-call.ts';
-import { writeFields } from './description.ts';
+import { NOWHERE, writeFields } from './description.ts';
 import type { Heads } from './description.ts';
 import { attentionJob, attentionKernel, headsAt, paddedWidth } from './forward.ts';
 import type { PlacedOutput, PlacedResult } from './output.ts';
@@ -22,8 +22,6 @@ import type { PlacedOutput, PlacedResult } from './output.ts';
 /** Rough time of one number, on one thread; twice as much in the pullback, and for a gate. */
 const NANOSECONDS = 2;
 const NANOSECONDS_OF_GATE = 18;
-
-const NOWHERE: Heads = { at: 0, batch: 0, head: 0, row: 0 };
 
 /** What a norm is described by (`Norm` in norm.rs) besides what all its descriptions have. */
 interface Places {
