@@ -16,6 +16,7 @@ mod pages;
 mod panels;
 mod probe;
 mod relu;
+mod rescore;
 mod results;
 mod rounding;
 mod scores;
@@ -90,7 +91,7 @@ impl<V: F32Block> AttentionKernel<f32> for EntmaxF32<V> {
     ) -> (Option<Outcome>, usize) {
         let row = (row, n, queries.errors[r]);
         // SAFETY: passed on.
-        unsafe { screen::weigh_screened::<V>(call, place, row, settings, scratch, list) }
+        unsafe { rescore::weigh_screened::<V>(call, place, row, settings, scratch, list) }
     }
 
     #[inline(always)]

@@ -3,11 +3,12 @@
 use super::above_two::AboveTwo;
 use super::above_two_f32::{below, Many};
 use super::budget::Problem;
+use super::candidates_f32::Candidates;
 use super::kernel::{Group, List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower};
 
 use super::rising_f32::{self, Found, LONG_ROW};
-use super::scan_f32::{count_above, find_above, maxima_len, Candidates, Scores, Tail, BLOCK};
+use super::scan_f32::{count_above, find_above, maxima_len, Scores, Tail, BLOCK};
 use super::short_f32::{self, Four};
 use super::threshold_f32::{
     self, behind_lists, certified, lists, raise, solve_list, sparsemax_bound, spread, SAMPLED_ROW,

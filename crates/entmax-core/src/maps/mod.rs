@@ -23,6 +23,7 @@ mod above_two_f32;
 mod blocks_f32;
 mod budget;
 mod budget_f32;
+mod candidates_f32;
 mod compensated;
 mod csr;
 mod entmax_f32;
@@ -54,11 +55,12 @@ pub use score::Score;
 
 /// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
+    pub(crate) use super::candidates_f32::Candidates;
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
-    pub(crate) use super::scan_f32::{Candidates, Scores, Tail, WORD};
+    pub(crate) use super::scan_f32::{Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
     pub(crate) use super::solve::{scratch, solve_rows, together};
     pub(crate) use super::threshold_f32::{clear, spread};

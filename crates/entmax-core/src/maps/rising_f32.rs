@@ -15,7 +15,8 @@
 //!
 //! **NaN**: the branch asks whether all scores are at most the cut-off, which a NaN is not.
 
-use super::scan_f32::{cut, not_below, Candidates, Scores, BLOCK, WORD};
+use super::candidates_f32::{not_below, Candidates};
+use super::scan_f32::{cut, Scores, BLOCK, WORD};
 use super::threshold_f32::certified;
 use crate::simd::{F32Block, LANES};
 

@@ -15,12 +15,13 @@
 //! Newton's method on the norm starts left of the root, increases monotonically and is exact in one step for equal
 //! scores and whenever the support stops changing at alpha = 2 (where it is Michelot's algorithm).
 
+use super::candidates_f32::Candidates;
 use super::exact_f32::{is_near, settle_f32, write, Computed, Watch};
 use super::kernel::{List, Outcome, Solved};
 use super::powers_f32::{IntegerPower, Level, Power};
 use super::{narrow_f32, short_f32};
 
-use super::scan_f32::{find_above, maxima_len, pack_above, Above, Candidates, Scores, Tail};
+use super::scan_f32::{find_above, maxima_len, pack_above, Above, Scores, Tail};
 use super::softmax_f32::scale;
 use crate::simd::{copy_short, F32Block, LANES};
 
