@@ -1,10 +1,10 @@
-/** Two kinds of plot as SVG, drawn by vega without a browser. */
+/** Three kinds of plot as SVG, drawn by vega without a browser. */
 
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 
-const INK = '#2b3440';
-const IN_SUPPORT = '#2f6fb0';
+export const INK = '#2b3440';
+export const IN_SUPPORT = '#2f6fb0';
 const CONFIG = {
   background: 'white',
   font: 'system-ui, sans-serif',
@@ -57,5 +57,34 @@ export function curvesOf(values, titles) {
       y: { field: 'y', type: 'quantitative', title: titles.y },
       color: { field: 'line', type: 'nominal', title: null, scale: { scheme: 'viridis' } },
     },
+  });
+}
+
+/** One bar for each `bar` of `{ bar, stage, share }`, its stages in their order from left to right; the last is what is missing. */
+export function sharesOf(values, title) {
+  const stages = [...new Set(values.map(({ stage }) => stage))];
+  return svgOf({
+    width: 380,
+    height: { step: 30 },
+    data: { values: values.map((value) => ({ ...value, order: stages.indexOf(value.stage) })) },
+    encoding: {
+      y: { field: 'bar', type: 'nominal', sort: null, title: null },
+      x: { field: 'share', type: 'quantitative', stack: true, title, axis: { format: '.0%', tickCount: 5 } },
+      order: { field: 'order' },
+    },
+    layer: [
+      {
+        mark: { type: 'bar', height: 20 },
+        encoding: {
+          color: {
+            field: 'stage',
+            type: 'nominal',
+            title: null,
+            sort: null,
+            scale: { domain: stages, range: [IN_SUPPORT, '#e0a030', '#e8ebee'] },
+          },
+        },
+      },
+    ],
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The programs of README.md and docs/maps.md run as they are written, against the built package in a `node_modules`,
+ * The programs of README.md, docs/maps.md and docs/attention.md run as they are written, against the built package in a `node_modules`,
  * each in the runtime that its first line names; what a comment says that a call gives, it gives.
  */
 
@@ -19,6 +19,7 @@ const snippetsOf = async (file: string): Promise<string[]> => {
 };
 const README = await snippetsOf('README.md');
 const MAPS = await snippetsOf('docs/maps.md');
+const ATTENTION = await snippetsOf('docs/attention.md');
 
 /** What the lines in docs/maps.md take from the reader's program. */
 const PRELUDE = `import { entmax, sparsemaxLoss } from 'entmax';
@@ -89,4 +90,10 @@ test('the first program of README.md says what three maps give', async () => {
 
 test.each(MAPS.map((code, i) => [i + 1, code] as const))('program %d of docs/maps.md runs', async (i, code) => {
   await run(`maps-${i}`, PRELUDE + code);
+});
+
+test('the programs of docs/attention.md run, one after the other, and say what a cache holds', async () => {
+  const stdout = await run('attention', ATTENTION.join(''));
+  expect(ATTENTION.length).toBeGreaterThanOrEqual(7);
+  expect(stdout).toContain('[ 303 ] 1162');
 });
