@@ -4,33 +4,9 @@ mod common;
 use common::call::{bits, Number, Workspace};
 use common::rows::Random;
 use entmax_core::attention::*;
+use entmax_core::maps::Score;
 use entmax_core::status::Status;
-use std::ops::Range;
 use std::ptr::{null, null_mut};
-
-trait NormNumber: Number {
-    unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>, workspace: *mut u8) -> Status;
-    unsafe fn backward(norm: &Norm<Self>, parts: Range<usize>, workspace: *mut u8) -> Status;
-}
-
-macro_rules! norm_number {
-    ($scalar:ty, $norm:ident, $backward:ident) => {
-        impl NormNumber for $scalar {
-            unsafe fn norm(norm: &Norm<Self>, rows: Range<usize>, workspace: *mut u8) -> Status {
-                unsafe { $norm(norm, rows, workspace) }
-            }
-            unsafe fn backward(
-                norm: &Norm<Self>,
-                parts: Range<usize>,
-                workspace: *mut u8,
-            ) -> Status {
-                unsafe { $backward(norm, parts, workspace) }
-            }
-        }
-    };
-}
-norm_number!(f32, attention_norm_f32, attention_norm_backward_f32);
-norm_number!(f64, attention_norm_f64, attention_norm_backward_f64);
 
 /// B, H, N, E; arrays of [B, H, N, E].
 #[derive(Clone)]
@@ -75,7 +51,7 @@ const CHUNK: usize = 1 << 20;
 
 impl Problem {
     /// With heads before queries in memory, or behind them; in ranges of `chunk`.
-    fn run<T: NormNumber>(&self, heads_first: bool, chunk: usize) -> Results<T> {
+    fn run<T: Number + Score>(&self, heads_first: bool, chunk: usize) -> Results<T> {
         let [b, h, n, e] = self.sizes;
         let (head, row) = if heads_first { (n * e, e) } else { (e, h * e) };
         let place = |at: usize| {
@@ -128,15 +104,18 @@ impl Problem {
             queries: n,
             width: e,
         };
-        let mut workspace = Workspace::new(attention_norm_workspace(h, e));
+        let mut workspace = Workspace::new(norm_workspace(h, e));
         unsafe {
             for first in (0..b * n).step_by(chunk) {
                 let range = first..(b * n).min(first + chunk);
-                assert_eq!(T::norm(&norm, range, workspace.pointer()), Status::Ok);
+                assert_eq!(normalise(&norm, range, workspace.pointer()), Status::Ok);
             }
             for first in (0..parts).step_by(chunk) {
                 let range = first..parts.min(first + chunk);
-                assert_eq!(T::backward(&norm, range, workspace.pointer()), Status::Ok);
+                assert_eq!(
+                    pull_back_norm(&norm, range, workspace.pointer()),
+                    Status::Ok
+                );
             }
         }
         let total = |sums: &[f64]| -> Vec<f64> {

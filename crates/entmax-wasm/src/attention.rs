@@ -173,7 +173,7 @@ macro_rules! norm_exports {
             let norm = norm as *const Norm<$scalar>;
             // SAFETY: the address is that of a norm whose places are live, with a workspace of the size that the function
             // below asks for.
-            unsafe { attention::$norm(&*norm, first..last, workspace as *mut u8) as u32 }
+            unsafe { attention::normalise(&*norm, first..last, workspace as *mut u8) as u32 }
         }
 
         /// The pullback of a norm over the parts `first..last`. Returns a status code.
@@ -181,7 +181,7 @@ macro_rules! norm_exports {
         pub fn $backward(first: usize, last: usize, workspace: usize, norm: usize) -> u32 {
             let norm = norm as *const Norm<$scalar>;
             // SAFETY: as above.
-            unsafe { attention::$backward(&*norm, first..last, workspace as *mut u8) as u32 }
+            unsafe { attention::pull_back_norm(&*norm, first..last, workspace as *mut u8) as u32 }
         }
     };
 }
@@ -192,7 +192,7 @@ norm_exports!(f64, attention_norm_f64, attention_norm_backward_f64);
 /// Bytes of workspace that one thread needs for a norm, and for its pullback.
 #[wasm_bindgen]
 pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
-    attention::attention_norm_workspace(heads, width)
+    attention::norm_workspace(heads, width)
 }
 
 /// Queries of a part of a norm's pullback.

@@ -28,7 +28,7 @@ pub use backward::{step, Backward, Block, Columns, Saved, QUERIES as BLOCK_QUERI
 pub use blocks::{floats_of as block_floats, BLOCK_KEYS};
 pub use call::{causal, path, rule, Attention, Heads, Table, Weights};
 pub use forward::block_queries;
-pub use norm::{Norm, QUERIES as NORM_QUERIES};
+pub use norm::{normalise, pull_back_norm, workspace as norm_workspace, Norm, NORM_QUERIES};
 pub use pages::PAGE_MULTIPLE;
 pub use panels::panels_of;
 
@@ -370,66 +370,4 @@ pub unsafe fn attention_backward_f64(
 ) -> Status {
     // SAFETY: passed on.
     unsafe { backward::run::<f64, EntmaxF64>(step, backward, range, workspace) }
-}
-
-/// The norm of the sums of the queries `rows` of all B N.
-///
-/// # Safety
-/// The norm describes memory as its fields say; `workspace` is 64-aligned, disjoint from all and as long as
-/// [`attention_norm_workspace`] says.
-pub unsafe fn attention_norm_f32(
-    norm: &Norm<f32>,
-    rows: Range<usize>,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe { norm::normalise(norm, rows, workspace) };
-    Status::Ok
-}
-
-/// [`attention_norm_f32`] in f64.
-///
-/// # Safety
-/// As there.
-pub unsafe fn attention_norm_f64(
-    norm: &Norm<f64>,
-    rows: Range<usize>,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe { norm::normalise(norm, rows, workspace) };
-    Status::Ok
-}
-
-/// Bytes of one caller's workspace for a norm, and for its pullback.
-pub fn attention_norm_workspace(heads: usize, width: usize) -> usize {
-    norm::workspace(heads, width)
-}
-
-/// The pullback of a norm over parts of [`NORM_QUERIES`] of all B N queries.
-///
-/// # Safety
-/// As [`attention_norm_f32`].
-pub unsafe fn attention_norm_backward_f32(
-    norm: &Norm<f32>,
-    parts: Range<usize>,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe { norm::pull_back(norm, parts, workspace) };
-    Status::Ok
-}
-
-/// [`attention_norm_backward_f32`] in f64.
-///
-/// # Safety
-/// As there.
-pub unsafe fn attention_norm_backward_f64(
-    norm: &Norm<f64>,
-    parts: Range<usize>,
-    workspace: *mut u8,
-) -> Status {
-    // SAFETY: passed on.
-    unsafe { norm::pull_back(norm, parts, workspace) };
-    Status::Ok
 }

@@ -10,18 +10,19 @@
 //!     du = r (a - t mean(a t)) + a t (1 - s) gate,   r = 1 / sqrt(mean(u^2) + eps),
 //!     dgain = sum dy s t,   dgate = sum a t (1 - s) u.
 //!
-//! The last two are sums over all queries. They are formed in parts of [`QUERIES`], each by one thread, which whoever asks
+//! The last two are sums over all queries. They are formed in parts of [`NORM_QUERIES`], each by one thread, which whoever asks
 //! adds up in their order: bits do not depend on threads.
 
 use super::call::Heads;
 use super::results::fill;
 use crate::maps::staging::ALIGNMENT;
 use crate::maps::Score;
+use crate::status::Status;
 use core::ops::Range;
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// Queries of a part of dgain and dgate.
-pub const QUERIES: usize = 32;
+pub const NORM_QUERIES: usize = 32;
 /// Parts of a sum over channels, whose order is fixed.
 const PARTS: usize = 8;
 /// 2^-520, by which numbers are multiplied whose squares overflow in f64.
@@ -64,8 +65,13 @@ pub fn workspace(heads: usize, width: usize) -> usize {
 /// The results of the queries `rows` of all B N.
 ///
 /// # Safety
-/// As [`Norm`] says; `y` may be `u`; `workspace` is aligned, and as long as [`workspace`] says.
-pub unsafe fn normalise<T: Score>(norm: &Norm<T>, rows: Range<usize>, workspace: *mut u8) {
+/// As [`Norm`] says; `y` may be `u`; `workspace` is 64-aligned, disjoint from all and as long as
+/// [`workspace`] says.
+pub unsafe fn normalise<T: Score>(
+    norm: &Norm<T>,
+    rows: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
     for row in rows {
         let place = norm.place(row);
         // SAFETY: by the caller.
@@ -76,13 +82,18 @@ pub unsafe fn normalise<T: Score>(norm: &Norm<T>, rows: Range<usize>, workspace:
             norm.y.scatter(place, norm.heads, norm.width, u);
         }
     }
+    Status::Ok
 }
 
-/// The cotangents of what was normalised, and the parts of dgain and dgate: parts `parts` of [`QUERIES`] queries of all B N.
+/// The cotangents of what was normalised, and the parts of dgain and dgate: parts `parts` of [`NORM_QUERIES`] queries of all B N.
 ///
 /// # Safety
 /// As [`normalise`].
-pub unsafe fn pull_back<T: Score>(norm: &Norm<T>, parts: Range<usize>, workspace: *mut u8) {
+pub unsafe fn pull_back_norm<T: Score>(
+    norm: &Norm<T>,
+    parts: Range<usize>,
+    workspace: *mut u8,
+) -> Status {
     let (heads, width, lengths) = (norm.heads, norm.width, norm.query_lengths);
     for part in parts {
         // SAFETY: by the caller.
@@ -90,7 +101,7 @@ pub unsafe fn pull_back<T: Score>(norm: &Norm<T>, parts: Range<usize>, workspace
             let mut dgain = norm.part(norm.dgain, part);
             let mut dgate = norm.part(norm.dgate, part);
             let all = norm.batches * norm.queries;
-            for row in part * QUERIES..all.min((part + 1) * QUERIES) {
+            for row in part * NORM_QUERIES..all.min((part + 1) * NORM_QUERIES) {
                 let (b, i) = norm.place(row);
                 if !lengths.is_null() && i >= *lengths.add(b) as usize {
                     for h in 0..heads {
@@ -114,6 +125,7 @@ pub unsafe fn pull_back<T: Score>(norm: &Norm<T>, parts: Range<usize>, workspace
             }
         }
     }
+    Status::Ok
 }
 
 impl<T> Norm<T> {
