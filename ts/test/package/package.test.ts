@@ -171,12 +171,12 @@ describe('in a bundle', () => {
     expect(size).toBeLessThan(95_000);
   });
 
-  test('attention adds under 102 KB', async () => {
+  test('attention adds under 104 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/attention';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/attention' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(102_000);
+    expect(added).toBeLessThan(104_000);
   });
 
   test('what is not imported is not shipped', async () => {
