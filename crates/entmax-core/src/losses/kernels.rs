@@ -28,22 +28,25 @@ pub struct Kernels {
     pub spread: unsafe fn(&AnyList, Cells, usize),
     /// Of a row without NaN.
     pub maximum: unsafe fn(Cells, usize) -> f64,
-    /// The sum of p (z - origin) over p != 0.
-    pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
-    /// Of n probabilities at alpha - 1, for the derivative by alpha.
-    pub entropy: unsafe fn(Cells, usize, f64) -> Entropy,
+    pub sums: Sums,
     /// Of a list and its row: the largest probability, and the same sum with its score as origin, which comes second.
     pub look: unsafe fn(&AnyList, Cells) -> (f64, f64, f64),
     /// Multiplies a list's probabilities by a number of their type.
     pub scale: unsafe fn(&AnyList, f64),
 }
 
+/// Sums over a row, by the block implementation of its type.
+#[derive(Clone, Copy)]
+pub struct Sums {
+    /// The sum of p (z - origin) over p != 0.
+    pub dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
+    /// Of n probabilities at alpha - 1, for the derivative by alpha.
+    pub entropy: unsafe fn(Cells, usize, f64) -> Entropy,
+}
+
 impl Kernels {
     #[inline(always)]
-    pub fn of<T: Score, K: RowKernel<T>>(
-        dot: unsafe fn(Cells, Cells, usize, f64) -> f64,
-        entropy: unsafe fn(Cells, usize, f64) -> Entropy,
-    ) -> Kernels {
+    pub fn of<T: Score, K: RowKernel<T>>(sums: Sums) -> Kernels {
         Kernels {
             gather: gather::<T>,
             together: together::<T, K>,
@@ -51,8 +54,7 @@ impl Kernels {
             finish: finish::<T>,
             spread: spread::<T, K>,
             maximum: maximum::<T, K>,
-            dot,
-            entropy,
+            sums,
             look: look::<T>,
             scale: scale::<T>,
         }

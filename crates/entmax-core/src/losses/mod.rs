@@ -55,7 +55,10 @@ pub unsafe fn row_loss_f32_with<V: F32Block>(
 ) -> Status {
     // SAFETY: passed on.
     unsafe {
-        let sums = (kernels::dot_f32::<V> as _, entropy::entropy_f32::<V> as _);
+        let sums = kernels::Sums {
+            dot: kernels::dot_f32::<V>,
+            entropy: entropy::entropy_f32::<V>,
+        };
         rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace, sums)
     }
 }
@@ -72,7 +75,10 @@ pub unsafe fn row_loss_f64(
 ) -> Status {
     // SAFETY: passed on.
     unsafe {
-        let sums = (kernels::dot_f64 as _, entropy::entropy as _);
+        let sums = kernels::Sums {
+            dot: kernels::dot_f64,
+            entropy: entropy::entropy,
+        };
         rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace, sums)
     }
 }

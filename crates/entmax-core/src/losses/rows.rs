@@ -1,8 +1,7 @@
 //! Losses of a range of rows: the way from the layout to one contiguous row, and the rows that have no finite loss.
 
-use super::entropy::Entropy;
 use super::gradient::Gradient;
-use super::kernels::{AnyGroup, AnyList, AnySettings, Kernels};
+use super::kernels::{AnyGroup, AnyList, AnySettings, Kernels, Sums};
 use super::value::{Solution, Target, Value};
 use crate::gradients::cells::Cells;
 use crate::gradients::rows::{tile, transpose_cells};
@@ -100,10 +99,7 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
     rows: Range<usize>,
     results: &LossResults<T>,
     workspace: *mut u8,
-    (dot, entropy): (
-        unsafe fn(Cells, Cells, usize, f64) -> f64,
-        unsafe fn(Cells, usize, f64) -> Entropy,
-    ),
+    sums: Sums,
 ) -> Status {
     // SAFETY: by the caller; batch and results are `repr(C)` and differ in the type behind pointers only.
     unsafe {
@@ -113,7 +109,7 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
             soft: Cells::new(batch.soft),
             dz: Cells::new(results.dz),
             values: Cells::new(results.values),
-            kernels: Kernels::of::<T, K>(dot, entropy),
+            kernels: Kernels::of::<T, K>(sums),
         };
         if !batch.scores.has_valid_parameters(&rows) {
             return Status::InvalidParameter;

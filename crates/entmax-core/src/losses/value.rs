@@ -170,14 +170,14 @@ impl Solution<'_> {
         // SAFETY: by the caller.
         let (of_p, of_q) = unsafe {
             let p = if self.list.indices.is_null() {
-                (self.kernels.entropy)(self.p, self.n, e)
+                (self.kernels.sums.entropy)(self.p, self.n, e)
             } else {
                 let values = Cells::tile(self.list.values.cast_mut().cast(), self.p.wide);
-                (self.kernels.entropy)(values, self.list.len, e)
+                (self.kernels.sums.entropy)(values, self.list.len, e)
             };
             let q = match *target {
                 Target::Class(_) => zero,
-                Target::Soft(q) => (self.kernels.entropy)(q, self.n, e),
+                Target::Soft(q) => (self.kernels.sums.entropy)(q, self.n, e),
             };
             (p, q)
         };
@@ -224,7 +224,7 @@ impl Solution<'_> {
             // In a row with +inf all of the support is there.
             if e > 0.0 && origin < f64::INFINITY {
                 if dense {
-                    dot = (self.kernels.dot)(self.p, self.x, self.n, origin);
+                    dot = (self.kernels.sums.dot)(self.p, self.x, self.n, origin);
                 }
                 loss += dot / self.settings.temperature * (1.0 - 1.0 / alpha);
             }
