@@ -1,14 +1,18 @@
 //! The norm of relaAttention, over the heads of a query taken together, and its gate (MATH.md section 14):
 //!
-//!     y = gain t sigmoid(gate u),   t = u / sqrt(mean(u^2) + eps),   the mean over H E numbers.
+//! ```text
+//! y = gain t sigmoid(gate u),   t = u / sqrt(mean(u^2) + eps),   the mean over H E numbers.
+//! ```
 //!
 //! A query is gathered from its heads into f64, which all is computed in, so that layouts and both types share one code, and
 //! squares of f32 cannot overflow; those of f64 that do are formed again of smaller numbers.
 //!
 //! The pullback, with s = sigmoid(gate u) and a = dy s gain, the cotangent of t:
 //!
-//!     du = r (a - t mean(a t)) + a t (1 - s) gate,   r = 1 / sqrt(mean(u^2) + eps),
-//!     dgain = sum dy s t,   dgate = sum a t (1 - s) u.
+//! ```text
+//! du = r (a - t mean(a t)) + a t (1 - s) gate,   r = 1 / sqrt(mean(u^2) + eps),
+//! dgain = sum dy s t,   dgate = sum a t (1 - s) u.
+//! ```
 //!
 //! The last two are sums over all queries. They are formed in parts of [`NORM_QUERIES`], each by one thread, which whoever asks
 //! adds up in their order: bits do not depend on threads.
