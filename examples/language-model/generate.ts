@@ -38,36 +38,41 @@ export interface Statistics {
 export function* generate(model: Model, options: GenerateOptions): Generator<string, Statistics> {
   const { prompt, tokens, seed, observe } = options;
   const random = seededRandom(seed);
-  using read = reader(model);
+  const read = reader(model);
   const support = new Float64Array(model.blocks.length * model.heads);
   let outputSupport = 0;
   const start = performance.now();
-  let fresh = encode(model, prompt);
-  for (let n = 0; n < tokens; n++) {
-    const reading = read(fresh);
-    const { logits, attention } = reading;
-    observe?.(reading);
-    const probabilities = entmax15(logits.subarray(-model.vocabulary.length));
-    const id = drawIndex(probabilities, random.nextDouble());
-    outputSupport += probabilities.filter((p) => p > 0).length;
-    attention.forEach(({ indptr }, layer) => {
-      const queries = (indptr.length - 1) / model.heads;
-      for (let head = 0; head < model.heads; head++) {
-        const last = (head + 1) * queries;
-        support[layer * model.heads + head]! += indptr[last]! - indptr[last - 1]!;
-      }
-    });
-    fresh = Int32Array.of(id);
-    yield model.vocabulary[id]!;
+  // Not `using`: some browsers do not know Symbol.dispose yet.
+  try {
+    let fresh = encode(model, prompt);
+    for (let n = 0; n < tokens; n++) {
+      const reading = read(fresh);
+      const { logits, attention } = reading;
+      observe?.(reading);
+      const probabilities = entmax15(logits.subarray(-model.vocabulary.length));
+      const id = drawIndex(probabilities, random.nextDouble());
+      outputSupport += probabilities.filter((p) => p > 0).length;
+      attention.forEach(({ indptr }, layer) => {
+        const queries = (indptr.length - 1) / model.heads;
+        for (let head = 0; head < model.heads; head++) {
+          const last = (head + 1) * queries;
+          support[layer * model.heads + head]! += indptr[last]! - indptr[last - 1]!;
+        }
+      });
+      fresh = Int32Array.of(id);
+      yield model.vocabulary[id]!;
+    }
+    return {
+      characters: tokens,
+      charactersPerSecond: (1000 * tokens) / (performance.now() - start),
+      outputSupport: outputSupport / tokens,
+      heads: model.blocks.map(({ alpha }, layer) =>
+        Array.from(alpha, (value, head) => ({ alpha: value, support: support[layer * model.heads + head]! / tokens })),
+      ),
+    };
+  } finally {
+    read.dispose();
   }
-  return {
-    characters: tokens,
-    charactersPerSecond: (1000 * tokens) / (performance.now() - start),
-    outputSupport: outputSupport / tokens,
-    heads: model.blocks.map(({ alpha }, layer) =>
-      Array.from(alpha, (value, head) => ({ alpha: value, support: support[layer * model.heads + head]! / tokens })),
-    ),
-  };
 }
 
 /** The ids of a text. Throws InputError where it is empty or has a character that the model has never seen. */
@@ -84,7 +89,7 @@ export function encode({ vocabulary }: Model, text: string): Int32Array {
 }
 
 /** Reads ids into one growing context; what would not fit is dropped together with the older half. */
-export function reader(model: Model): ((ids: Int32Array) => PlacedReading) & Disposable {
+export function reader(model: Model): ((ids: Int32Array) => PlacedReading) & { dispose(): void } {
   const cache = new Cache(model);
   let text = new Int32Array(0);
   let from = 0;
@@ -99,5 +104,5 @@ export function reader(model: Model): ((ids: Int32Array) => PlacedReading) & Dis
     cache.clear();
     return { ...forward(model, text, cache), from };
   };
-  return Object.assign(read, { [Symbol.dispose]: () => cache[Symbol.dispose]() });
+  return Object.assign(read, { dispose: () => cache.dispose() });
 }

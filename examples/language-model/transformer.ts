@@ -57,8 +57,12 @@ export class Cache implements Disposable {
     for (const layer of this.layers) layer.truncate(0);
   }
 
-  [Symbol.dispose](): void {
+  dispose(): void {
     for (const layer of this.layers) layer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 
