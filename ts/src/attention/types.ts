@@ -110,7 +110,7 @@ export interface Decode {
    * where these are as many; how they came into the cache, the other sequences, pages and threads do not matter.
    *
    * Keys of f32 are screened by 8-bit integers with a certified bound, and only those that may have weight are read in
-   * full: exact, for a fifth of the memory traffic. Heads of softmax, or with alpha > 2, topk or alibiSlopes read all.
+   * full: exact, for about a quarter of the keys' bytes. Heads of softmax, or with alpha > 2, topk or alibiSlopes read all.
    *
    * Cost: S H N M D multiplications for M keys. Errors: as attention, for q, k and v that do not fit the cache (ENTMAX_SHAPE,
    * ENTMAX_DTYPE), and ENTMAX_BUSY while an asynchronous call uses it.

@@ -37,7 +37,8 @@ pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
 }
 
 /// The one place where a path is chosen. Against the f32 products of a row of n keys, integers save half or more, and each
-/// candidate costs as much as eight products, because its key is read lane by lane (measured: 60 cycles for 64 channels).
+/// candidate costs as much as eight products. That was measured when candidates were read lane by lane (60 cycles for 64
+/// channels); rows cost less, and the bound was not chosen again (bench/README.md, "What was tried on screening").
 ///
 /// # Safety
 /// As [`super::forward::attend`].
