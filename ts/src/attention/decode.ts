@@ -76,7 +76,9 @@ export function prepareDecodeInspect(op: string, args: readonly unknown[], isAsy
 }
 
 function stepsOf({ call, keys }: Decoding): number {
-  return keys.sequences.length * keys.pages.sizes.heads + blocksOf(call);
+  const { pages, sequences } = keys;
+  // Of sequences that were cut the last panel is rounded anew, before what is new is appended.
+  return (sequences.length + pages.cut(sequences).length) * pages.sizes.heads + blocksOf(call);
 }
 
 function readDecoding(op: string, args: readonly unknown[], more: readonly string[], isAsync: boolean): Decoding {

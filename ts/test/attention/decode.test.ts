@@ -342,6 +342,22 @@ describe.each(DTYPES)('%s', (dtype) => {
   });
 });
 
+test('progress ends at its total, also behind a cut', async () => {
+  const story = new Story('float32', [8, 4], 32, 32, 17);
+  using cache = cacheFor(story);
+  const [q, k, v] = story.step(1, 3000);
+  cache.append(k, v);
+  cache.truncate(5);
+  const seen: [number, number][] = [];
+  const onProgress = (done: number, total: number): void => void seen.push([done, total]);
+  await attention.async.decode(q, k, v, cache, { onProgress });
+  expect(seen.length).toBeGreaterThan(0);
+  for (const [done, total] of seen) {
+    expect(total).toBe(8 * 3000);
+    expect(done).toBeLessThanOrEqual(total);
+  }
+});
+
 test('no call leaves memory behind', () => {
   expect(used).toBe(0);
 });
