@@ -27,7 +27,7 @@ struct Input {
 fn lengths() -> impl Strategy<Value = usize> {
     prop_oneof![
         4 => 1usize..40,
-        1 => prop::sample::select(vec![63, 64, 65, 127, 128, 129, 255, 256, 257, 319, 400, 700]),
+        1 => prop::sample::select(vec![63, 64, 65, 127, 128, 129, 255, 256, 257, 319, 400, 511, 512, 513, 700]),
     ]
 }
 

@@ -93,7 +93,10 @@ fn a_row_has_the_same_bits_alone_and_beside_any_others_at_every_length() {
 #[test]
 fn a_row_is_as_right_beside_others_as_the_oracle_says() {
     for e in EXPONENTS {
-        for n in (1..=300).step_by(7).chain([16, 32, 64, 128, 256, 257]) {
+        for n in (1..=300)
+            .step_by(7)
+            .chain([16, 32, 64, 128, 256, 257, 383, 511, 512, 513])
+        {
             let x = rows(KINDS.len() + 1, n, n, e);
             let p = dense(&Batch::rows(&x, n, e));
             for (r, (row, p)) in x.chunks(n).zip(p.chunks(n)).enumerate() {
@@ -120,7 +123,7 @@ fn a_row_is_as_right_beside_others_as_the_oracle_says() {
 
 #[test]
 fn rows_of_different_alpha_are_grouped_with_none_but_their_like() {
-    for n in [1, 2, 5, 16, 17, 64, 100, 256, 257] {
+    for n in [1, 2, 5, 16, 17, 64, 100, 256, 257, 500, 512, 513] {
         let mut random = Random(n as u64);
         let count = 40;
         let x: Vec<f32> = (0..count * n).map(|_| random.normal() as f32).collect();
@@ -150,7 +153,7 @@ fn rows_of_different_alpha_are_grouped_with_none_but_their_like() {
 #[test]
 fn every_form_layout_and_chunk_has_the_bits_of_the_row_alone() {
     for e in [0.0, 0.25, 0.5, 0.7, 1.0] {
-        for n in [3, 16, 31, 64, 129, 256] {
+        for n in [3, 16, 31, 64, 129, 256, 257, 480, 512] {
             let count = 11;
             let x = rows(count, n, n, e);
             let mask: Vec<u8> = (0..x.len()).map(|j| u8::from(j % 7 != 2)).collect();
@@ -208,7 +211,7 @@ fn avx2_gives_groups_the_bits_of_the_scalar_blocks() {
         return;
     }
     for e in EXPONENTS {
-        for n in [1, 7, 16, 30, 64, 200, 256] {
+        for n in [1, 7, 16, 30, 64, 200, 256, 300, 512] {
             let x = rows(KINDS.len() + 3, 0, n, e);
             let batch = Batch::rows(&x, n, e);
             let wide = dense_f32_on::<entmax_core::simd::avx2::Avx2>(&batch);
@@ -220,7 +223,7 @@ fn avx2_gives_groups_the_bits_of_the_scalar_blocks() {
 #[test]
 fn losses_of_short_rows_are_those_of_each_row_alone() {
     for e in [0.0, 0.25, 0.5, 0.7, 1.0] {
-        for n in [2, 16, 33, 64, 256] {
+        for n in [2, 16, 33, 64, 256, 511, 512] {
             let count = 15;
             let x = rows(count, 0, n, e);
             // Every fifth row is left out.

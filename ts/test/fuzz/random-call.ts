@@ -32,7 +32,7 @@ export interface RandomCall {
 }
 
 /** Lengths on both sides of every vector, block and path boundary, and some in between. */
-const BOUNDARIES = [4, 8, 16, 32, 64, 128, 256];
+const BOUNDARIES = [4, 8, 16, 32, 64, 128, 256, 512];
 const lengths = fc.oneof(
   fc.integer({ min: 0, max: 40 }),
   fc.tuple(fc.constantFrom(...BOUNDARIES), fc.integer({ min: -1, max: 1 })).map(([at, off]) => at + off),

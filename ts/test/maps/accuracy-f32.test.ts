@@ -65,7 +65,7 @@ describe.each(ALPHAS)('alpha = %d', (alpha) => {
 
   test('a temperature acts as division of the scores', () => {
     for (const temperature of [0.125, 0.3, 3, 1e-3, 1e3]) {
-      for (const n of [5, 33, 257]) {
+      for (const n of [5, 33, 257, 600]) {
         const scores = Float32Array.from(makeRow(ORDINARY_ROWS['normal']!, n, alpha));
         const error = errorOf(
           entmax(scores, { alpha, temperature }),

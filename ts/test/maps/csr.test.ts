@@ -28,7 +28,7 @@ test("order 'value' sorts each row by value, ties by index", () => {
 });
 
 describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
-  test.each([1, 5, 16, 33, 257])('n = %d: the bits of the dense form, in any layout and from a Tensor', (n) => {
+  test.each([1, 5, 16, 33, 257, 511, 700])('n = %d: the bits of the dense form, in any layout and from a Tensor', (n) => {
     const { rows, scores, alpha } = batchOf(dtype, n);
     const shape = [rows, n];
     const dense = entmax(scores, { shape, alpha }) as Floats;

@@ -13,7 +13,7 @@ import { makeRow, ORDINARY_ROWS } from '../oracle/rows.ts';
 import { batchOf, transposed } from './batches.ts';
 import type { FloatType } from '../oracle/compare.ts';
 
-const SIZES = [1, 3, 4, 5, 15, 16, 17, 31, 33, 64, 65, 255, 256, 257, 600];
+const SIZES = [1, 3, 4, 5, 15, 16, 17, 31, 33, 64, 65, 255, 256, 257, 511, 512, 513, 600];
 const DTYPES: readonly FloatType[] = ['float32', 'float64'];
 const GRID = DTYPES.flatMap((dtype) => SIZES.map((n) => [dtype, n] as const));
 
@@ -177,7 +177,7 @@ describe.each(DTYPES)('%s', (dtype) => {
   });
 });
 
-describe.each([2, 16, 30, 64, 128, 200, 256, 257])('rows of one alpha, n = %d', (n) => {
+describe.each([2, 16, 30, 64, 128, 200, 256, 257, 300, 512, 513])('rows of one alpha, n = %d', (n) => {
   test.each([1, 1.1, 1.25, 1.5, 1.7, 2])('alpha = %d: any number of them has the bits of each alone', (alpha) => {
     const { rows, scores } = batchOf('float32', n, [alpha]);
     const options = { shape: [rows, n], alpha };

@@ -11,7 +11,7 @@
 //! | has no score above 0 | none, and its sum is 0 |
 //! | has scores of +inf | +inf for these; no small change moves them, so their gradient is 0 |
 
-use crate::maps::kernels::{compress, List, Outcome, RowKernel, Solved};
+use crate::maps::kernels::{compress_row, List, Outcome, RowKernel, Solved};
 use crate::maps::staging::ALIGNMENT;
 use crate::maps::Score;
 
@@ -37,8 +37,7 @@ pub unsafe fn weigh<T: Score, K: RowKernel<T>>(
             Some(max) if max == T::NEG_INFINITY => return Outcome::Empty,
             Some(_) => {}
         }
-        let score = |j: usize| (*row.add(j), j as i32);
-        let len = compress(n, score, indices, values);
+        let len = compress_row(row, n, indices, values);
         *list = List {
             values,
             indices: indices.cast(),

@@ -1,7 +1,7 @@
 //! What a row leaves behind: its output, its weights as sparse entries, and what was counted, where somebody asks.
 
 use super::call::Attention;
-use crate::maps::kernels::{compress, List, Outcome, Seen};
+use crate::maps::kernels::{compress, compress_row, List, Outcome, Seen};
 use crate::maps::Score;
 
 /// Copies an output, any NaN as the canonical one: machines differ in which NaN a sum hands on.
@@ -46,7 +46,7 @@ pub unsafe fn keep_weights<T: Score>(
             Outcome::Solved(solved) => {
                 let seen = Seen::row(x, p, n, list, core::ptr::null());
                 if list.indices.is_null() {
-                    compress(n, |j| (*p.add(j), j as i32), indices, values);
+                    compress_row(p, n, indices, values);
                 } else {
                     let entry = |j| (*list.values.add(j), *list.indices.add(j) as i32);
                     compress(list.len, entry, indices, values);

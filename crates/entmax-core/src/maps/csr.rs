@@ -59,7 +59,7 @@ pub unsafe fn finish_csr<T: Score>(
         match outcome {
             Outcome::Solved(_) => {
                 if list.indices.is_null() {
-                    compress(n, |j| (*values.add(j), j as i32), indices, values);
+                    compress_row(values, n, indices, values);
                 } else {
                     let entry = |j| (*list.values.add(j), *list.indices.add(j) as i32);
                     compress(list.len, entry, indices, values);
@@ -77,6 +77,25 @@ pub unsafe fn finish_csr<T: Score>(
             _ => {}
         }
         size
+    }
+}
+
+/// Writes the entries of a dense row with p > 0, and returns how many there are; `values` may be the row.
+///
+/// # Safety
+/// `p` is readable, `indices` and `values` are writable for `n` entries.
+#[inline(always)]
+pub unsafe fn compress_row<T: Score>(
+    p: *const T,
+    n: usize,
+    indices: *mut i32,
+    values: *mut T,
+) -> usize {
+    // SAFETY: by the caller; no more was written than was looked at.
+    unsafe {
+        let (from, count) = T::compress_blocks(p, n, indices, values);
+        let entry = |j| (*p.add(from + j), (from + j) as i32);
+        count + compress(n - from, entry, indices.add(count), values.add(count))
     }
 }
 

@@ -146,6 +146,8 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             }
             if exponent < SOFTMAX_BELOW {
                 four.softmax(outcomes);
+            } else if !four.solve_tied(exponent, outcomes) {
+                // Nothing is left.
             } else if exponent == 1.0 {
                 four.entmax(IntegerPower::<1>, outcomes);
             } else if exponent == 0.5 {

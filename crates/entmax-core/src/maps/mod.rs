@@ -8,7 +8,7 @@
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
 //! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
 //! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
-//! | [0, 1], rows of f32 up to 256 | four rows at once, one a lane | `short_f32`, `short_results_f32`, `blocks_f32` |
+//! | [0, 1], rows of f32 up to 512 | four rows at once, one a lane | `short_f32`, `short_results_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
 //! | (0, inf), rows of f32 with few levels | a count for each level, an equation of as many terms | `tied_f32` |
 //! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
@@ -66,7 +66,7 @@ pub(crate) mod kernels {
     pub(crate) use super::threshold_f32::{clear, spread};
     #[cfg(feature = "attention")]
     pub(crate) use super::{
-        csr::compress,
+        csr::{compress, compress_row},
         kernel::Solved,
         powers_f32::{IntegerPower, RealPower},
         powers_f64::pow,

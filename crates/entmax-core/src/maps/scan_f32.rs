@@ -161,6 +161,23 @@ impl Scores {
         }
     }
 
+    /// The scores above the cut, behind each other and padded with -inf.
+    ///
+    /// # Safety
+    /// `packed` is writable for as many as pass, plus 32.
+    #[inline(never)]
+    pub unsafe fn pack_above<V: F32Block>(&self, cut: V, packed: *mut f32) -> Scores {
+        let mut count = 0;
+        // SAFETY: by the caller.
+        unsafe {
+            self.each_costly(|_, scores: V| {
+                count += scores.pack(V::bits(scores.above(cut)), packed.add(count));
+            });
+            V::splat(f32::NEG_INFINITY).store(packed.add(count));
+            Scores::whole(packed, count.next_multiple_of(LANES))
+        }
+    }
+
     #[inline(never)]
     fn holds_nan<V: F32Block>(&self) -> bool {
         // SAFETY: `from` is a multiple of 16 below len.

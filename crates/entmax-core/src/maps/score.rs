@@ -33,6 +33,21 @@ pub trait Score: Copy + PartialOrd {
     ) -> usize {
         0
     }
+
+    /// Of [`super::csr::compress_row`]: the same for whole blocks of the row; how many entries were looked at, and how many
+    /// written.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn compress_blocks(
+        _p: *const Self,
+        _n: usize,
+        _indices: *mut i32,
+        _values: *mut Self,
+    ) -> (usize, usize) {
+        (0, 0)
+    }
 }
 
 impl Score for f32 {
@@ -78,6 +93,31 @@ impl Score for f32 {
         seen.largest_excluded = outside.largest();
         seen.smallest_included = -least.largest();
         whole
+    }
+
+    #[inline(always)]
+    unsafe fn compress_blocks(
+        p: *const f32,
+        n: usize,
+        indices: *mut i32,
+        values: *mut f32,
+    ) -> (usize, usize) {
+        let zero = Native::splat(0.0);
+        let whole = n / LANES * LANES;
+        let mut count = 0;
+        for from in (0..whole).step_by(LANES) {
+            // SAFETY: whole blocks of the row; count <= from, so what is written has been read.
+            unsafe {
+                let block = Native::load(p.add(from));
+                let bits = Native::bits(block.above(zero));
+                if bits != 0 {
+                    let target = indices.add(count).cast();
+                    Native::pack_indices(from as u32, bits, target);
+                    count += block.pack(bits, values.add(count));
+                }
+            }
+        }
+        (whole, count)
     }
 }
 

@@ -20,11 +20,14 @@ use super::narrow_f32;
 use super::powers_f32::Power;
 use super::scan_f32::{cut, Scores, Tail};
 use super::softmax_f32::softmax;
+use super::tied_f32;
 use crate::simd::{quad::Quad, F32Block, LANES, ROWS};
 use core::marker::PhantomData;
 
 /// Longest row that is solved here.
-pub const LONGEST: usize = 256;
+pub const LONGEST: usize = 512;
+/// Longest row that is not asked for levels: equations of few levels cost more than its blocks.
+const LONGEST_UNTIED: usize = 256;
 
 /// Floats of a list, with room for a block behind its end.
 pub const LIST: usize = LONGEST + LANES;
@@ -218,13 +221,47 @@ impl<V: F32Block> Four<V> {
     ) -> bool {
         let max = self.max.values();
         let (e, even) = (power.exponent(), power.even(self.rows[0].len as f64));
+        // SAFETY: by the caller.
+        unsafe {
+            self.solve_apart(outcomes, |row, out, k| {
+                narrow_f32::entmax::<V>(row, out, max[k], e, even)
+            })
+        }
+    }
+
+    /// Solves rows of few levels by themselves; whether others are left.
+    ///
+    /// # Safety
+    /// As [`Four::softmax`].
+    #[inline(always)]
+    pub unsafe fn solve_tied(&mut self, exponent: f64, outcomes: &mut [Outcome; ROWS]) -> bool {
+        if self.rows[0].len <= LONGEST_UNTIED {
+            return true;
+        }
+        let (max, map) = (self.max.values(), (exponent, 1.0));
+        let by_row = self.scratch.wrapping_add(ROWS * LANES);
+        // SAFETY: by the caller; the row's lane maxima lie in the scratch.
+        unsafe {
+            self.solve_apart(outcomes, |row, out, k| {
+                tied_f32::entmax::<V>(row, out, max[k], by_row.add(k * LANES), map)
+            })
+        }
+    }
+
+    /// Takes the rows out of the group that `solve(row, out, k)` has an outcome for; whether others are left.
+    ///
+    /// # Safety
+    /// As [`Four::softmax`].
+    #[inline(always)]
+    unsafe fn solve_apart(
+        &mut self,
+        outcomes: &mut [Outcome; ROWS],
+        solve: impl Fn(&Scores, *mut f32, usize) -> Option<Outcome>,
+    ) -> bool {
         let mut some = false;
         for k in 0..ROWS {
             if self.wanted[k] {
-                // SAFETY: by the caller.
-                let narrow =
-                    unsafe { narrow_f32::entmax::<V>(&self.rows[k], self.out[k], max[k], e, even) };
-                if let Some(outcome) = narrow {
+                if let Some(outcome) = solve(&self.rows[k], self.out[k], k) {
                     outcomes[k] = outcome;
                     self.wanted[k] = false;
                     some = true;

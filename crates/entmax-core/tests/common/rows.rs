@@ -161,9 +161,9 @@ pub fn row(kind: &str, n: usize, e: f64) -> Vec<f64> {
 }
 
 /// Sizes around every vector and block boundary.
-pub const SIZES: [usize; 26] = [
+pub const SIZES: [usize; 29] = [
     1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 319, 321,
-    1000, 4096,
+    511, 512, 513, 1000, 4096,
 ];
 
 /// alpha - 1 for the alphas of every test.
