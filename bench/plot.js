@@ -13,13 +13,16 @@ import { join } from 'node:path';
 import { program } from 'commander';
 import { format } from 'prettier';
 import { ROOT } from '../scripts/setup/paths.js';
-import { cliffs } from './plot/cliffs.js';
+import { cliffs, describe } from './plot/cliffs.js';
 import { drawing } from './plot/drawing.js';
 import { FORMS } from './plot/points.js';
 import { open } from './peers/ours.js';
 import { describeMachine } from './record.js';
 import { machineLine } from './report.js';
 import { runSuite } from './run-suite.js';
+
+/** Times so often again what shows as a step. */
+const SECOND_LOOKS = 4;
 
 program
   .name('bench:plot')
@@ -44,13 +47,8 @@ async function plot(name) {
   const form = FORMS[name];
   const suites = quick ? form.suites.filter((_, i) => i % 4 === 0) : form.suites;
   const points = [];
-  for (const suite of suites) {
-    const result = await runSuite(suite, engines, suite.effort, useThreads);
-    for (const message of result.wrong) throw new Error(`${suite.name}: ${message}`);
-    for (const map of Object.keys(result.entries)) {
-      points.push({ scores: suite.scores, map, ...form.point(result, map) });
-    }
-  }
+  for (const suite of suites) points.push(...(await measure(form, suite)));
+  if (form.steps) for (let look = 0; look < SECOND_LOOKS; look++) await lookAgain(form, points);
   process.stderr.write(`${name}: ${points.length} points\n`);
   writeFileSync(join(out, `cost-${name}.svg`), await drawing(form, points));
   const figures = points.map(({ scores, map, x, cost }) => ({ scores, [form.x.name]: x, map, cost }));
@@ -59,5 +57,23 @@ async function plot(name) {
   if (!form.steps) return;
   const found = cliffs(points);
   console.log(`${name}: ${found.length === 0 ? 'no cliff' : `${found.length} steps up`}`);
-  for (const line of found) console.log(`  ${line}`);
+  for (const step of found) console.log(`  ${describe(step)}`);
+}
+
+/** The points of a suite, of which the cost is the fastest call. */
+async function measure(form, suite) {
+  const result = await runSuite(suite, engines, suite.effort, useThreads);
+  for (const message of result.wrong) throw new Error(`${suite.name}: ${message}`);
+  return Object.keys(result.entries).map((map) => ({ suite, scores: suite.scores, map, ...form.point(result, map) }));
+}
+
+/** Measures both ends of every step once more: a slow moment of the machine makes a step, but not twice. */
+async function lookAgain(form, points) {
+  const doubtful = new Set(cliffs(points).flatMap(({ before, after }) => [before.suite, after.suite]));
+  for (const suite of doubtful) {
+    for (const again of await measure(form, suite)) {
+      const point = points.find(({ suite: its, map }) => its === suite && map === again.map);
+      point.cost = Math.min(point.cost, again.cost);
+    }
+  }
 }

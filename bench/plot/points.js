@@ -8,14 +8,14 @@ import { each, MAP, ours } from '../suites/suite.js';
 import { ATTENTION_FORMS } from './attention.js';
 import { fastest } from './fastest.js';
 
-/** Elements of a matrix, where a row is not longer: they stay in the second-level cache, so that work is what shows. */
-const ELEMENTS = 2 ** 16;
+/** Elements of a matrix, where a row is not longer: it and its result stay in 512 KB of second-level cache, so that work is what shows. */
+const ELEMENTS = 2 ** 15;
 
 /** Two lengths for each doubling, and those at which a kernel's blocks and regimes change, with their neighbours. */
 const LENGTHS = [
   ...new Set([
     ...Array.from({ length: 20 }, (_, k) => [2 ** k, 3 * 2 ** (k - 1)]).flat(),
-    ...[15, 17, 63, 65, 127, 129, 255, 257, 32767, 32769, 2 ** 20],
+    ...[15, 17, 63, 65, 127, 129, 255, 257, 511, 513, 1023, 1025, 16383, 16385, 32767, 32769, 2 ** 20],
   ]),
 ]
   .filter(Number.isInteger)
@@ -30,7 +30,7 @@ const effort = { rounds: 7, time: 1, calls: 3, warmup: 2 };
 
 /** All maps on rows of one length. */
 function suiteOf(operation, scores, n) {
-  const rows = Math.max(1, Math.floor(ELEMENTS / n));
+  const rows = Math.ceil(ELEMENTS / n);
   const entries = MAPS.map((map) => ({ id: map, ...ours({ operation, ...MAP[map] }) }));
   const name = `plot/${operation}/${rows}x${n}/${scores}`;
   return { name, group: 'plot', map: 'all', rows, n, scores, effort, entries };

@@ -102,7 +102,7 @@ pub unsafe fn pull_back<V: F32Block>(row: &Row, e: f64, temperature: f64) {
         if e <= 1.0 {
             let skew = Skew::new(e);
             // Softmax has no zeros to skip.
-            let sparse = row.n >= LISTED_ROW && e != 0.0;
+            let sparse = row.n >= LISTED_ROW && e != 0.0 && !looks_full::<V>(row);
             if !(sparse && as_list::<V>(skew, row, temperature)) {
                 in_two_passes::<V>(skew, row, temperature);
             }
@@ -110,6 +110,23 @@ pub unsafe fn pull_back<V: F32Block>(row: &Row, e: f64, temperature: f64) {
             support::pull_back(row, e, temperature);
         }
     }
+}
+
+/// Whether most of four blocks from all over the row is not zero: a list would be begun in vain, at the price of a third of a
+/// row of 256.
+///
+/// # Safety
+/// As [`pull_back`]; the row is not shorter than four blocks.
+#[inline(always)]
+unsafe fn looks_full<V: F32Block>(row: &Row) -> bool {
+    let (p, zero): (*mut f32, _) = (row.p.pointer(), V::splat(0.0));
+    let mut count = 0;
+    for quarter in 0..4 {
+        // SAFETY: by the caller.
+        let block = unsafe { V::load(p.add(row.n / 4 * quarter)) };
+        count += V::bits(block.differs(zero)).count_ones() as usize;
+    }
+    count > 2 * LANES
 }
 
 /// The row by a list of its support; false, and nothing is written to dx, where that would be long.

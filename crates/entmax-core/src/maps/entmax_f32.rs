@@ -5,7 +5,7 @@ use super::above_two_f32::{below, Many};
 use super::budget::Problem;
 use super::candidates_f32::Candidates;
 use super::kernel::{Group, List, Outcome, RowKernel, Solved};
-use super::powers_f32::{IntegerPower, Power, RealPower};
+use super::powers_f32::{IntegerPower, Power, RealPower, WholePower};
 
 use super::rising_f32::{self, Found, LONG_ROW};
 use super::scan_f32::{count_above, find_above, maxima_len, Scores, Tail, BLOCK};
@@ -114,6 +114,8 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
                 place.solve::<V, _>(IntegerPower::<3>)
             } else if exponent == 0.25 {
                 place.solve::<V, _>(IntegerPower::<4>)
+            } else if let Some(power) = WholePower::new(exponent) {
+                place.solve::<V, _>(power)
             } else if exponent < 1.0 {
                 place.solve::<V, _>(RealPower::new(exponent))
             } else {
@@ -157,7 +159,10 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
             } else {
                 let power = RealPower::new(exponent);
                 if four.solve_narrow(power, outcomes) {
-                    four.entmax(power, outcomes);
+                    match WholePower::new(exponent) {
+                        Some(power) => four.entmax(power, outcomes),
+                        None => four.entmax(power, outcomes),
+                    }
                 }
             }
         }

@@ -333,3 +333,88 @@ impl Power for RealPower {
         libm::exp(-self.exponent * libm::log(n))
     }
 }
+
+/// Whole numbers up to this are powers by products; the rounding of the ratio grows with them.
+const LARGEST_WHOLE: f64 = 16.0;
+
+/// A whole beta, as that of alpha = 1.1 and 1.2: what [`RealPower`] does with the power by products, in a third of the time.
+/// A type of its own: the choice made in each block took half as long again at all other alphas.
+#[derive(Clone, Copy)]
+pub struct WholePower {
+    real: RealPower,
+    /// The bits of beta - 1 below its highest, from the highest place on, and a 1 behind them.
+    bits: u32,
+}
+
+impl WholePower {
+    /// None where beta is not whole. alpha - 1 is rounded as alpha is: 10 is missed by 1e-14, and so is its power.
+    #[inline(always)]
+    pub fn new(exponent: f64) -> Option<WholePower> {
+        let beta = 1.0 / exponent;
+        let whole = libm::rint(beta);
+        if !(3.0..=LARGEST_WHOLE).contains(&whole) || (beta - whole).abs() > 1e-12 * beta {
+            return None;
+        }
+        let less_one = whole as u32 - 1;
+        let dropped = less_one.leading_zeros() + 1;
+        Some(WholePower {
+            real: RealPower::new(exponent),
+            bits: (less_one << dropped) | 1 << (dropped - 1),
+        })
+    }
+}
+
+impl Power for WholePower {
+    const COSTLY: bool = true;
+    const TOLERANCE: f64 = RealPower::TOLERANCE;
+
+    #[inline(always)]
+    fn exponent(self) -> f64 {
+        self.real.exponent
+    }
+
+    #[inline(always)]
+    fn levels<V: F32Block>(self, c: [f64; ROWS]) -> Level<V> {
+        self.real.levels(c)
+    }
+
+    #[inline(always)]
+    fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V) {
+        let ratio = u.sub(level.high).sub(level.low).mul(level.inverse);
+        let inside = ratio.at_least(level.least);
+        let (mut s, mut bits) = (ratio, self.bits);
+        while bits != 1 << 31 {
+            s = s.mul(s);
+            if bits >> 31 != 0 {
+                s = s.mul(ratio);
+            }
+            bits <<= 1;
+        }
+        (s.mul(ratio).keep(inside), s.keep(inside))
+    }
+
+    #[inline(always)]
+    fn step(self, c: f64, q: f64, s: f64) -> Step {
+        self.real.step(c, q, s)
+    }
+
+    #[inline(always)]
+    fn steps<V: F32Block>(self, c: [f64; ROWS], q: [f64; ROWS], s: [f64; ROWS]) -> [Step; ROWS] {
+        self.real.steps::<V>(c, q, s)
+    }
+
+    #[inline(always)]
+    fn factor(self, q: f64) -> f64 {
+        self.real.factor(q)
+    }
+
+    #[inline(always)]
+    fn bound(self) -> u32 {
+        self.real.bound()
+    }
+
+    #[inline(always)]
+    fn even(self, n: f64) -> f64 {
+        self.real.even(n)
+    }
+}

@@ -259,10 +259,10 @@ impl<V: F32Block> Four<V> {
         solve: impl Fn(&Scores, *mut f32, usize) -> Option<Outcome>,
     ) -> bool {
         let mut some = false;
-        for k in 0..ROWS {
+        for (k, place) in outcomes.iter_mut().enumerate() {
             if self.wanted[k] {
                 if let Some(outcome) = solve(&self.rows[k], self.out[k], k) {
-                    outcomes[k] = outcome;
+                    *place = outcome;
                     self.wanted[k] = false;
                     some = true;
                 }
