@@ -27,8 +27,11 @@ import { placeBias, placeMask } from './tables.ts';
 export const LANES = 16;
 /** Keys that are packed together (blocks.rs). */
 const PACKED = 64;
-/** From so many keys on, and so many queries, a look at the first block tells whether integers should screen the others. */
-const SCREENED_KEYS = 1024;
+/**
+ * From so many keys on that a query sees on average, and so many queries, a look at the first block tells whether integers
+ * should screen the others. Below, the look and the records that it needs cost up to a fifth, and integers gain nothing.
+ */
+const SCREENED_KEYS = 1280;
 const SCREENED_QUERIES = 64;
 /** Rough time of one product of a query and a key, and of their value, for each channel on one thread. */
 export const NANOSECONDS_PER_CHANNEL = { float32: 0.05, float64: 0.4 };
@@ -81,14 +84,14 @@ function* attend(call: AttentionCall, room: Room, result: Operand): Plan<void> {
 }
 
 /** Whether the kernels may screen keys by integers: they decide by what the first rows show. */
-function isScreened({ template, sizes, alpha, topk }: AttentionCall): boolean {
-  const { queries, keys } = sizes;
+function isScreened(call: AttentionCall): boolean {
+  const { template, sizes, alpha, topk } = call;
   return (
     alpha !== undefined &&
     template.dtype === 'float32' &&
     topk === 0 &&
-    keys >= SCREENED_KEYS &&
-    queries >= SCREENED_QUERIES
+    sizes.queries >= SCREENED_QUERIES &&
+    pairsOf(call) >= SCREENED_KEYS * rowsOf(call)
   );
 }
 

@@ -282,11 +282,11 @@ test('the weights of an inspection in chunks are those of its parts', () => {
 });
 
 test.each([1.25, 1.5, 2])('rows whose keys are screened have the bits of those that are not, alpha %d', (alpha) => {
-  // An inspection forms all scores; attention may screen from 1024 keys and 64 queries on.
+  // An inspection forms all scores; attention may screen from 1280 keys and 64 queries on.
   for (const [n, m, factor] of [
     [63, 1100, 1],
     [64, 1023, 1],
-    [64, 1024, 1],
+    [64, 1280, 1],
     [80, 1500, 4],
     [200, 2500, 4],
   ] as const) {

@@ -36,9 +36,13 @@ pub unsafe fn probe<T: Score, K: AttentionKernel<T>>(
     status
 }
 
-/// The one place where a path is chosen. Against the f32 products of a row of n keys, integers save half or more, and each
-/// candidate costs as much as eight products. That was measured when candidates were read lane by lane (60 cycles for 64
-/// channels); rows cost less, and the bound was not chosen again (bench/README.md, "What was tried on screening").
+/// What a screened row costs, in keys whose product in f32 it saves: of 64 channels 1.8 ns a key are saved, and a microsecond
+/// a row and 50 ns a candidate are paid (bench/README.md, "What was tried on screening").
+const KEYS_PER_ROW: usize = 550;
+const KEYS_PER_CANDIDATE: usize = 28;
+
+/// The one place where a path is chosen: by the candidates of the probed rows, and by the keys that a row of this head sees on
+/// average, which under a causal mask is half of what they see.
 ///
 /// # Safety
 /// As [`super::forward::attend`].
@@ -50,10 +54,11 @@ unsafe fn choose_path<T: Score, K: AttentionKernel<T>>(
 ) -> u8 {
     let at = regions::<T, K>(call.keys, call.width, call.value_width);
     let (rows, pitch) = (workspace.cast::<T>(), pitch(call.keys));
-    let (mut keys, mut candidates) = (0, 0);
+    let (mut rows_seen, mut candidates) = (0, 0);
+    // SAFETY: by the caller.
+    let lengths = unsafe { call.lengths(b) };
     // SAFETY: by the caller.
     unsafe {
-        let lengths = call.lengths(b);
         let room = workspace.add(at.room);
         let queries = (first, count);
         let Some(screen) = K::screen(call, (b, h), queries, (rows, pitch), room, true) else {
@@ -78,14 +83,16 @@ unsafe fn choose_path<T: Score, K: AttentionKernel<T>>(
                 scratch,
                 &mut list,
             );
-            keys += n;
+            rows_seen += 1;
             candidates += looked_at;
         }
         if K::skips_pay(&screen) {
             return path::BLOCKS;
         }
     }
-    if 24 * candidates <= keys {
+    let average =
+        (call.visible(0, lengths) + call.visible(lengths.0.saturating_sub(1), lengths)) / 2;
+    if KEYS_PER_CANDIDATE * candidates + KEYS_PER_ROW * rows_seen <= average * rows_seen {
         path::INTEGERS
     } else {
         path::PLAIN
