@@ -1,0 +1,5 @@
+//! Structured inference: sets of structures, and which of them is best.
+//!
+//! - [`factor`]: what a solver may ask of a set of structures.
+
+pub mod factor;
