@@ -3,3 +3,5 @@
 //! - [`factor`]: what a solver may ask of a set of structures.
 
 pub mod factor;
+mod pair;
+pub mod sequence;
