@@ -51,3 +51,8 @@ pub trait Factor {
     /// The additional parts of a structure.
     fn each_additional(&self, _key: &[i32], _visit: impl FnMut(usize)) {}
 }
+
+/// In how many places two keys agree: the overlap, where every place of a key names one part.
+pub(super) fn equal_entries(a: &[i32], b: &[i32]) -> f64 {
+    f64::from(a.iter().zip(b).map(|(a, b)| i32::from(a == b)).sum::<i32>())
+}

@@ -2,6 +2,7 @@
 //!
 //! - [`factor`]: what a solver may ask of a set of structures.
 
+pub mod arborescence;
 pub mod factor;
 mod pair;
 pub mod sequence;

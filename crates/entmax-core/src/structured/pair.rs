@@ -37,6 +37,13 @@ impl Pair {
         Pair(arch::f64x2_add(self.0, other.0))
     }
 
+    /// `self > other ? yes : no`.
+    #[inline(always)]
+    pub(super) fn if_above(self, other: Self, yes: Self, no: Self) -> Self {
+        let above = arch::f64x2_gt(self.0, other.0);
+        Pair(arch::v128_bitselect(yes.0, no.0, above))
+    }
+
     /// The first numbers of both, and the second ones.
     #[inline(always)]
     fn transpose(self, other: Self) -> (Self, Self) {
@@ -59,6 +66,16 @@ impl Pair {
     pub(super) fn add(self, other: Self) -> Self {
         // SAFETY: every x86-64 has SSE2.
         Pair(unsafe { arch::_mm_add_pd(self.0, other.0) })
+    }
+
+    /// `self > other ? yes : no`.
+    #[inline(always)]
+    pub(super) fn if_above(self, other: Self, yes: Self, no: Self) -> Self {
+        // SAFETY: every x86-64 has SSE2.
+        Pair(unsafe {
+            let above = arch::_mm_cmpgt_pd(self.0, other.0);
+            arch::_mm_or_pd(arch::_mm_and_pd(above, yes.0), arch::_mm_andnot_pd(above, no.0))
+        })
     }
 
     /// The first numbers of both, and the second ones.
@@ -91,6 +108,13 @@ impl Pair {
     #[inline(always)]
     pub(super) fn add(self, other: Self) -> Self {
         Pair([self.0[0] + other.0[0], self.0[1] + other.0[1]])
+    }
+
+    /// `self > other ? yes : no`.
+    #[inline(always)]
+    pub(super) fn if_above(self, other: Self, yes: Self, no: Self) -> Self {
+        let lane = |j: usize| if self.0[j] > other.0[j] { yes.0[j] } else { no.0[j] };
+        Pair([lane(0), lane(1)])
     }
 
     /// The first numbers of both, and the second ones.
@@ -192,6 +216,23 @@ pub(super) fn first_best_sum(a: &[f64], b: &[f64]) -> (usize, f64) {
     let best = best_sum(a, b);
     let first = a.iter().zip(b).position(|(&a, &b)| a + b == best);
     (first.unwrap_or(0), best)
+}
+
+/// The lowest index of the largest of a row, and that number: 0 and -inf where all are -inf.
+#[inline(always)]
+pub(super) fn first_largest(row: &[f64]) -> (usize, f64) {
+    let (row4, rest) = row.as_chunks::<4>();
+    let mut best = [Pair::splat(NONE); 2];
+    for four in row4 {
+        let (low, high) = Pair::load_two(four);
+        best = [low.larger(best[0]), high.larger(best[1])];
+    }
+    let best = best[0].larger(best[1]);
+    let mut best = best.largest_of_each(best).first();
+    for &number in rest {
+        best = larger(number, best);
+    }
+    (row.iter().position(|&number| number == best).unwrap_or(0), best)
 }
 
 /// The lowest index of the largest number, and that number: 0 and -inf where all are -inf.

@@ -14,7 +14,7 @@
 //!
 //! A budget (at most B positions outside of state 0) adds the number that may still be spent to the state.
 
-use super::factor::{Factor, Room, RoomSize};
+use super::factor::{equal_entries, Factor, Room, RoomSize};
 use super::pair::{
     at, best_sum, first_best, first_best_sum, larger, row, row_mut, BestSum, Pair, NONE,
 };
@@ -309,7 +309,7 @@ impl Factor for Sequence<'_> {
     }
 
     fn overlap(&self, a: &[i32], b: &[i32]) -> f64 {
-        a.iter().zip(b).map(|(a, b)| i32::from(a == b)).sum::<i32>() as f64
+        equal_entries(a, b)
     }
 
     fn each_part(&self, key: &[i32], mut visit: impl FnMut(usize)) {
