@@ -5,4 +5,5 @@
 pub mod arborescence;
 pub mod factor;
 mod pair;
+pub mod projective;
 pub mod sequence;
