@@ -9,6 +9,7 @@
 //! - [`gradients`]: the pullbacks of the maps, from their output alone;
 //! - [`losses`]: the Fenchel-Young losses of the maps, with their gradients;
 //! - `attention`: attention whose weights are a map of this family;
+//! - `structured`: sets of structures (sequences, trees, matchings, subsets), and the best of each;
 //! - [`status`]: what a kernel answers.
 #![no_std]
 
@@ -22,3 +23,5 @@ pub mod losses;
 pub mod maps;
 pub mod simd;
 pub mod status;
+#[cfg(feature = "structured")]
+pub mod structured;
