@@ -3,7 +3,10 @@
 //! - [`factor`]: what a solver may ask of a set of structures.
 
 pub mod arborescence;
+pub mod assignment;
 pub mod factor;
+mod heap;
 mod pair;
 pub mod projective;
 pub mod sequence;
+pub mod subsets;
