@@ -9,4 +9,6 @@ mod heap;
 mod pair;
 pub mod projective;
 pub mod sequence;
+mod sequence_kbest;
 pub mod subsets;
+mod subsets_kbest;
