@@ -1,11 +1,28 @@
-//! Structured inference: sets of structures, and which of them is best.
+//! Structured inference: sets of structures, the best of each, and the best sparse distribution over some (SparseMAP).
 //!
-//! - [`factor`]: what a solver may ask of a set of structures.
+//! | file | what |
+//! |---|---|
+//! | `factor` | what a solver may ask of a set of structures |
+//! | `sequence`, `arborescence`, `projective`, `assignment`, `subsets` | the sets, each with its MAP oracle |
+//! | `sequence_kbest`, `subsets_kbest` | the k best structures |
+//! | `active_set` | SparseMAP, by asking an oracle; `cholesky` is its linear algebra |
+//! | `call` | a batch of problems in memory, and one problem of it as a factor |
+//! | `solve`, `backward` | the kernels: a batch in turns, and its derivative |
+//!
+//! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
 pub mod active_set;
 pub mod arborescence;
+pub mod assignment;
+pub mod backward;
+pub mod call;
 pub mod cholesky;
 pub mod factor;
+mod heap;
 mod pair;
 pub mod projective;
 pub mod sequence;
+mod sequence_kbest;
+pub mod solve;
+pub mod subsets;
+mod subsets_kbest;

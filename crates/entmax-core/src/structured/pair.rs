@@ -19,6 +19,12 @@ pub(super) fn larger(a: f64, b: f64) -> f64 {
     Pair::splat(a).larger(Pair::splat(b)).first()
 }
 
+/// `a < b ? a : b`.
+#[inline(always)]
+pub(super) fn smaller(a: f64, b: f64) -> f64 {
+    Pair::splat(a).smaller(Pair::splat(b)).first()
+}
+
 /// Two numbers, in one register where the machine has such; every implementation gives the same bits.
 #[derive(Clone, Copy)]
 pub(super) struct Pair(Lanes);
@@ -33,8 +39,18 @@ impl Pair {
     }
 
     #[inline(always)]
+    pub(super) fn smaller(self, other: Self) -> Self {
+        Pair(arch::f64x2_pmin(other.0, self.0))
+    }
+
+    #[inline(always)]
     pub(super) fn add(self, other: Self) -> Self {
         Pair(arch::f64x2_add(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub(super) fn sub(self, other: Self) -> Self {
+        Pair(arch::f64x2_sub(self.0, other.0))
     }
 
     /// `self > other ? yes : no`.
@@ -63,9 +79,21 @@ impl Pair {
     }
 
     #[inline(always)]
+    pub(super) fn smaller(self, other: Self) -> Self {
+        // SAFETY: every x86-64 has SSE2.
+        Pair(unsafe { arch::_mm_min_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
     pub(super) fn add(self, other: Self) -> Self {
         // SAFETY: every x86-64 has SSE2.
         Pair(unsafe { arch::_mm_add_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    pub(super) fn sub(self, other: Self) -> Self {
+        // SAFETY: every x86-64 has SSE2.
+        Pair(unsafe { arch::_mm_sub_pd(self.0, other.0) })
     }
 
     /// `self > other ? yes : no`.
@@ -106,8 +134,19 @@ impl Pair {
     }
 
     #[inline(always)]
+    pub(super) fn smaller(self, other: Self) -> Self {
+        let smaller = |a: f64, b: f64| if a < b { a } else { b };
+        Pair([smaller(self.0[0], other.0[0]), smaller(self.0[1], other.0[1])])
+    }
+
+    #[inline(always)]
     pub(super) fn add(self, other: Self) -> Self {
         Pair([self.0[0] + other.0[0], self.0[1] + other.0[1]])
+    }
+
+    #[inline(always)]
+    pub(super) fn sub(self, other: Self) -> Self {
+        Pair([self.0[0] - other.0[0], self.0[1] - other.0[1]])
     }
 
     /// `self > other ? yes : no`.
