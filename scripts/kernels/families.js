@@ -7,6 +7,8 @@ export const FAMILIES = {
   // Without integer work: `relaxed-int` is `simd128`.
   maps: ['simd128', 'relaxed-fma'],
   attention: ['simd128', 'relaxed-int', 'relaxed-fma'],
+  // f64, which no relaxed instruction makes faster.
+  structured: ['simd128'],
 };
 
 /** The names of all modules, such as `maps.simd128`. */

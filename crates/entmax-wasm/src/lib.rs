@@ -20,6 +20,8 @@ mod gradients;
 mod losses;
 #[cfg(feature = "maps")]
 mod maps;
+#[cfg(feature = "structured")]
+mod structured;
 
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]

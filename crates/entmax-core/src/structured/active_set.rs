@@ -74,8 +74,9 @@ pub struct Solver<'a, F: Factor> {
     cholesky: Cholesky,
     /// eta - mu.
     left: &'a mut [f64],
-    /// b of each atom.
+    /// b of each atom less that of the first: atoms are alike in eta - mu, so these are small whatever the scores are.
     scores: *mut f64,
+    shift: f64,
     /// Weights that may be negative.
     trial: *mut f64,
     column: *mut f64,
@@ -101,6 +102,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             // SAFETY: by the caller.
             left: unsafe { core::slice::from_raw_parts_mut(numbers, parts) },
             scores: behind(0),
+            shift: 0.0,
             trial: behind(1),
             column: behind(2),
             work: behind(3),
@@ -144,7 +146,11 @@ impl<'a, F: Factor> Solver<'a, F> {
                 break;
             }
             if turn.calls >= limits.calls {
-                turn.ending = if limits.last { Ending::MaxCalls } else { Ending::Paused };
+                turn.ending = if limits.last {
+                    Ending::MaxCalls
+                } else {
+                    Ending::Paused
+                };
                 break;
             }
             if self.atoms.count == self.atoms.capacity {
@@ -218,6 +224,10 @@ impl<'a, F: Factor> Solver<'a, F> {
             self.factor.score(self.unary, key),
         );
         let place = self.atoms.count;
+        if place == 0 {
+            self.shift = score;
+        }
+        let score = score - self.shift;
         // SAFETY: the place is below the capacity; a key may be the one that lies there.
         unsafe {
             if !self.cholesky.push(self.column, square, score) {
@@ -301,7 +311,7 @@ impl<'a, F: Factor> Solver<'a, F> {
                 tau
             };
             match first {
-                None => return tau,
+                None => return tau + self.shift,
                 Some(j) => self.remove(j),
             }
         }

@@ -139,7 +139,8 @@ impl<T: Number> Visitor for PullBack<'_, T> {
                 let key = problem.key(first + j, factor.key_len());
                 add_structure(factor, key, *products.add(j), sums);
             }
-            call.gradients.unstage(&call.form, problem.b, problem.length, sums);
+            call.gradients
+                .unstage(&call.form, problem.b, problem.length, sums);
         }
     }
 }
@@ -148,11 +149,7 @@ impl<T: Number> Visitor for PullBack<'_, T> {
 ///
 /// # Safety
 /// The places of the call are live, and the workspace is as large as [`workspace`] says for the largest of the problems.
-pub unsafe fn factorise<T: Number>(
-    call: &Backward<T>,
-    problems: Range<usize>,
-    workspace: *mut u8,
-) {
+pub unsafe fn factorise<T: Number>(call: &Backward<T>, problems: Range<usize>, workspace: *mut u8) {
     for b in problems {
         // SAFETY: by the caller.
         let length = unsafe { length_of(&call.form, call.lengths, b) };
@@ -163,7 +160,12 @@ pub unsafe fn factorise<T: Number>(
             workspace,
         };
         if length > 0 {
-            with_factor(&call.form, length, &Staged::like(&call.cotangents), Factorise(problem));
+            with_factor(
+                &call.form,
+                length,
+                &Staged::like(&call.cotangents),
+                Factorise(problem),
+            );
         }
     }
 }
@@ -172,16 +174,13 @@ pub unsafe fn factorise<T: Number>(
 ///
 /// # Safety
 /// As [`factorise`], which has been called.
-pub unsafe fn pull_back<T: Number>(
-    call: &Backward<T>,
-    problems: Range<usize>,
-    workspace: *mut u8,
-) {
+pub unsafe fn pull_back<T: Number>(call: &Backward<T>, problems: Range<usize>, workspace: *mut u8) {
     for b in problems {
         // SAFETY: by the caller.
         unsafe {
             let length = length_of(&call.form, call.lengths, b);
-            call.cotangents.stage(&call.form, b, length, workspace.cast());
+            call.cotangents
+                .stage(&call.form, b, length, workspace.cast());
             let problem = Problem {
                 call,
                 b,
@@ -189,7 +188,12 @@ pub unsafe fn pull_back<T: Number>(
                 workspace,
             };
             if length > 0 {
-                with_factor(&call.form, length, &Staged::like(&call.cotangents), PullBack(problem));
+                with_factor(
+                    &call.form,
+                    length,
+                    &Staged::like(&call.cotangents),
+                    PullBack(problem),
+                );
             } else {
                 call.gradients.unstage(&call.form, b, 0, workspace.cast());
             }

@@ -192,13 +192,22 @@ impl<T: Number> Tables<T> {
                     }
                 }
                 free = target.add(rows * columns);
-                Some(core::slice::from_raw_parts(target.cast_const(), rows * columns))
+                Some(core::slice::from_raw_parts(
+                    target.cast_const(),
+                    rows * columns,
+                ))
             }
         };
         let s = columns;
         Staged {
             unary: copy(self.unary, size, rows, columns, form.columns).unwrap_or(&[]),
-            transitions: copy(self.transitions, transitions, rows.saturating_sub(1), s * s, s * s),
+            transitions: copy(
+                self.transitions,
+                transitions,
+                rows.saturating_sub(1),
+                s * s,
+                s * s,
+            ),
             start: copy(self.start, start, 1, s, s),
             end: copy(self.end, end, 1, s, s),
         }
@@ -215,7 +224,13 @@ impl<T: Number> Tables<T> {
         let s = columns;
         let copies = [
             (self.unary, size, rows, columns, form.columns),
-            (self.transitions, transitions, rows.saturating_sub(1), s * s, s * s),
+            (
+                self.transitions,
+                transitions,
+                rows.saturating_sub(1),
+                s * s,
+                s * s,
+            ),
             (self.start, start, 1, s, s),
             (self.end, end, 1, s, s),
         ];
@@ -245,7 +260,12 @@ pub trait Visitor {
 }
 
 /// The problem as a factor.
-pub fn with_factor<V: Visitor>(form: &Form, length: usize, staged: &Staged, visitor: V) -> V::Output {
+pub fn with_factor<V: Visitor>(
+    form: &Form,
+    length: usize,
+    staged: &Staged,
+    visitor: V,
+) -> V::Output {
     let flag = form.flag != 0;
     match form.kind {
         kind::SEQUENCE => visitor.visit(&Sequence {

@@ -148,7 +148,10 @@ impl<T: Number> Visitor for Problem<'_, T> {
             let sums = self.workspace.add(parts.sums).cast::<f64>();
             core::ptr::write_bytes(sums, 0, call.form.numbers());
             for j in 0..atoms.count {
-                let key = core::slice::from_raw_parts(atoms.keys.add(j * factor.key_len()), factor.key_len());
+                let key = core::slice::from_raw_parts(
+                    atoms.keys.add(j * factor.key_len()),
+                    factor.key_len(),
+                );
                 if self.length > 0 {
                     add_structure(factor, key, *atoms.weights.add(j), sums);
                 }

@@ -1,0 +1,88 @@
+//! Exports of the family `structured`. A call lies in memory, written field by field (ts/src/structured/description.ts).
+
+use entmax_core::structured::backward::{self, Backward};
+use entmax_core::structured::call::Form;
+use entmax_core::structured::solve::{self, Solve};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+macro_rules! structured_exports {
+    ($scalar:ty, $solve:ident, $factorise:ident, $pull_back:ident) => {
+        /// Solves the problems of the slots `first..last`. Returns 0: how each ended is written where the call says.
+        #[wasm_bindgen]
+        pub fn $solve(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+            // SAFETY: the address is that of a call whose places are live, with a workspace of the size asked for below.
+            unsafe {
+                let call = &*(call as *const Solve<$scalar>);
+                solve::solve(call, first..last, workspace as *mut u8);
+            }
+            0
+        }
+
+        /// Factors the Gram matrices of the problems `first..last` of a pullback. Returns 0.
+        #[wasm_bindgen]
+        pub fn $factorise(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+            // SAFETY: as above.
+            unsafe {
+                let call = &*(call as *const Backward<$scalar>);
+                backward::factorise(call, first..last, workspace as *mut u8);
+            }
+            0
+        }
+
+        /// Pulls the cotangents of the problems `first..last` back. Returns 0.
+        #[wasm_bindgen]
+        pub fn $pull_back(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+            // SAFETY: as above.
+            unsafe {
+                let call = &*(call as *const Backward<$scalar>);
+                backward::pull_back(call, first..last, workspace as *mut u8);
+            }
+            0
+        }
+    };
+}
+
+structured_exports!(
+    f32,
+    structured_solve_f32,
+    structured_factorise_f32,
+    structured_pull_back_f32
+);
+structured_exports!(
+    f64,
+    structured_solve_f64,
+    structured_factorise_f64,
+    structured_pull_back_f64
+);
+
+/// Bytes of workspace that one thread needs to solve problems of the form at that address.
+#[wasm_bindgen]
+pub fn structured_solve_workspace(form: usize, capacity: usize) -> usize {
+    // SAFETY: TypeScript has written the form there.
+    solve::workspace(unsafe { &*(form as *const Form) }, capacity)
+}
+
+/// Bytes of workspace that one thread needs to pull back problems of at most `count` structures.
+#[wasm_bindgen]
+pub fn structured_backward_workspace(form: usize, count: usize) -> usize {
+    // SAFETY: as above.
+    backward::workspace(unsafe { &*(form as *const Form) }, count)
+}
+
+/// f64 that the factor of `count` structures takes.
+#[wasm_bindgen]
+pub fn structured_factor_numbers(count: usize) -> usize {
+    backward::factor_numbers(count)
+}
+
+/// Bytes of the description of a solve.
+#[wasm_bindgen]
+pub fn structured_solve_bytes() -> usize {
+    size_of::<Solve<f32>>()
+}
+
+/// Bytes of the description of a pullback.
+#[wasm_bindgen]
+pub fn structured_backward_bytes() -> usize {
+    size_of::<Backward<f32>>()
+}
