@@ -126,7 +126,9 @@ impl<'a> Search<'a> {
             let (mut best, mut head) = ([Pair::splat(NONE); 2], [Pair::splat(0.0); 2]);
             let rows = self.unary.get(word..).unwrap_or(&[]).chunks(self.width);
             for (candidate, row) in rows.enumerate().skip(skipped) {
-                let Some(mut scores) = row.first_chunk::<4>() else { break };
+                let Some(mut scores) = row.first_chunk::<4>() else {
+                    break;
+                };
                 let masked: [f64; 4];
                 if candidate.wrapping_sub(word) < 4 {
                     // The diagonal.

@@ -131,7 +131,10 @@ impl<'a> Market<'a> {
             second = larger(second, 0.0);
         }
         let profits = scores.iter().zip(self.price.iter());
-        let Some(column) = profits.map(|(score, price)| score - price).position(|p| p == best) else {
+        let Some(column) = profits
+            .map(|(score, price)| score - price)
+            .position(|p| p == best)
+        else {
             return FREE;
         };
         let before = self.row_of(column);
@@ -169,7 +172,11 @@ impl<'a> Market<'a> {
                 self.give(stay.1, STAYS);
                 break (left, stay.0);
             }
-            let Some(column) = self.gain.iter().position(|&gain| gain == best && gain > NONE) else {
+            let Some(column) = self
+                .gain
+                .iter()
+                .position(|&gain| gain == best && gain > NONE)
+            else {
                 return false;
             };
             let owner = self.row_of(column);
@@ -182,7 +189,12 @@ impl<'a> Market<'a> {
             let own = at(self.scores, row * self.columns + column) - at(self.price, column);
             offset = best - own;
         };
-        for (&column, &gain) in self.settled.iter().zip(self.settled_gain.iter()).take(settled) {
+        for (&column, &gain) in self
+            .settled
+            .iter()
+            .zip(self.settled_gain.iter())
+            .take(settled)
+        {
             if let Some(price) = self.price.get_mut(column as usize) {
                 *price += gain - last;
             }
@@ -210,7 +222,11 @@ impl<'a> Market<'a> {
             best = after.larger(best);
         }
         let mut best = best.largest_of_each(best).first();
-        let rest = scores_rest.iter().zip(asked_rest).zip(gain_rest).zip(via_rest);
+        let rest = scores_rest
+            .iter()
+            .zip(asked_rest)
+            .zip(gain_rest)
+            .zip(via_rest);
         for (((score, asked), gain), via) in rest {
             let chain = score - asked + offset;
             if chain > *gain {
@@ -224,7 +240,10 @@ impl<'a> Market<'a> {
     /// No chain to this column is better than the one known.
     fn settle(&mut self, place: usize, column: usize, gain: f64) {
         let open = self.gain.get_mut(column).zip(self.asked.get_mut(column));
-        let list = self.settled.get_mut(place).zip(self.settled_gain.get_mut(place));
+        let list = self
+            .settled
+            .get_mut(place)
+            .zip(self.settled_gain.get_mut(place));
         if let (Some((open, asked)), Some((settled, known))) = (open, list) {
             (*open, *asked) = (NONE, f64::INFINITY);
             (*settled, *known) = (column as i32, gain);
@@ -235,7 +254,10 @@ impl<'a> Market<'a> {
     fn exchange(&mut self, start: usize, end: i32) {
         let mut column = end;
         while column >= 0 {
-            let row = self.via.get(column as usize).map_or(start, |&row| row as usize);
+            let row = self
+                .via
+                .get(column as usize)
+                .map_or(start, |&row| row as usize);
             let left = self.column_of(row);
             self.give(row, column);
             column = if row == start { FREE } else { left };
@@ -279,7 +301,11 @@ impl Factor for Assignment {
     }
 
     fn room(&self) -> RoomSize {
-        let copy = if self.rows > self.columns { self.parts() } else { 0 };
+        let copy = if self.rows > self.columns {
+            self.parts()
+        } else {
+            0
+        };
         let (_, larger) = self.sides();
         RoomSize {
             numbers: copy + 5 * larger,
@@ -311,7 +337,11 @@ impl Factor for Assignment {
         if !market.match_all() {
             return false;
         }
-        let matching = if high { market.row_of } else { market.column_of };
+        let matching = if high {
+            market.row_of
+        } else {
+            market.column_of
+        };
         for (key, &place) in key.iter_mut().zip(matching.iter()) {
             *key = place.max(FREE);
         }
@@ -325,7 +355,10 @@ impl Factor for Assignment {
     }
 
     fn overlap(&self, a: &[i32], b: &[i32]) -> f64 {
-        let both = a.iter().zip(b).map(|(a, b)| i32::from(a == b && *a != FREE));
+        let both = a
+            .iter()
+            .zip(b)
+            .map(|(a, b)| i32::from(a == b && *a != FREE));
         f64::from(both.sum::<i32>())
     }
 

@@ -44,7 +44,10 @@ impl<'a, O: Order> Heap<'a, O> {
         if place >= self.len {
             return None;
         }
-        self.scores.get(place).copied().zip(self.items.get(place).copied())
+        self.scores
+            .get(place)
+            .copied()
+            .zip(self.items.get(place).copied())
     }
 
     #[inline(always)]
@@ -95,7 +98,9 @@ impl<'a, O: Order> Heap<'a, O> {
         let mut place = 0;
         loop {
             let (left, right) = (2 * place + 1, 2 * place + 2);
-            let Some(mut child) = self.get(left) else { break };
+            let Some(mut child) = self.get(left) else {
+                break;
+            };
             let mut at = left;
             if let Some(other) = self.get(right) {
                 if (self.before)(other, child) {

@@ -5,10 +5,10 @@
 //! maximum to it. Written in instructions it is two loads, an addition and a maximum for two elements, in SSE2
 //! and in simd128 alike (Viterbi of 100 x 50 in simd128: 894 us when left to the compiler, 45 so).
 
-#[cfg(target_arch = "x86_64")]
-use core::arch::x86_64 as arch;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use core::arch::wasm32 as arch;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64 as arch;
 
 /// No structure at all: the neutral element of a maximum.
 pub(super) const NONE: f64 = f64::NEG_INFINITY;
@@ -64,7 +64,10 @@ impl Pair {
     #[inline(always)]
     fn transpose(self, other: Self) -> (Self, Self) {
         let first = arch::i64x2_shuffle::<0, 2>(self.0, other.0);
-        (Pair(first), Pair(arch::i64x2_shuffle::<1, 3>(self.0, other.0)))
+        (
+            Pair(first),
+            Pair(arch::i64x2_shuffle::<1, 3>(self.0, other.0)),
+        )
     }
 }
 
@@ -102,7 +105,10 @@ impl Pair {
         // SAFETY: every x86-64 has SSE2.
         Pair(unsafe {
             let above = arch::_mm_cmpgt_pd(self.0, other.0);
-            arch::_mm_or_pd(arch::_mm_and_pd(above, yes.0), arch::_mm_andnot_pd(above, no.0))
+            arch::_mm_or_pd(
+                arch::_mm_and_pd(above, yes.0),
+                arch::_mm_andnot_pd(above, no.0),
+            )
         })
     }
 
@@ -136,7 +142,10 @@ impl Pair {
     #[inline(always)]
     pub(super) fn smaller(self, other: Self) -> Self {
         let smaller = |a: f64, b: f64| if a < b { a } else { b };
-        Pair([smaller(self.0[0], other.0[0]), smaller(self.0[1], other.0[1])])
+        Pair([
+            smaller(self.0[0], other.0[0]),
+            smaller(self.0[1], other.0[1]),
+        ])
     }
 
     #[inline(always)]
@@ -152,7 +161,13 @@ impl Pair {
     /// `self > other ? yes : no`.
     #[inline(always)]
     pub(super) fn if_above(self, other: Self, yes: Self, no: Self) -> Self {
-        let lane = |j: usize| if self.0[j] > other.0[j] { yes.0[j] } else { no.0[j] };
+        let lane = |j: usize| {
+            if self.0[j] > other.0[j] {
+                yes.0[j]
+            } else {
+                no.0[j]
+            }
+        };
         Pair([lane(0), lane(1)])
     }
 
@@ -271,7 +286,10 @@ pub(super) fn first_largest(row: &[f64]) -> (usize, f64) {
     for &number in rest {
         best = larger(number, best);
     }
-    (row.iter().position(|&number| number == best).unwrap_or(0), best)
+    (
+        row.iter().position(|&number| number == best).unwrap_or(0),
+        best,
+    )
 }
 
 /// The lowest index of the largest number, and that number: 0 and -inf where all are -inf.
@@ -297,7 +315,9 @@ pub(super) fn row<T>(table: &[T], width: usize, index: usize) -> &[T] {
 #[inline(always)]
 pub(super) fn row_mut<T>(table: &mut [T], width: usize, index: usize) -> &mut [T] {
     let start = index.wrapping_mul(width);
-    table.get_mut(start..start.wrapping_add(width)).unwrap_or(&mut [])
+    table
+        .get_mut(start..start.wrapping_add(width))
+        .unwrap_or(&mut [])
 }
 
 /// A number of a table; -inf outside of it.

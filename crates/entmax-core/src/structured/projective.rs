@@ -64,7 +64,9 @@ fn set(table: &mut [f64], index: usize, number: f64) {
 /// The entries `first..last` of row `index`.
 #[inline(always)]
 fn part(table: &[f64], width: usize, index: usize, first: usize, last: usize) -> &[f64] {
-    table.get(index * width + first..index * width + last).unwrap_or(&[])
+    table
+        .get(index * width + first..index * width + last)
+        .unwrap_or(&[])
 }
 
 impl<'a> Charts<'a> {
@@ -126,7 +128,8 @@ impl<'a> Charts<'a> {
     fn best_root(&self) -> (usize, f64) {
         let (width, last) = (self.width, self.width - 1);
         let (word, best) = first_best((1..width).map(|word| {
-            let below = at(self.complete, word * width + 1) + at(self.complete, word * width + last);
+            let below =
+                at(self.complete, word * width + 1) + at(self.complete, word * width + last);
             at(self.unary, word) + below
         }));
         (word + 1, best)
@@ -158,8 +161,14 @@ impl<'a> Charts<'a> {
                 );
                 let (from_left, from_right) = (left + k, left + k + 1);
                 [
-                    Span::Complete { head: left, end: from_left },
-                    Span::Complete { head: right, end: from_right },
+                    Span::Complete {
+                        head: left,
+                        end: from_left,
+                    },
+                    Span::Complete {
+                        head: right,
+                        end: from_right,
+                    },
                 ]
             } else {
                 let first = left + usize::from(head == left);
@@ -171,7 +180,10 @@ impl<'a> Charts<'a> {
                 let modifier = first + k;
                 [
                     Span::Incomplete { head, modifier },
-                    Span::Complete { head: modifier, end },
+                    Span::Complete {
+                        head: modifier,
+                        end,
+                    },
                 ]
             };
             for span in spans {
@@ -263,11 +275,24 @@ impl Factor for ProjectiveTree {
                 *key = 0;
             }
             let one = push(stack, 0, Span::Complete { head: root, end: 1 });
-            (push(stack, one, Span::Complete { head: root, end: last }), best)
+            (
+                push(
+                    stack,
+                    one,
+                    Span::Complete {
+                        head: root,
+                        end: last,
+                    },
+                ),
+                best,
+            )
         } else {
             charts.fill(0);
             let best = row(charts.complete, charts.width, 0).last().copied();
-            (push(stack, 0, Span::Complete { head: 0, end: last }), best.unwrap_or(NONE))
+            (
+                push(stack, 0, Span::Complete { head: 0, end: last }),
+                best.unwrap_or(NONE),
+            )
         };
         if best == NONE {
             return false;

@@ -48,7 +48,8 @@ impl Sequence<'_> {
     /// The scores of what follows state `from` at position t.
     #[inline(always)]
     pub(super) fn transition(&self, t: usize, from: usize) -> Option<&[f64]> {
-        self.transitions.map(|table| row(table, self.states, t * self.states + from))
+        self.transitions
+            .map(|table| row(table, self.states, t * self.states + from))
     }
 
     /// The score of a first state.
@@ -84,9 +85,18 @@ impl Sequence<'_> {
         possible
     }
 
-    fn viterbi(&self, transitions: &[f64], unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+    fn viterbi(
+        &self,
+        transitions: &[f64],
+        unary: &[f64],
+        room: &mut Room,
+        key: &mut [i32],
+    ) -> bool {
         let states = self.states;
-        let tails = room.numbers.get_mut(..self.length * states).unwrap_or(&mut []);
+        let tails = room
+            .numbers
+            .get_mut(..self.length * states)
+            .unwrap_or(&mut []);
         self.last_tail(unary, tails);
         match states {
             2 => few_states::<2>(transitions, unary, tails),
@@ -118,7 +128,10 @@ impl Sequence<'_> {
     /// Viterbi over tails[t][s][c], where c is what positions t.. may spend: contiguous in c.
     fn within_budget(&self, limit: usize, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
         let (states, levels) = (self.states, limit + 1);
-        let tails = room.numbers.get_mut(..self.length * states * levels).unwrap_or(&mut []);
+        let tails = room
+            .numbers
+            .get_mut(..self.length * states * levels)
+            .unwrap_or(&mut []);
         let mut rows = tails.chunks_exact_mut(states * levels).enumerate().rev();
         let mut next: &[f64] = &[];
         for (t, tails) in rows.by_ref() {
@@ -144,10 +157,14 @@ impl Sequence<'_> {
             *label = state as i32;
             level -= usize::from(state > 0 && level > 0);
             let transitions = self.transition(t, state);
-            let next = row(tails, states * levels, t + 1).iter().skip(level).step_by(levels);
-            (state, _) = first_best(next.enumerate().map(|(to, &tail)| {
-                tail + transitions.map_or(0.0, |scores| at(scores, to))
-            }));
+            let next = row(tails, states * levels, t + 1)
+                .iter()
+                .skip(level)
+                .step_by(levels);
+            (state, _) = first_best(
+                next.enumerate()
+                    .map(|(to, &tail)| tail + transitions.map_or(0.0, |scores| at(scores, to))),
+            );
         }
         best > NONE
     }
@@ -185,7 +202,9 @@ fn few_states<const S: usize>(transitions: &[f64], unary: &[f64], tails: &mut [f
             *tail = score + two_rows(row, row, next).first();
         }
         for ((tail, scores), rows) in tail2.iter_mut().zip(scores2).zip(two) {
-            *tail = Pair::load(scores).add(two_rows(&rows[0], &rows[1], next)).to_array();
+            *tail = Pair::load(scores)
+                .add(two_rows(&rows[0], &rows[1], next))
+                .to_array();
         }
         next = tail;
     }
@@ -250,7 +269,12 @@ fn four_rows(rows: &[f64], states: usize, next: &[f64]) -> [f64; 4] {
     let (low, high) = (a.largest_of_each(b), c.largest_of_each(d));
     let ([a, b], [c, d]) = (low.to_array(), high.to_array());
     let mut best = [a, b, c, d];
-    let rests = next_rest.iter().zip(a_rest).zip(b_rest).zip(c_rest).zip(d_rest);
+    let rests = next_rest
+        .iter()
+        .zip(a_rest)
+        .zip(b_rest)
+        .zip(c_rest)
+        .zip(d_rest);
     for ((((next, a), b), c), d) in rests {
         for (best, transition) in best.iter_mut().zip([a, b, c, d]) {
             *best = larger(transition + next, *best);
@@ -301,7 +325,11 @@ impl Factor for Sequence<'_> {
             let state = state as usize;
             sum = match following {
                 None => self.end(state),
-                Some(to) => sum + self.transition(t, state).map_or(0.0, |scores| at(scores, to)),
+                Some(to) => {
+                    sum + self
+                        .transition(t, state)
+                        .map_or(0.0, |scores| at(scores, to))
+                }
             } + at(unary, t * self.states + state);
             following = Some(state);
         }

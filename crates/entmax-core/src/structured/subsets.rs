@@ -42,7 +42,12 @@ pub(super) fn flip_bit(key: &mut [i32], bit: usize) {
 }
 
 fn common_bits(a: &[i32], b: &[i32]) -> f64 {
-    f64::from(a.iter().zip(b).map(|(a, b)| (a & b).count_ones()).sum::<u32>())
+    f64::from(
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| (a & b).count_ones())
+            .sum::<u32>(),
+    )
 }
 
 fn each_bit(key: &[i32], mut visit: impl FnMut(usize)) {
@@ -80,7 +85,8 @@ impl Factor for Budget {
 
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
         let kept = self.k.min(self.size);
-        let (Some(scores), Some(items)) = (room.numbers.get_mut(..kept), room.indices.get_mut(..kept))
+        let (Some(scores), Some(items)) =
+            (room.numbers.get_mut(..kept), room.indices.get_mut(..kept))
         else {
             return false;
         };

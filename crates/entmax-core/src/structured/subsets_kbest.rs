@@ -83,13 +83,14 @@ impl Bits {
 
         let mut heap = Heap::new(waiting, waiting_sets, smallest_first);
         let mut known = 0;
-        let mut wait = |heap: &mut Heap<_>, sets: &mut [[i32; 2]], flip: usize, rest: usize, cost: f64| {
-            if let Some(set) = sets.get_mut(known).filter(|_| flip < flips) {
-                *set = [flip as i32, rest as i32];
-                heap.push((cost + at(costs, flip), known as i32));
-                known += 1;
-            }
-        };
+        let mut wait =
+            |heap: &mut Heap<_>, sets: &mut [[i32; 2]], flip: usize, rest: usize, cost: f64| {
+                if let Some(set) = sets.get_mut(known).filter(|_| flip < flips) {
+                    *set = [flip as i32, rest as i32];
+                    heap.push((cost + at(costs, flip), known as i32));
+                    known += 1;
+                }
+            };
         wait(&mut heap, sets, 0, 0, 0.0);
         for answer in 1..k {
             let Some((cost, set)) = heap.pop() else {
