@@ -20,7 +20,11 @@ const nameOfChunk = ({ name }) => (name.endsWith('.inline') ? '[name].js' : 'sha
 
 export default [
   {
-    input: { index: 'ts/src/index.ts', attention: 'ts/src/attention/index.ts' },
+    input: {
+      index: 'ts/src/index.ts',
+      attention: 'ts/src/attention/index.ts',
+      structured: 'ts/src/structured/index.ts',
+    },
     output: {
       dir: 'dist',
       format: 'es',
@@ -50,7 +54,11 @@ export default [
     ],
   },
   {
-    input: { index: 'ts/src/index.ts', attention: 'ts/src/attention/index.ts' },
+    input: {
+      index: 'ts/src/index.ts',
+      attention: 'ts/src/attention/index.ts',
+      structured: 'ts/src/structured/index.ts',
+    },
     output: {
       dir: 'dist',
       entryFileNames: '[name].d.ts',

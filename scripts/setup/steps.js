@@ -118,9 +118,16 @@ const kernelHash = () => hashOf(KERNEL_INPUTS);
 const distribution = {
   name: 'package (worker, library, command)',
   async isDone() {
-    const products = ['index.js', 'index.d.ts', 'attention.js', 'attention.d.ts', 'cli.js', 'worker.js'].map((file) =>
-      join(ROOT, 'dist', file),
-    );
+    const products = [
+      'index.js',
+      'index.d.ts',
+      'attention.js',
+      'attention.d.ts',
+      'structured.js',
+      'structured.d.ts',
+      'cli.js',
+      'worker.js',
+    ].map((file) => join(ROOT, 'dist', file));
     return isUpToDate(DISTRIBUTION_STAMP, await distributionHash(), products);
   },
   async perform() {

@@ -6,14 +6,14 @@
  */
 
 import { EntmaxError, show, showShape } from '../errors.ts';
-import { readEmptyRow, readOptions } from '../maps/options.ts';
+import { readEmptyRow, readLengths, readOptions } from '../maps/options.ts';
 import type { EmptyRow } from '../maps/options.ts';
 import type { Parameter } from '../maps/parameter.ts';
 import { readScores, withNumbersAs } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Float, Shape } from '../types.ts';
-import { HINTS, readAlpha, readCausal, readLayout, readLengths, readScale, readSlopes, readTopk } from './options.ts';
+import { HINTS, readAlpha, readCausal, readLayout, readScale, readSlopes, readTopk } from './options.ts';
 import type { Lengths } from './options.ts';
 import type { RmsNorm } from './rms-norm.ts';
 import { readBias, readKeyMask, readMask } from './tables.ts';

@@ -1,7 +1,6 @@
 /** The options of attention that are numbers, names, or one value for each head or batch. */
 
 import { EntmaxError, show } from '../errors.ts';
-import { readIntegers } from '../maps/options.ts';
 import { alphaRule, readParameter } from '../maps/parameter.ts';
 import type { Parameter } from '../maps/parameter.ts';
 import { newArray, readScores, scoresView } from '../scores.ts';
@@ -79,27 +78,6 @@ export interface Lengths {
   readonly keys: Int32Array | undefined;
 }
 
-export function readLengths(
-  op: string,
-  name: string,
-  source: unknown,
-  batches: number,
-  most: number,
-): Int32Array | undefined {
-  if (source === undefined) return undefined;
-  const { values } = readIntegers(op, name, source);
-  if (values.length !== batches) {
-    const expected = `${name} with one entry for each of ${batches} batches`;
-    throw new EntmaxError('ENTMAX_SHAPE', op, expected, `${values.length} entries`);
-  }
-  return Int32Array.from(values, (value, batch) => {
-    const length = Number(value);
-    if (Number.isInteger(length) && length >= 0 && length <= most) return length;
-    throw new EntmaxError('ENTMAX_OPTION', op, `${name} in [0, ${most}]`, `${show(value)} for batch ${batch}`);
-  });
-}
-
-/** `true` has one meaning only where queries and keys are as many, in every batch. */
 export function readCausal(op: string, isCausal: unknown, { queries, keys, batches }: Sizes, lengths: Lengths): number {
   if (isCausal === undefined || isCausal === false) return CAUSAL.none;
   if (isCausal === 'upperLeft' || isCausal === 'lowerRight') return CAUSAL[isCausal];

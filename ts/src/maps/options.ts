@@ -100,6 +100,28 @@ function isIntegerArray(value: unknown): value is ArrayLike<unknown> {
   );
 }
 
+/** A length for each batch, from 0 to `most`; undefined for all full. */
+export function readLengths(
+  op: string,
+  name: string,
+  source: unknown,
+  batches: number,
+  most: number,
+): Int32Array | undefined {
+  if (source === undefined) return undefined;
+  const { values } = readIntegers(op, name, source);
+  if (values.length !== batches) {
+    const expected = `${name} with one entry for each of ${batches} batches`;
+    throw new EntmaxError('ENTMAX_SHAPE', op, expected, `${values.length} entries`);
+  }
+  return Int32Array.from(values, (value, batch) => {
+    const length = Number(value);
+    if (Number.isInteger(length) && length >= 0 && length <= most) return length;
+    throw new EntmaxError('ENTMAX_OPTION', op, `${name} in [0, ${most}]`, `${show(value)} for batch ${batch}`);
+  });
+}
+
+/** `true` has one meaning only where queries and keys are as many, in every batch. */
 /** One byte for each score, 1 = keep, from `mask` and `lengths`; undefined when all count. */
 export function readMask(
   op: string,

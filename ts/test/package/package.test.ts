@@ -63,6 +63,8 @@ describe('the packed package', () => {
         // What the entries share.
         'shared.d.ts',
         'shared.js',
+        'structured.d.ts',
+        'structured.js',
         'worker.d.ts',
         'worker.js',
         ...kernels.map((name) => `kernels/${name}`),
@@ -177,6 +179,14 @@ describe('in a bundle', () => {
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/attention' adds ${added} bytes with gzip -9`);
     expect(added).toBeLessThan(104_000);
+  });
+
+  test('structured inference adds under 45 KB', async () => {
+    const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
+    const both = await size("export * from 'entmax'; export * from 'entmax/structured';");
+    const added = both - (await size("export * from 'entmax';"));
+    console.log(`export * from 'entmax/structured' adds ${added} bytes with gzip -9`);
+    expect(added).toBeLessThan(45_000);
   });
 
   test('what is not imported is not shipped', async () => {

@@ -121,7 +121,7 @@ impl<'a, F: Factor> Solver<'a, F> {
     pub fn solve(&mut self, limits: Limits, room: &mut Room, key: &mut [i32]) -> Turn {
         let mut turn = Turn {
             ending: Ending::Converged,
-            gap: 0.0,
+            gap: f64::NAN,
             calls: 0,
         };
         if !self.begin() {

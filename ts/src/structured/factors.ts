@@ -1,0 +1,148 @@
+/** The sets of structures: what a caller sees of each, and how the kernels know it. */
+
+import { EntmaxError, show } from '../errors.ts';
+import type { Factor } from './types.ts';
+
+/** Numbers of the kernels (crates/entmax-core/src/structured/call.rs, `kind`). */
+const KIND = {
+  sequence: 0,
+  arborescence: 1,
+  projectiveTree: 2,
+  assignment: 3,
+  budget: 4,
+  bits: 5,
+  oneHot: 6,
+} as const;
+
+const UNLIMITED = 0xffffffff;
+/** Bits of a word of a key. */
+const WORD = 32;
+
+/** A factor as the kernels and the readers of scores know it. */
+export interface Descriptor {
+  readonly kind: number;
+  readonly flag: boolean;
+  readonly budget: number;
+  /** What the axes of a problem's unary table are, for errors. */
+  readonly axes: readonly string[];
+  /** Whether the table is square, with one row more than there are words. */
+  readonly isTree: boolean;
+  /** Whether problems may be shorter than their tables. */
+  readonly ragged: boolean;
+  /** Whether a structure is the bits of a set. */
+  readonly isSet: boolean;
+  readonly extra: readonly string[];
+}
+
+const descriptors = new WeakMap<object, Descriptor>();
+
+/** The descriptor of what `factors` has made. */
+export function descriptorOf(op: string, factor: unknown): Descriptor {
+  const known = typeof factor === 'object' && factor !== null ? descriptors.get(factor) : undefined;
+  if (known) return known;
+  throw new EntmaxError('ENTMAX_OPTION', op, 'a factor made by `factors`', show(factor));
+}
+
+const TREE = { axes: ['n + 1 heads', 'n + 1 modifiers'], isTree: true, ragged: true };
+const SET = { axes: ['n items'], ragged: true };
+
+function make<S extends string, K>(
+  kind: keyof typeof KIND,
+  extra: readonly S[],
+  own: Partial<Descriptor> & Pick<Descriptor, 'axes'>,
+): Factor<S, K> {
+  const factor: Factor<S, K> = Object.freeze({ kind, extra: Object.freeze([...extra]) });
+  const common = { flag: false, budget: UNLIMITED, isTree: false, ragged: false, isSet: false };
+  descriptors.set(factor, { ...common, ...own, kind: KIND[kind], extra });
+  return factor;
+}
+
+/** Options of a tree. */
+export interface TreeOptions {
+  /** How many arcs may leave the root. Default: 'many'. */
+  root?: 'one' | 'many' | undefined;
+}
+
+function tree(kind: 'arborescence' | 'projectiveTree', options: TreeOptions = {}): Factor {
+  const root: unknown = options.root ?? 'many';
+  if (root !== 'one' && root !== 'many') {
+    throw new EntmaxError('ENTMAX_OPTION', `factors.${kind}`, "root to be 'one' or 'many'", show(root));
+  }
+  return make(kind, [], { ...TREE, flag: root === 'one' });
+}
+
+function count(op: string, name: string, value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 0) return Math.min(value as number, UNLIMITED - 1);
+  throw new EntmaxError('ENTMAX_OPTION', op, `${name} to be a non-negative integer`, show(value));
+}
+
+/**
+ * The sets of structures that SparseMAP knows. Letters: T positions, S states, n words or items, m columns; a leading axis
+ * more than the table has is a batch. Ties of the oracles go to the lowest index; a sequence's to the lexicographically first.
+ */
+export const factors = {
+  /**
+   * Labellings of a chain. Unary [T, S]; `transitions` [T - 1, S, S] as [from][to], `start` [S], `end` [S], each optional. A
+   * structure is an Int32Array of T states. With `budget` at most that many positions are in another state than 0. Viterbi,
+   * O(T S^2), with a budget O(T S^2 budget).
+   */
+  sequence({ budget }: { budget?: number | undefined } = {}): Factor<'transitions' | 'start' | 'end'> {
+    const most = budget === undefined ? UNLIMITED : count('factors.sequence', 'budget', budget);
+    return make('sequence', ['transitions', 'start', 'end'], {
+      axes: ['T positions', 'S states'],
+      ragged: true,
+      budget: most,
+    });
+  },
+  /**
+   * Non-projective dependency trees. Unary [n + 1, n + 1] as [head][modifier], 0 the root; column 0 and the diagonal are
+   * ignored. A structure is an Int32Array of the n words' heads. Edmonds in Tarjan's form, O(n^2).
+   */
+  arborescence: (options?: TreeOptions): Factor => tree('arborescence', options),
+  /** Projective dependency trees, as `arborescence`. Eisner, O(n^3). */
+  projectiveTree: (options?: TreeOptions): Factor => tree('projectiveTree', options),
+  /**
+   * Matchings of rows and columns. Unary [n, m]. A structure is an Int32Array of n columns, -1 for a row without. The smaller
+   * side is fully matched; with `unmatched` anything may stay alone, for a score of 0. Shortest augmenting paths, O(n^2 m).
+   */
+  assignment({ unmatched = false }: { unmatched?: boolean | undefined } = {}): Factor {
+    if (typeof unmatched !== 'boolean') {
+      throw new EntmaxError('ENTMAX_OPTION', 'factors.assignment', 'unmatched to be a boolean', show(unmatched));
+    }
+    return make('assignment', [], { axes: ['n rows', 'm columns'], flag: unmatched });
+  },
+  /** Sets of exactly k of n items, or with `atMost` of at most k. Unary [n]. A structure is a Uint8Array of n bits. O(n). */
+  budget(k: number, { atMost = false }: { atMost?: boolean | undefined } = {}): Factor<never, Uint8Array> {
+    const budget = count('factors.budget', 'k', k);
+    return make('budget', [], { ...SET, isSet: true, budget, flag: atMost });
+  },
+  /** All subsets of n items. Unary [n]; the marginals are `clip(unary, 0, 1)`. A structure is a Uint8Array of n bits. O(n). */
+  bits: (): Factor<never, Uint8Array> => make('bits', [], { ...SET, isSet: true }),
+  /** One of n items: SparseMAP is sparsemax. Unary [n]. A structure is an Int32Array of one index. O(n). */
+  oneHot: (): Factor => make('oneHot', [], SET),
+};
+
+/** Rows and columns of the table of one problem. */
+export function tableOf({ axes }: Descriptor, table: readonly number[]): [number, number] {
+  return axes.length === 1 ? [1, table[0]!] : [table[0]!, table[1]!];
+}
+
+/** The length of a problem that fills its table. */
+export function fullLength({ isTree }: Descriptor, table: readonly number[]): number {
+  return isTree ? table[0]! - 1 : table[0]!;
+}
+
+/** i32 numbers of the key of a problem of that length. */
+export function keyLength({ isSet, kind }: Descriptor, length: number): number {
+  if (kind === KIND.oneHot) return 1;
+  return isSet ? Math.ceil(length / WORD) : length;
+}
+
+/** A structure as the caller sees it. */
+export function structureOf({ isSet }: Descriptor, key: Int32Array, length: number): Int32Array | Uint8Array {
+  if (!isSet) return Int32Array.from(key);
+  return Uint8Array.from({ length }, (_, item) => (key[Math.floor(item / WORD)]! >> (item % WORD)) & 1);
+}
+
+/** Whether sequences are decided by tables of S^2 transitions. */
+export const isSequence = ({ kind }: Descriptor): boolean => kind === KIND.sequence;

@@ -1,0 +1,9 @@
+/** The kernel family `structured`: f64 throughout, so its simd128 module is the only one. */
+
+import simd128 from '../../../build/kernels/structured.simd128.inline.js';
+import { KernelFamily } from '../runtime/family.ts';
+import { registerFamily } from '../runtime/runtime.ts';
+
+export const structuredFamily: KernelFamily = /*#__PURE__*/ registerFamily(
+  /*#__PURE__*/ new KernelFamily('structured', simd128),
+);

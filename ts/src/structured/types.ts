@@ -1,0 +1,127 @@
+/** The public types of structured inference. */
+
+import type { Run } from '../runtime/execute.ts';
+import type { Block, F64, Ids, Like } from '../types.ts';
+
+/**
+ * A set of structures, made by one of `factors`. S names the additional scores that it takes, K is one of its structures.
+ */
+export interface Factor<S extends string = never, K = Int32Array> {
+  /** The name in `factors`. */
+  readonly kind: string;
+  /** Additional scores that it takes. */
+  readonly extra: readonly S[];
+  /** Never there: what a structure is. */
+  readonly structure?: K;
+}
+
+/** Unary scores, and the additional ones by name; all in one form, of one element type, with the same leading axis. */
+export type In<S extends string, X> = {
+  /** The table that the factor says, one for each problem. */
+  unary: X;
+} & { [N in S]?: NoInfer<X> };
+
+/** A table for each kind of scores. */
+export type Each<S extends string, X> = { [N in S]: Like<X> };
+
+/** How a solve ended. */
+export type SolveStatus = 'converged' | 'maxIter' | 'infeasible';
+
+/** A sparse distribution over structures for each of B problems. */
+export interface Solution<S extends string, K, X> {
+  /** The probability of every part, in the form of the scores; 0 for forbidden ones and where nothing is possible. */
+  readonly marginals: Each<S, X>;
+  /** The structures of problem b are those from `indptr[b]` up to `indptr[b + 1]`, as in a CSR matrix. */
+  readonly indptr: Int32Array;
+  /** Every structure with a probability above 0. */
+  readonly structures: K[];
+  /** Their probabilities, which sum to 1 for each problem. */
+  readonly weights: F64;
+  /** The duality gap of each problem: the objective is at most so far from its maximum. NaN where nothing is possible. */
+  readonly gap: F64;
+  /** Calls of the MAP oracle for each problem. */
+  readonly iterations: Int32Array;
+  /** How each problem ended. */
+  readonly status: SolveStatus[];
+  /** Whether every problem converged. */
+  readonly converged: boolean;
+}
+
+/** Options of a solve. */
+export interface SolveOptions {
+  /** The duality gap at which a problem has converged, > 0. Default: 1e-9 for float64 scores, 1e-5 for float32. */
+  tol?: number | undefined;
+  /** Calls of the MAP oracle that a problem may take. Default: 10 000. */
+  maxIter?: number | undefined;
+  /**
+   * How long each problem is, one for each: positions of a sequence, words of a sentence, items of a set. Leading rows (and
+   * columns) of the tables count. Assignments take none.
+   */
+  lengths?: Ids | undefined;
+  /** A solution of a like batch to begin from. The result is the same but for the choice of structures where that is free. */
+  warmStart?: Pick<Solution<string, unknown, unknown>, 'indptr' | 'structures' | 'weights'> | undefined;
+}
+
+/** What there are gradients for: the scores that were given. */
+export type SolvePullback<S extends string, X> = Disposable & {
+  /**
+   * Gradients of the scores from cotangents of the marginals and of the weights, each where given. Errors: ENTMAX_SHAPE,
+   * ENTMAX_DTYPE, ENTMAX_DISPOSED after `dispose()`.
+   */
+  (cotangents: Partial<Each<S | 'unary', X>> & { weights?: Float64Array | undefined }): Each<S | 'unary', X>;
+  /** Gives back what it holds; calls are errors afterwards. */
+  dispose(): void;
+};
+
+/** The same with promises. */
+export type AsyncSolvePullback<S extends string, X> = Disposable & {
+  /** As the synchronous form; `run` may hold a signal and a callback for progress. */
+  (
+    cotangents: Partial<Each<S | 'unary', X>> & { weights?: Float64Array | undefined },
+    run?: Run,
+  ): Promise<Each<S | 'unary', X>>;
+  /** Gives back what it holds; calls are errors afterwards. */
+  dispose(): void;
+};
+
+/**
+ * SparseMAP (Niculae, Martins, Blondel, Cardie 2018): the distribution over structures whose marginals mu maximise
+ * `<mu, unary> + <nu, additional> - 1/2 |mu|^2`, with few structures and a certificate.
+ *
+ * Scores of -inf forbid a part: no structure that has it is used. NaN and +inf are errors. The additional scores are linear:
+ * they are not in the square. Computed in float64 whatever the scores are.
+ *
+ * Cost: calls of the factor's oracle, 1.1 to 1.4 for each structure of the result, and O(A^2) for each with A structures.
+ *
+ * Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_OPTION.
+ */
+export interface SparseMap {
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    options?: SolveOptions,
+  ): Solution<S | 'unary', K, X>;
+  /**
+   * The solution with its pullback: the derivative on the support that was returned, which is the gradient wherever there is
+   * one (MATH.md section 9: M Q M^T). Makes it by two substitutions with a factor of A (A + 1) / 2 numbers a problem.
+   */
+  vjp<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    options?: SolveOptions,
+  ): [Solution<S | 'unary', K, X>, SolvePullback<S, X>];
+  /** The same with the event loop free and all threads; takes a `signal` and `onProgress`, which counts problems. */
+  async: {
+    <S extends string, K, X extends Block>(
+      scores: In<S, X>,
+      factor: Factor<S, K>,
+      options?: SolveOptions & Run,
+    ): Promise<Solution<S | 'unary', K, X>>;
+    /** As `sparsemap.vjp`, with a pullback of promises. */
+    vjp<S extends string, K, X extends Block>(
+      scores: In<S, X>,
+      factor: Factor<S, K>,
+      options?: SolveOptions & Run,
+    ): Promise<[Solution<S | 'unary', K, X>, AsyncSolvePullback<S, X>]>;
+  };
+}
