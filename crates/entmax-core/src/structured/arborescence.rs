@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
     fn new(tree: &Arborescence, unary: &'a [f64], room: &'a mut Room) -> Option<Self> {
         let width = tree.words + 1;
         let (chosen, rows) = room.numbers.split_at_mut_checked(2 * width)?;
-        let mut lists = room.indices.chunks_exact_mut(2 * width);
+        let mut lists = room.indices.chunks_exact_mut((2 * width).max(1));
         let mut search = Search {
             width,
             single_root: tree.single_root,
@@ -124,7 +124,11 @@ impl<'a> Search<'a> {
         let mut word = 0;
         while word + 4 <= self.width {
             let (mut best, mut head) = ([Pair::splat(NONE); 2], [Pair::splat(0.0); 2]);
-            let rows = self.unary.get(word..).unwrap_or(&[]).chunks(self.width);
+            let rows = self
+                .unary
+                .get(word..)
+                .unwrap_or(&[])
+                .chunks(self.width.max(1));
             for (candidate, row) in rows.enumerate().skip(skipped) {
                 let Some(mut scores) = row.first_chunk::<4>() else {
                     break;
@@ -152,7 +156,12 @@ impl<'a> Search<'a> {
             }
         }
         for word in word..self.width {
-            let column = self.unary.iter().skip(word).step_by(self.width).enumerate();
+            let column = self
+                .unary
+                .iter()
+                .skip(word)
+                .step_by(self.width.max(1))
+                .enumerate();
             let column = column.map(|(head, &score)| if head == word { NONE } else { score });
             let (head, best) = first_best(column.skip(skipped));
             self.choose(word, (head + skipped) as i32, best);
@@ -278,7 +287,7 @@ impl<'a> Search<'a> {
         }
         match node.checked_sub(width) {
             None => {
-                let column = self.unary.iter().skip(node).step_by(width);
+                let column = self.unary.iter().skip(node).step_by(width.max(1));
                 for (target, &score) in target.iter_mut().zip(column) {
                     *target = larger(score + lost, *target);
                 }

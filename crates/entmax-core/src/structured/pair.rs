@@ -320,6 +320,17 @@ pub(super) fn row_mut<T>(table: &mut [T], width: usize, index: usize) -> &mut [T
         .unwrap_or(&mut [])
 }
 
+/// Row `index` of a table, to be written, and what lies behind it.
+#[inline(always)]
+pub(super) fn row_and_behind<T>(table: &mut [T], width: usize, index: usize) -> (&mut [T], &[T]) {
+    let start = index.wrapping_mul(width);
+    let from = table.get_mut(start..).unwrap_or(&mut []);
+    match from.split_at_mut_checked(width) {
+        Some((row, behind)) => (row, behind),
+        None => (&mut [], &[]),
+    }
+}
+
 /// A number of a table; -inf outside of it.
 #[inline(always)]
 pub(super) fn at(table: &[f64], index: usize) -> f64 {

@@ -21,7 +21,7 @@
 
 use super::arborescence::{tree_parts, tree_score};
 use super::factor::{equal_entries, Factor, Room, RoomSize};
-use super::pair::{at, best_sum, first_best, first_best_sum, larger, row, BestSum, NONE};
+use super::pair::{at, first_best, first_best_sum, larger, BestSum, NONE};
 
 /// All projective trees over n words below a root: n heads, 0 for the root, which stands before word 1.
 ///
@@ -35,15 +35,20 @@ pub struct ProjectiveTree {
     pub single_root: bool,
 }
 
-/// The squares of the dynamic program, [n + 1, n + 1] each.
+/// Numbers that a row has beyond its n + 1: a run of four may begin at the last one.
+const PADDING: usize = 3;
+
+/// The charts of the dynamic program, n + 1 rows of `width` numbers each. What is not filled yet is -inf, which lets a
+/// maximum run on beyond its span: of the two numbers that it adds there, one belongs to a span that is not filled.
 struct Charts<'a> {
+    nodes: usize,
     width: usize,
     unary: &'a [f64],
     /// complete(head -> end) as [head][end].
     complete: &'a mut [f64],
     /// complete(head -> end) as [end][head].
     reached: &'a mut [f64],
-    /// incomplete(head -> modifier) as [head][modifier]; -inf on the diagonal.
+    /// incomplete(head -> modifier) as [head][modifier].
     incomplete: &'a mut [f64],
 }
 
@@ -71,16 +76,17 @@ fn part(table: &[f64], width: usize, index: usize, first: usize, last: usize) ->
 
 impl<'a> Charts<'a> {
     fn new(tree: &ProjectiveTree, unary: &'a [f64], numbers: &'a mut [f64]) -> Option<Self> {
-        let width = tree.words + 1;
-        let mut squares = numbers.chunks_exact_mut(width * width);
-        let (complete, reached) = (squares.next()?, squares.next()?);
-        let incomplete = squares.next()?;
-        incomplete.fill(NONE);
-        for node in 0..width {
+        let (nodes, width) = (tree.words + 1, tree.words + 1 + PADDING);
+        let numbers = numbers.get_mut(..3 * nodes * width)?;
+        numbers.fill(NONE);
+        let (complete, numbers) = numbers.split_at_mut_checked(nodes * width)?;
+        let (reached, incomplete) = numbers.split_at_mut_checked(nodes * width)?;
+        for node in 0..nodes {
             set(complete, node * width + node, 0.0);
             set(reached, node * width + node, 0.0);
         }
         Some(Charts {
+            nodes,
             width,
             unary,
             complete,
@@ -89,11 +95,12 @@ impl<'a> Charts<'a> {
         })
     }
 
-    /// Fills the spans between `first` and the last word, the short ones of each end first.
+    /// Fills the spans between `first` and the last word, short ones first: neighbours in that order do not wait for each
+    /// other (by ends instead, each span reads what the one before it has just written: half as fast).
     fn fill(&mut self, first: usize) {
-        for right in first + 1..self.width {
-            for left in (first..right).rev() {
-                self.fill_span(left, right);
+        for length in 1..self.nodes {
+            for left in first..self.nodes.saturating_sub(length) {
+                self.fill_span(left, left + length);
             }
         }
     }
@@ -101,19 +108,20 @@ impl<'a> Charts<'a> {
     #[inline(always)]
     fn fill_span(&mut self, left: usize, right: usize) {
         let width = self.width;
-        let (split, rightwards, leftwards) = three_best_sums(
-            part(self.complete, width, left, left, right),
-            part(self.complete, width, right, left + 1, right + 1),
-            part(self.incomplete, width, left, left, right),
-            part(self.reached, width, right, left, right),
-            part(self.incomplete, width, right, left, right),
-            part(self.reached, width, left, left, right),
+        let end = left + (right - left).next_multiple_of(4);
+        let [split, rightwards, leftwards] = three_best_sums(
+            part(self.complete, width, left, left, end),
+            part(self.complete, width, right, left + 1, end + 1),
+            part(self.incomplete, width, left, left, end),
+            part(self.reached, width, right, left, end),
+            part(self.incomplete, width, right, left, end),
+            part(self.reached, width, left, left, end),
         );
         // The two incomplete spans of this very pair are not in the charts yet: -inf there, and taken in here.
-        let to_right = at(self.unary, left * width + right) + split;
+        let to_right = at(self.unary, left * self.nodes + right) + split;
         let to_left = match left {
             0 => NONE,
-            _ => at(self.unary, right * width + left) + split,
+            _ => at(self.unary, right * self.nodes + left) + split,
         };
         let (rightwards, leftwards) = (larger(to_right, rightwards), larger(to_left, leftwards));
         set(self.incomplete, left * width + right, to_right);
@@ -126,8 +134,8 @@ impl<'a> Charts<'a> {
 
     /// The only word below the root, and the score of the tree.
     fn best_root(&self) -> (usize, f64) {
-        let (width, last) = (self.width, self.width - 1);
-        let (word, best) = first_best((1..width).map(|word| {
+        let (width, last) = (self.width, self.nodes - 1);
+        let (word, best) = first_best((1..self.nodes).map(|word| {
             let below =
                 at(self.complete, word * width + 1) + at(self.complete, word * width + last);
             at(self.unary, word) + below
@@ -208,38 +216,20 @@ fn push(stack: &mut [i32], waiting: usize, span: Span) -> usize {
     }
 }
 
-/// [`best_sum`] of three pairs of rows of one length, in one loop: six chains of maxima instead of two.
+/// Three [`best_sum`](super::pair::best_sum) over one number of fours, in one loop: six chains of maxima, not two.
 #[inline(always)]
-fn three_best_sums(
-    a: &[f64],
-    b: &[f64],
-    c: &[f64],
-    d: &[f64],
-    e: &[f64],
-    f: &[f64],
-) -> (f64, f64, f64) {
-    if a.len() < 4 {
-        return (best_sum(a, b), best_sum(c, d), best_sum(e, f));
-    }
-    let ((a4, a), (b4, b)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-    let ((c4, c), (d4, d)) = (c.as_chunks::<4>(), d.as_chunks::<4>());
-    let ((e4, e), (f4, f)) = (e.as_chunks::<4>(), f.as_chunks::<4>());
+fn three_best_sums(a: &[f64], b: &[f64], c: &[f64], d: &[f64], e: &[f64], f: &[f64]) -> [f64; 3] {
+    let ((a, _), (b, _)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    let ((c, _), (d, _)) = (c.as_chunks::<4>(), d.as_chunks::<4>());
+    let ((e, _), (f, _)) = (e.as_chunks::<4>(), f.as_chunks::<4>());
     let mut best = [BestSum::new(); 3];
-    for (((((a, b), c), d), e), f) in a4.iter().zip(b4).zip(c4).zip(d4).zip(e4).zip(f4) {
+    for (((((a, b), c), d), e), f) in a.iter().zip(b).zip(c).zip(d).zip(e).zip(f) {
         best[0].take(a, b);
         best[1].take(c, d);
         best[2].take(e, f);
     }
-    let [first, second] = best[0].largest_of_each(best[1]).to_array();
-    let mut best = [first, second, best[2].largest()];
-    for (((((a, b), c), d), e), f) in a.iter().zip(b).zip(c).zip(d).zip(e).zip(f) {
-        best = [
-            larger(a + b, best[0]),
-            larger(c + d, best[1]),
-            larger(e + f, best[2]),
-        ];
-    }
-    (best[0], best[1], best[2])
+    let [split, rightwards] = best[0].largest_of_each(best[1]).to_array();
+    [split, rightwards, best[2].largest()]
 }
 
 impl Factor for ProjectiveTree {
@@ -252,10 +242,10 @@ impl Factor for ProjectiveTree {
     }
 
     fn room(&self) -> RoomSize {
-        let width = self.words + 1;
+        let nodes = self.words + 1;
         RoomSize {
-            numbers: 3 * width * width,
-            indices: 4 * width,
+            numbers: 3 * nodes * (nodes + PADDING),
+            indices: 4 * nodes,
         }
     }
 
@@ -288,11 +278,9 @@ impl Factor for ProjectiveTree {
             )
         } else {
             charts.fill(0);
-            let best = row(charts.complete, charts.width, 0).last().copied();
-            (
-                push(stack, 0, Span::Complete { head: 0, end: last }),
-                best.unwrap_or(NONE),
-            )
+            let best = at(charts.complete, last);
+            let whole = Span::Complete { head: 0, end: last };
+            (push(stack, 0, whole), best)
         };
         if best == NONE {
             return false;

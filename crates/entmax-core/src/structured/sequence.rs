@@ -16,7 +16,8 @@
 
 use super::factor::{equal_entries, Factor, Room, RoomSize};
 use super::pair::{
-    at, best_sum, first_best, first_best_sum, larger, row, row_mut, BestSum, Pair, NONE,
+    at, best_sum, first_best, first_best_sum, larger, row, row_and_behind, row_mut, BestSum, Pair,
+    NONE,
 };
 
 /// All labellings of a chain, or those with few positions outside of state 0.
@@ -132,10 +133,9 @@ impl Sequence<'_> {
             .numbers
             .get_mut(..self.length * states * levels)
             .unwrap_or(&mut []);
-        let mut rows = tails.chunks_exact_mut(states * levels).enumerate().rev();
-        let mut next: &[f64] = &[];
-        for (t, tails) in rows.by_ref() {
-            for (from, tail) in tails.chunks_exact_mut(levels).enumerate() {
+        for t in (0..self.length).rev() {
+            let (tails, next) = row_and_behind(tails, states * levels, t);
+            for (from, tail) in tails.chunks_exact_mut(levels.max(1)).enumerate() {
                 // Outside of state 0 the position spends one itself: nothing is left of nothing.
                 let spent = usize::from(from > 0);
                 let (too_little, tail) = tail.split_at_mut_checked(spent).unwrap_or_default();
@@ -144,10 +144,9 @@ impl Sequence<'_> {
                 if t + 1 == self.length {
                     tail.fill(score + self.end(from));
                 } else {
-                    self.spend(t, from, score, next, tail);
+                    self.spend(t, from, score, (next, levels), tail);
                 }
             }
-            next = tails;
         }
 
         let first = (0..states).map(|state| at(tails, state * levels + limit) + self.start(state));
@@ -170,11 +169,18 @@ impl Sequence<'_> {
     }
 
     /// The tails of one state, by what it leaves to those that follow.
-    fn spend(&self, t: usize, from: usize, score: f64, next: &[f64], tail: &mut [f64]) {
+    fn spend(
+        &self,
+        t: usize,
+        from: usize,
+        score: f64,
+        (next, levels): (&[f64], usize),
+        tail: &mut [f64],
+    ) {
         let transitions = self.transition(t, from);
         tail.fill(NONE);
         for to in 0..self.states {
-            let next = row(next, next.len() / self.states, to);
+            let next = row(next, levels, to);
             let transition = transitions.map_or(0.0, |scores| at(scores, to));
             for (tail, &next) in tail.iter_mut().zip(next) {
                 *tail = larger(transition + next, *tail);
@@ -229,25 +235,23 @@ fn two_rows<const S: usize>(a: &[f64; S], b: &[f64; S], next: &[f64; S]) -> Pair
 
 /// Fills all tails but the last.
 fn many_states(states: usize, transitions: &[f64], unary: &[f64], tails: &mut [f64]) {
-    let unary = unary.chunks_exact(states).rev().skip(1);
-    let tables = transitions.chunks_exact(states * states).rev();
-    let mut tails = tails.chunks_exact_mut(states).rev();
-    let Some(mut next) = tails.next() else { return };
-    for ((tail, unary), table) in tails.zip(unary).zip(tables) {
+    let length = tails.len() / states.max(1);
+    for t in (0..length.saturating_sub(1)).rev() {
+        let (tail, behind) = row_and_behind(tails, states, t);
+        let next = row(behind, states, 0);
+        let table = row(transitions, states * states, t);
         let (tail4, tail_rest) = tail.as_chunks_mut::<4>();
-        let (unary4, unary_rest) = unary.as_chunks::<4>();
-        let rows4 = table.chunks_exact(4 * states);
-        let rows_rest = rows4.remainder().chunks_exact(states);
-        for ((tail, scores), rows) in tail4.iter_mut().zip(unary4).zip(rows4) {
-            *tail = four_rows(rows, states, next);
+        let (unary4, unary_rest) = row(unary, states, t).as_chunks::<4>();
+        let done = 4 * tail4.len();
+        for (group, (tail, scores)) in tail4.iter_mut().zip(unary4).enumerate() {
+            *tail = four_rows(row(table, 4 * states, group), states, next);
             for (tail, score) in tail.iter_mut().zip(scores) {
                 *tail += score;
             }
         }
-        for ((tail, score), row) in tail_rest.iter_mut().zip(unary_rest).zip(rows_rest) {
-            *tail = score + best_sum(row, next);
+        for (index, (tail, score)) in tail_rest.iter_mut().zip(unary_rest).enumerate() {
+            *tail = score + best_sum(row(table, states, done + index), next);
         }
-        next = tail;
     }
 }
 

@@ -6,7 +6,7 @@
 //! so the k labellings are distinct, and one that does not exist is a score of -inf.
 
 use super::factor::{Room, RoomSize};
-use super::pair::{at, first_largest, row, row_mut, NONE};
+use super::pair::{at, first_largest, row, row_and_behind, row_mut, NONE};
 use super::sequence::Sequence;
 
 /// S sorted lists of completions, and the place that a merge has reached in each.
@@ -107,11 +107,11 @@ impl Sequence<'_> {
         };
         let cells = states * levels * k;
         for t in (0..length).rev() {
-            let (tails, behind) = numbers.split_at_mut_checked((t + 1) * cells)?;
-            let tails = tails.get_mut(t * cells..)?.chunks_exact_mut(k);
+            let (tails, behind) = row_and_behind(numbers, cells, t);
+            let tails = tails.chunks_exact_mut(k);
             let links = row_mut(next, cells, t).chunks_exact_mut(k);
             for (cell, (tail, links)) in tails.zip(links).enumerate() {
-                let (state, level) = (cell / levels, cell % levels);
+                let (state, level) = (cell / levels.max(1), cell % levels.max(1));
                 let Some(left) = level.checked_sub(self.cost(state)) else {
                     tail.fill(NONE);
                     continue;
