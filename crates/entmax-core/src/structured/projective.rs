@@ -12,9 +12,9 @@
 //!
 //! Four charts by direction, but a head that lies left of the end is one above the diagonal and one that lies right
 //! is one below it: so two squares, [head][end], hold all four. With the complete ones a second time, transposed, every
-//! maximum runs along two rows, and all three maxima of a span run over the same k in one loop: O(n^3), n^3 / 6
-//! steps of three additions and maxima, in lanes. Back-pointers are not kept: the n spans of the answer look
-//! for their split again.
+//! maximum runs along two rows, and neighbouring spans share rows: four spans are filled at once from four rows.
+//! O(n^3): n^3 / 6 steps of three additions and maxima. Back-pointers are not kept: the 2 n spans of the answer
+//! look for their split again.
 //!
 //! **One word under the root**: the root's own spans are left out, and the word is the best of
 //! `scores[0][k] + complete(k -> 1) + complete(k -> n)`.
@@ -114,7 +114,7 @@ impl<'a> Charts<'a> {
 
     /// Fills the spans between the nodes l, l + 1 and r, r + 1. All splits at k in l + 1..r concern spans that are filled, and
     /// those of the four rows are loaded once for all four; the others are taken in as the four become known.
-    /// Twice as fast as span by span.
+    /// In simd128 at n = 40: 13.8 us, span by span 23.5.
     #[inline(always)]
     fn fill_block(&mut self, l: usize, r: usize) {
         let width = self.width;
