@@ -285,25 +285,32 @@ impl<'a> Search<'a> {
         if is_first {
             target.fill(NONE);
         }
-        match node.checked_sub(width) {
+        let (target2, target_rest) = target.as_chunks_mut::<2>();
+        let losses = Pair::splat(lost);
+        let take = |target: &mut [f64; 2], scores: Pair| {
+            *target = scores.add(losses).larger(Pair::load(target)).to_array();
+        };
+        let last = match node.checked_sub(width) {
             None => {
-                let column = self.unary.iter().skip(node).step_by(width.max(1));
-                for (target, &score) in target.iter_mut().zip(column) {
-                    *target = larger(score + lost, *target);
+                let column = self.unary.get(node..).unwrap_or(&[]);
+                let rows = column.chunks((2 * width).max(1));
+                for (target, rows) in target2.iter_mut().zip(rows) {
+                    if let (Some(&low), Some(&high)) = (rows.first(), rows.get(width)) {
+                        take(target, Pair::load(&[low, high]));
+                    }
                 }
+                at(column, (width - 1) * width)
             }
             Some(inner) => {
                 let source = row(before, width, inner);
-                let ((target2, target_rest), (source2, source_rest)) =
-                    (target.as_chunks_mut::<2>(), source.as_chunks::<2>());
-                for (target, score) in target2.iter_mut().zip(source2) {
-                    let sum = Pair::load(score).add(Pair::splat(lost));
-                    *target = sum.larger(Pair::load(target)).to_array();
+                for (target, scores) in target2.iter_mut().zip(source.as_chunks::<2>().0) {
+                    take(target, Pair::load(scores));
                 }
-                for (target, score) in target_rest.iter_mut().zip(source_rest) {
-                    *target = larger(score + lost, *target);
-                }
+                at(source, width - 1)
             }
+        };
+        for target in target_rest {
+            *target = larger(last + lost, *target);
         }
     }
 
