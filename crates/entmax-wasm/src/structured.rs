@@ -1,12 +1,13 @@
 //! Exports of the family `structured`. A call lies in memory, written field by field (ts/src/structured/description.ts).
 
 use entmax_core::structured::backward::{self, Backward};
+use entmax_core::structured::best::{self, Best};
 use entmax_core::structured::call::Form;
 use entmax_core::structured::solve::{self, Solve};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! structured_exports {
-    ($scalar:ty, $solve:ident, $factorise:ident, $pull_back:ident) => {
+    ($scalar:ty, $solve:ident, $best:ident, $factorise:ident, $pull_back:ident) => {
         /// Solves the problems of the slots `first..last`. Returns 0: how each ended is written where the call says.
         #[wasm_bindgen]
         pub fn $solve(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
@@ -14,6 +15,17 @@ macro_rules! structured_exports {
             unsafe {
                 let call = &*(call as *const Solve<$scalar>);
                 solve::solve(call, first..last, workspace as *mut u8);
+            }
+            0
+        }
+
+        /// Finds the best structures of the problems `first..last`. Returns 0.
+        #[wasm_bindgen]
+        pub fn $best(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+            // SAFETY: as above.
+            unsafe {
+                let call = &*(call as *const Best<$scalar>);
+                best::best(call, first..last, workspace as *mut u8);
             }
             0
         }
@@ -45,12 +57,14 @@ macro_rules! structured_exports {
 structured_exports!(
     f32,
     structured_solve_f32,
+    structured_best_f32,
     structured_factorise_f32,
     structured_pull_back_f32
 );
 structured_exports!(
     f64,
     structured_solve_f64,
+    structured_best_f64,
     structured_factorise_f64,
     structured_pull_back_f64
 );
@@ -60,6 +74,13 @@ structured_exports!(
 pub fn structured_solve_workspace(form: usize, capacity: usize) -> usize {
     // SAFETY: TypeScript has written the form there.
     solve::workspace(unsafe { &*(form as *const Form) }, capacity)
+}
+
+/// Bytes of workspace that one thread needs to find the `k` best structures.
+#[wasm_bindgen]
+pub fn structured_best_workspace(form: usize, k: usize) -> usize {
+    // SAFETY: as above.
+    best::workspace(unsafe { &*(form as *const Form) }, k)
 }
 
 /// Bytes of workspace that one thread needs to pull back problems of at most `count` structures.
@@ -79,6 +100,12 @@ pub fn structured_factor_numbers(count: usize) -> usize {
 #[wasm_bindgen]
 pub fn structured_solve_bytes() -> usize {
     size_of::<Solve<f32>>()
+}
+
+/// Bytes of the description of a search for the best structures.
+#[wasm_bindgen]
+pub fn structured_best_bytes() -> usize {
+    size_of::<Best<f32>>()
 }
 
 /// Bytes of the description of a pullback.

@@ -5,7 +5,7 @@ import type { Kernel } from '../runtime/load.ts';
 import { memory } from '../runtime/runtime.ts';
 import { structuredFamily } from './family.ts';
 import { TABLES } from './solve-call.ts';
-import type { SolveCall, TableName } from './solve-call.ts';
+import type { ReadProblems, SolveCall, TableName } from './solve-call.ts';
 
 /** Addresses of tables, by name. */
 export type Places = Readonly<Partial<Record<TableName, number>>>;
@@ -21,6 +21,7 @@ export interface Turn {
   readonly weights: number;
   readonly counts: number;
   readonly gaps: number;
+  readonly objectives: number;
   readonly calls: number;
   readonly endings: number;
   /** Calls of the oracle in this turn. */
@@ -31,9 +32,26 @@ export interface Turn {
 export function writeTurn(address: number, call: SolveCall, turn: Turn): void {
   const words = [...formWords(call), ...placeWords(turn.scores), ...placeWords(turn.marginals)];
   words.push(turn.lengths, turn.problems, turn.capacity, turn.keys, turn.weights);
-  words.push(turn.counts, turn.gaps, turn.calls, turn.endings, turn.turn, call.maxIter);
+  words.push(turn.counts, turn.gaps, turn.objectives, turn.calls, turn.endings, turn.turn, call.maxIter);
   memory().f64(address, 1)[0] = call.tolerance;
   writeWords(address + 8, words, structuredKernel('structured_solve_bytes')() - 8);
+}
+
+/** What a search for the best structures needs; addresses. */
+export interface Search {
+  readonly scores: Places;
+  readonly lengths: number;
+  readonly k: number;
+  readonly keys: number;
+  readonly totals: number;
+  readonly counts: number;
+}
+
+/** Writes a search where `structured_best_bytes` are free. */
+export function writeSearch(address: number, call: ReadProblems, search: Search): void {
+  const words = [...formWords(call), ...placeWords(search.scores)];
+  words.push(search.lengths, search.k, search.keys, search.totals, search.counts);
+  writeWords(address, words, structuredKernel('structured_best_bytes')());
 }
 
 /** What a pullback needs; addresses. */
@@ -56,13 +74,13 @@ export function writePull(address: number, call: SolveCall, pull: Pull): void {
 }
 
 /** Writes the form alone, for the kernels that say how much room it needs. */
-export function writeForm(address: number, call: SolveCall): void {
+export function writeForm(address: number, call: ReadProblems): void {
   writeWords(address, formWords(call), FORM_BYTES);
 }
 
 export const FORM_BYTES = 20;
 
-function formWords({ descriptor, rows, columns }: SolveCall): number[] {
+function formWords({ descriptor, rows, columns }: ReadProblems): number[] {
   return [descriptor.kind, descriptor.flag ? 1 : 0, descriptor.budget, rows, columns];
 }
 

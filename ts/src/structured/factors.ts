@@ -4,7 +4,7 @@ import { EntmaxError, show } from '../errors.ts';
 import type { Factor } from './types.ts';
 
 /** Numbers of the kernels (crates/entmax-core/src/structured/call.rs, `kind`). */
-const KIND = {
+export const KIND = {
   sequence: 0,
   arborescence: 1,
   projectiveTree: 2,
@@ -42,6 +42,10 @@ export function descriptorOf(op: string, factor: unknown): Descriptor {
   if (known) return known;
   throw new EntmaxError('ENTMAX_OPTION', op, 'a factor made by `factors`', show(factor));
 }
+
+/** Whether `factors` has made it. */
+export const isFactor = (factor: unknown): boolean =>
+  typeof factor === 'object' && factor !== null && descriptors.has(factor);
 
 const TREE = { axes: ['n + 1 heads', 'n + 1 modifiers'], isTree: true, ragged: true };
 const SET = { axes: ['n items'], ragged: true };
@@ -143,6 +147,9 @@ export function structureOf({ isSet }: Descriptor, key: Int32Array, length: numb
   if (!isSet) return Int32Array.from(key);
   return Uint8Array.from({ length }, (_, item) => (key[Math.floor(item / WORD)]! >> (item % WORD)) & 1);
 }
+
+/** Whether the k best structures can be found. */
+export const findsMany = ({ kind }: Descriptor): boolean => kind === KIND.sequence || kind === KIND.bits;
 
 /** Whether sequences are decided by tables of S^2 transitions. */
 export const isSequence = ({ kind }: Descriptor): boolean => kind === KIND.sequence;

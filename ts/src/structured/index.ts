@@ -4,17 +4,29 @@
  * @packageDocumentation
  */
 
+export { kbest, map } from './best.ts';
+export { expectation } from './expectation.ts';
 export { factors } from './factors.ts';
 export type { TreeOptions } from './factors.ts';
+export { sparsemapLoss } from './loss.ts';
 export { sparsemap } from './sparsemap.ts';
 export type {
   AsyncSolvePullback,
+  AsyncSparseMapLoss,
+  Best,
   Each,
+  Expectation,
+  Expected,
   Factor,
   In,
+  KBest,
+  MapOracle,
   Solution,
   SolveOptions,
   SolvePullback,
   SolveStatus,
   SparseMap,
+  SparseMapLoss,
+  SparseMapLossOptions,
+  Targets,
 } from './types.ts';

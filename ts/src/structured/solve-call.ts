@@ -13,7 +13,8 @@ import type { Descriptor } from './factors.ts';
 export const TABLES = ['unary', 'transitions', 'start', 'end'] as const;
 export type TableName = (typeof TABLES)[number];
 
-export interface SolveCall {
+/** A batch of problems. */
+export interface ReadProblems {
   readonly op: string;
   readonly descriptor: Descriptor;
   readonly scores: Readonly<Partial<Record<TableName, ReadScores>>> & { readonly unary: ReadScores };
@@ -26,6 +27,10 @@ export interface SolveCall {
   /** The length of a problem that fills its tables, and of its key. */
   readonly full: number;
   readonly keyLength: number;
+}
+
+/** A batch of problems to solve. */
+export interface SolveCall extends ReadProblems {
   readonly tolerance: number;
   readonly maxIter: number;
   readonly warmStart: unknown;
@@ -36,9 +41,26 @@ const OPTIONS = ['tol', 'maxIter', 'lengths', 'warmStart'];
 const TOLERANCE = { float32: 1e-5, float64: 1e-9 };
 const MOST_CALLS = 10_000;
 
-export function readSolveCall(op: string, [given, factor, options]: readonly unknown[], isAsync: boolean): SolveCall {
+export function readSolveCall(
+  op: string,
+  [given, factor, options]: readonly unknown[],
+  isAsync: boolean,
+  more: readonly string[] = [],
+): SolveCall {
+  const read = readOptions(op, options, [...OPTIONS, ...more, ...(isAsync ? ['signal', 'onProgress'] : [])]);
+  const problems = readProblems(op, given, factor, read['lengths']);
+  return {
+    ...problems,
+    tolerance: readTolerance(op, read['tol'], TOLERANCE[problems.dtype]),
+    maxIter: readMaxIter(op, read['maxIter']),
+    warmStart: read['warmStart'],
+    given: read,
+  };
+}
+
+/** Reads the scores of a batch of problems of a factor. */
+export function readProblems(op: string, given: unknown, factor: unknown, lengths: unknown): ReadProblems {
   const descriptor = descriptorOf(op, factor);
-  const read = readOptions(op, options, [...OPTIONS, ...(isAsync ? ['signal', 'onProgress'] : [])]);
   const scores = readTables(op, descriptor, given);
   const { shape, dtype } = scores.unary;
   const batch = shape.slice(0, shape.length - descriptor.axes.length);
@@ -54,13 +76,9 @@ export function readSolveCall(op: string, [given, factor, options]: readonly unk
     problems,
     rows,
     columns,
-    lengths: readLengthsOf(op, descriptor, read['lengths'], problems, full),
+    lengths: readLengthsOf(op, descriptor, lengths, problems, full),
     full,
     keyLength: keyLength(descriptor, full),
-    tolerance: readTolerance(op, read['tol'], TOLERANCE[dtype]),
-    maxIter: readMaxIter(op, read['maxIter']),
-    warmStart: read['warmStart'],
-    given: read,
   };
 }
 
@@ -69,7 +87,7 @@ export function lengthOf({ lengths, full }: Pick<SolveCall, 'lengths' | 'full'>,
   return lengths?.[problem] ?? full;
 }
 
-function readTables(op: string, descriptor: Descriptor, given: unknown): SolveCall['scores'] {
+function readTables(op: string, descriptor: Descriptor, given: unknown): ReadProblems['scores'] {
   const known = ['unary', ...descriptor.extra];
   const named = typeof given === 'object' && given !== null && Object.keys(given).every((name) => known.includes(name));
   if (!named || !('unary' in given)) {
@@ -144,8 +162,7 @@ function readMaxIter(op: string, maxIter: unknown): number {
   throw new EntmaxError('ENTMAX_OPTION', op, 'maxIter to be a positive integer', show(maxIter));
 }
 
-/** Rough time of one call of a problem's oracle on one thread, and how many it may take. */
-export function roughNanoseconds({ descriptor, rows, columns, full }: SolveCall): number {
-  const cells = isSequence(descriptor) ? rows * columns * columns : rows * columns;
-  return Math.max(1, 2 * full) * (50 + 2 * cells);
+/** Rough time of one call of a problem's oracle on one thread. */
+export function oracleNanoseconds({ descriptor, rows, columns }: ReadProblems): number {
+  return 50 + 2 * (isSequence(descriptor) ? rows * columns * columns : rows * columns);
 }

@@ -13,8 +13,8 @@ import { memory } from '../runtime/runtime.ts';
 import { FORM_BYTES, structuredKernel, writeForm, writeTurn } from './description.ts';
 import { keyLength, structureOf } from './factors.ts';
 import { structuredFamily } from './family.ts';
-import { lengthOf, readSolveCall, roughNanoseconds } from './solve-call.ts';
-import type { SolveCall } from './solve-call.ts';
+import { lengthOf, oracleNanoseconds, readSolveCall } from './solve-call.ts';
+import type { ReadProblems, SolveCall } from './solve-call.ts';
 import { placeResults, placeTables } from './tables.ts';
 import type { PlacedTables } from './tables.ts';
 import type { Solution, SolveStatus } from './types.ts';
@@ -38,6 +38,8 @@ export interface Atoms {
 export interface Solved {
   readonly atoms: readonly Atoms[];
   readonly gap: Float64Array<ArrayBuffer>;
+  /** What is maximised. */
+  readonly objectives: Float64Array<ArrayBuffer>;
   readonly iterations: Int32Array;
   readonly endings: Int32Array;
 }
@@ -78,6 +80,7 @@ export function* solve(
   const state = {
     counts: room.perRow('int32', problems, 0),
     gaps: room.perRow('float64', problems, NaN),
+    objectives: room.perRow('float64', problems, -Infinity),
     calls: room.perRow('int32', problems, 0),
     endings: room.perRow('int32', problems, ENDING.paused),
   };
@@ -106,6 +109,7 @@ export function* solve(
           ...places,
           problems: slots.perRowOf('int32', some).address,
           ...{ capacity, keys, weights, counts: state.counts.address, gaps: state.gaps.address },
+          objectives: state.objectives.address,
           ...{ calls: state.calls.address, endings: state.endings.address },
           turn: isAsync ? TURN : 0x7fffffff,
         };
@@ -128,6 +132,7 @@ export function* solve(
   return {
     atoms: atoms.map((each) => each ?? { keys: new Int32Array(0), weights: new Float64Array(0) }),
     gap: state.gaps.take(),
+    objectives: state.objectives.take(),
     iterations: state.calls.take(),
     endings: state.endings.take(),
   };
@@ -190,7 +195,8 @@ function solveJob(call: SolveCall, address: number, rows: number, capacity: numb
     args: [address],
     rows,
     rowMultiple: 1,
-    nanosecondsPerRow: roughNanoseconds(call),
+    // The calls are about as many as a problem is long, and twice that.
+    nanosecondsPerRow: Math.max(1, 2 * call.full) * oracleNanoseconds(call),
     workspaceBytes: structuredKernel('structured_solve_workspace')(form, capacity),
     // A chunk that is computed again would count its calls twice.
     repeatable: false,
@@ -198,11 +204,11 @@ function solveJob(call: SolveCall, address: number, rows: number, capacity: numb
   };
 }
 
-export function suffixOf({ dtype }: SolveCall): 'f32' | 'f64' {
+export function suffixOf({ dtype }: ReadProblems): 'f32' | 'f64' {
   return dtype === 'float32' ? 'f32' : 'f64';
 }
 
-function invalidScores({ op }: SolveCall, b: number): EntmaxError {
+export function invalidScores({ op }: ReadProblems, b: number): EntmaxError {
   return new EntmaxError('ENTMAX_OPTION', op, 'scores without NaN and +Infinity', `one in problem ${b}`);
 }
 

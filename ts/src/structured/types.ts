@@ -1,7 +1,8 @@
 /** The public types of structured inference. */
 
 import type { Run } from '../runtime/execute.ts';
-import type { Block, F64, Ids, Like } from '../types.ts';
+import type { RowMap } from '../maps/types.ts';
+import type { Block, F64, Ids, Like, Scores } from '../types.ts';
 
 /**
  * A set of structures, made by one of `factors`. S names the additional scores that it takes, K is one of its structures.
@@ -124,4 +125,174 @@ export interface SparseMap {
       options?: SolveOptions & Run,
     ): Promise<[Solution<S | 'unary', K, X>, AsyncSolvePullback<S, X>]>;
   };
+}
+
+/** The best structures of each of B problems. */
+export interface Best<K> {
+  /** The structures of problem b are those from `indptr[b]` up to `indptr[b + 1]`; none where every one is forbidden. */
+  readonly indptr: Int32Array;
+  /** From the best on. */
+  readonly structures: K[];
+  /** Their scores, additional ones included. */
+  readonly scores: F64;
+}
+
+/**
+ * The MAP oracle: the structure of the highest score, ties as the factor says. Computed in float64.
+ *
+ * Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_OPTION.
+ */
+export interface MapOracle {
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    options?: Pick<SolveOptions, 'lengths'>,
+  ): Best<K>;
+  /** The same with the event loop free and all threads. */
+  async<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    options?: Pick<SolveOptions, 'lengths'> & Run,
+  ): Promise<Best<K>>;
+}
+
+/**
+ * The k structures of the highest scores, fewer where there are no more: of sequences in O(T S^2 k), of bit vectors in
+ * O(n log n + k log k). Other factors know their best one alone, k = 1.
+ *
+ * Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_OPTION.
+ */
+export interface KBest {
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    k: number,
+    options?: Pick<SolveOptions, 'lengths'>,
+  ): Best<K>;
+  /** The same with the event loop free and all threads. */
+  async<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    k: number,
+    options?: Pick<SolveOptions, 'lengths'> & Run,
+  ): Promise<Best<K>>;
+}
+
+/** Targets: one structure, or for a batch an array of them; plain numbers will do. */
+export type Targets<K> = K | readonly number[] | readonly (K | readonly number[])[];
+
+/** Options of the loss of SparseMAP. */
+export interface SparseMapLossOptions<R extends string> extends SolveOptions {
+  /** How the losses of the problems become one number. Default: 'mean'. */
+  reduction?: R | undefined;
+}
+
+/**
+ * The loss of SparseMAP: how much the objective's maximum exceeds what the target has, at least 0, and 0 iff the target has all
+ * the weight. Its gradient is the marginals less the target's parts. A target with a forbidden part has the loss Infinity and
+ * the gradient 0.
+ *
+ * Errors: ENTMAX_SHAPE, ENTMAX_DTYPE, ENTMAX_OPTION for a target that is none of the factor's structures (crossing arcs aside).
+ *
+ * Source: Niculae et al. 2018, section 4; MATH.md section 9.
+ */
+export interface SparseMapLoss {
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SparseMapLossOptions<'mean' | 'sum'>,
+  ): number;
+  /** The loss of each problem. */
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options: SparseMapLossOptions<'none'> & { reduction: 'none' },
+  ): F64;
+  /** The loss, and the gradients of the scores that were given. */
+  valueAndGrad<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SparseMapLossOptions<'mean' | 'sum'>,
+  ): [number, Each<S | 'unary', X>];
+  /** The loss of each problem, and the pullback of a cotangent for each. */
+  vjp<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SolveOptions,
+  ): [F64, Disposable & { (dloss: number | ArrayLike<number>): Each<S | 'unary', X>; dispose(): void }];
+  /** The same with the event loop free and all threads. */
+  readonly async: AsyncSparseMapLoss;
+}
+
+/** The asynchronous forms of the loss. */
+export interface AsyncSparseMapLoss {
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SparseMapLossOptions<'mean' | 'sum'> & Run,
+  ): Promise<number>;
+  /** The loss of each problem. */
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options: SparseMapLossOptions<'none'> & { reduction: 'none' } & Run,
+  ): Promise<F64>;
+  /** As `valueAndGrad` of the loss. */
+  valueAndGrad<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SparseMapLossOptions<'mean' | 'sum'> & Run,
+  ): Promise<[number, Each<S | 'unary', X>]>;
+  /** As `vjp` of the loss. */
+  vjp<S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    targets: Targets<K>,
+    options?: SolveOptions & Run,
+  ): Promise<
+    [
+      F64,
+      Disposable & { (dloss: number | ArrayLike<number>, run?: Run): Promise<Each<S | 'unary', X>>; dispose(): void },
+    ]
+  >;
+}
+
+/** An expectation and its gradient, for each row or problem. */
+export interface Expected<G> {
+  /** The expectation of each row, or of each problem. */
+  readonly value: F64;
+  /** The gradient of the sum of these with respect to the scores, in their form. */
+  readonly gradient: G;
+  /** How often the function was called: once for each entry or structure of all supports. */
+  readonly calls: number;
+}
+
+/**
+ * The expectation of a function of a discrete latent variable, without sampling and without a call for what has no
+ * probability (Correia, Niculae, Aziz, Martins 2020). With a row map, such as `sparsemax` or `topkSparsemax`, `f(index, row)` is
+ * called for the support of every row along the last axis; with a factor, `f(structure, problem)` for the structures that
+ * SparseMAP returns. Gradients of what is inside of `f` are the caller's: weigh them with the probabilities.
+ *
+ * Errors: ENTMAX_OPTION where f returns no number; those of the map.
+ */
+export interface Expectation {
+  <X extends Scores, P extends string, E>(
+    scores: X,
+    map: RowMap<P, E>,
+    f: (index: number, row: number) => number,
+    options?: object,
+  ): Expected<Like<X>>;
+  <S extends string, K, X extends Block>(
+    scores: In<S, X>,
+    factor: Factor<S, K>,
+    f: (structure: K, problem: number) => number,
+    options?: SolveOptions,
+  ): Expected<Each<S | 'unary', X>>;
 }

@@ -58,6 +58,8 @@ pub struct Atoms {
 pub struct Turn {
     pub ending: Ending,
     pub gap: f64,
+    /// <M xi, eta> + <N xi, eta_additional> - 1/2 |M xi|^2.
+    pub objective: f64,
     pub calls: usize,
 }
 
@@ -122,6 +124,7 @@ impl<'a, F: Factor> Solver<'a, F> {
         let mut turn = Turn {
             ending: Ending::Converged,
             gap: f64::NAN,
+            objective: f64::NEG_INFINITY,
             calls: 0,
         };
         if !self.begin() {
@@ -171,6 +174,7 @@ impl<'a, F: Factor> Solver<'a, F> {
         }
         if matches!(turn.ending, Ending::Converged | Ending::MaxCalls) {
             self.drop_empty();
+            turn.objective = self.objective();
         }
         turn
     }
@@ -335,6 +339,22 @@ impl<'a, F: Factor> Solver<'a, F> {
                 }
             });
         }
+    }
+
+    /// |mu|^2 is what the marginals took from the scores: mu = eta - (eta - mu), where there is something.
+    fn objective(&self) -> f64 {
+        let linear: f64 = (0..self.atoms.count)
+            // SAFETY: atoms.
+            .map(|j| unsafe { *self.atoms.weights.add(j) * *self.scores.add(j) })
+            .sum();
+        let squares: f64 = self
+            .unary
+            .iter()
+            .zip(&*self.left)
+            .filter(|(score, left)| score != left)
+            .map(|(score, left)| (score - left) * (score - left))
+            .sum();
+        linear + self.shift - 0.5 * squares
     }
 
     /// Takes out the atoms whose weight is nothing, so that derivatives are taken on the support.

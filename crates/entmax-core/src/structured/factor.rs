@@ -39,6 +39,33 @@ pub trait Factor {
     /// the order that the factor documents. False, and `key` unspecified, if every structure holds a part of -inf.
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool;
 
+    /// What [`Factor::kbest`] needs.
+    fn kbest_room(&self, _k: usize) -> RoomSize {
+        self.room()
+    }
+
+    /// The k best structures from the best on, their keys behind each other, and their scores; how many there are. One at
+    /// most for a factor that does not say more.
+    fn kbest(
+        &self,
+        _k: usize,
+        unary: &[f64],
+        room: &mut Room,
+        keys: &mut [i32],
+        scores: &mut [f64],
+    ) -> usize {
+        let Some(key) = keys.get_mut(..self.key_len()) else {
+            return 0;
+        };
+        if !self.best(unary, room, key) {
+            return 0;
+        }
+        if let Some(score) = scores.first_mut() {
+            *score = self.score(unary, key);
+        }
+        1
+    }
+
     /// The sum of a structure's unary and additional scores.
     fn score(&self, unary: &[f64], key: &[i32]) -> f64;
 

@@ -7,7 +7,7 @@
 //! | `sequence_kbest`, `subsets_kbest` | the k best structures |
 //! | `active_set` | SparseMAP, by asking an oracle; `cholesky` is its linear algebra |
 //! | `call` | a batch of problems in memory, and one problem of it as a factor |
-//! | `solve`, `backward` | the kernels: a batch in turns, and its derivative |
+//! | `solve`, `backward`, `best` | the kernels: a batch in turns, its derivative, and the best structures alone |
 //!
 //! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
@@ -15,6 +15,7 @@ pub mod active_set;
 pub mod arborescence;
 pub mod assignment;
 pub mod backward;
+pub mod best;
 pub mod call;
 pub mod cholesky;
 pub mod factor;

@@ -322,6 +322,21 @@ impl Factor for Sequence<'_> {
     }
 
     /// Summed from the end, as the recursion does: bit for bit the maximum that it found.
+    fn kbest_room(&self, k: usize) -> RoomSize {
+        self.kbest_room(k)
+    }
+
+    fn kbest(
+        &self,
+        k: usize,
+        unary: &[f64],
+        room: &mut Room,
+        keys: &mut [i32],
+        scores: &mut [f64],
+    ) -> usize {
+        self.kbest(k, unary, room, keys, scores)
+    }
+
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
         let mut following = None;
         let mut sum = 0.0;

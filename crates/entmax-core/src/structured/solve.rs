@@ -24,9 +24,10 @@ pub struct Solve<T> {
     pub capacity: usize,
     pub keys: *mut i32,
     pub weights: *mut f64,
-    /// Of each problem: atoms in its slot, duality gap, calls of the oracle so far, and how its last turn ended.
+    /// Of each problem: atoms in its slot, duality gap, objective, calls of the oracle so far, and how its last turn ended.
     pub counts: *mut i32,
     pub gaps: *mut f64,
+    pub objectives: *mut f64,
     pub calls: *mut i32,
     pub endings: *mut i32,
     /// Calls of the oracle in this turn, and in all.
@@ -132,6 +133,7 @@ impl<T: Number> Visitor for Problem<'_, T> {
                 Turn {
                     ending: Ending::Converged,
                     gap: 0.0,
+                    objective: 0.0,
                     calls: 0,
                 }
             } else {
@@ -140,6 +142,7 @@ impl<T: Number> Visitor for Problem<'_, T> {
             };
             *call.counts.add(b) = atoms.count as i32;
             *call.gaps.add(b) = turn.gap;
+            *call.objectives.add(b) = turn.objective;
             *call.calls.add(b) += turn.calls as i32;
             *call.endings.add(b) = turn.ending as i32;
             if matches!(turn.ending, Ending::NeedRoom | Ending::Paused) {

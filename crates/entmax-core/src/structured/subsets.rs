@@ -149,6 +149,21 @@ impl Factor for Bits {
         true
     }
 
+    fn kbest_room(&self, k: usize) -> RoomSize {
+        self.kbest_room(k)
+    }
+
+    fn kbest(
+        &self,
+        k: usize,
+        unary: &[f64],
+        room: &mut Room,
+        keys: &mut [i32],
+        scores: &mut [f64],
+    ) -> usize {
+        self.kbest(k, unary, room, keys, scores)
+    }
+
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
         sum_of_bits(unary, key)
     }
