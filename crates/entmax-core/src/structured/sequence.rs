@@ -10,14 +10,13 @@
 //! recursion and by the walk that follows: the walk starts at position 0 and recomputes the maximum of one
 //! row a position, so no back-pointer is ever written, and its choice of the lowest state makes the answer
 //! the *lexicographically first* of the best labellings. Four rows are reduced side by side: they share the
-//! loads of `tail[t + 1]`, and eight maxima are in flight.
+//! loads of `tail[t + 1]`, and four maxima are in flight.
 //!
 //! A budget (at most B positions outside of state 0) adds the number that may still be spent to the state.
 
 use super::factor::{equal_entries, Factor, Room, RoomSize};
 use super::pair::{
-    at, best_sum, first_best, first_best_sum, larger, row, row_and_behind, row_mut, BestSum, Pair,
-    NONE,
+    at, best_sum, first_best, first_best_sum, larger, row, row_and_behind, row_mut, Pair, NONE,
 };
 
 /// All labellings of a chain, or those with few positions outside of state 0.
@@ -242,49 +241,51 @@ fn many_states(states: usize, transitions: &[f64], unary: &[f64], tails: &mut [f
         let table = row(transitions, states * states, t);
         let (tail4, tail_rest) = tail.as_chunks_mut::<4>();
         let (unary4, unary_rest) = row(unary, states, t).as_chunks::<4>();
-        let done = 4 * tail4.len();
-        for (group, (tail, scores)) in tail4.iter_mut().zip(unary4).enumerate() {
-            *tail = four_rows(row(table, 4 * states, group), states, next);
-            for (tail, score) in tail.iter_mut().zip(scores) {
-                *tail += score;
-            }
+        let rows4 = table.chunks_exact((4 * states).max(1));
+        let rows_rest = rows4.remainder().chunks_exact(states.max(1));
+        for ((tail, scores), rows) in tail4.iter_mut().zip(unary4).zip(rows4) {
+            let (best, scores) = (four_rows(rows, states, next), Pair::load_two(scores));
+            let (low, high) = (scores.0.add(best[0]), scores.1.add(best[1]));
+            let ([a, b], [c, d]) = (low.to_array(), high.to_array());
+            *tail = [a, b, c, d];
         }
-        for (index, (tail, score)) in tail_rest.iter_mut().zip(unary_rest).enumerate() {
-            *tail = score + best_sum(row(table, states, done + index), next);
+        for ((tail, score), row) in tail_rest.iter_mut().zip(unary_rest).zip(rows_rest) {
+            *tail = score + best_sum(row, next);
         }
     }
 }
 
-/// [`best_sum`] of four neighbouring rows.
+/// [`best_sum`] of four neighbouring rows, by pointers: slices cost more than the sums where rows are short.
 #[inline(always)]
-fn four_rows(rows: &[f64], states: usize, next: &[f64]) -> [f64; 4] {
-    let (a, b) = (row(rows, states, 0), row(rows, states, 1));
-    let (c, d) = (row(rows, states, 2), row(rows, states, 3));
-    let ((a4, a_rest), (b4, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-    let ((c4, c_rest), (d4, d_rest)) = (c.as_chunks::<4>(), d.as_chunks::<4>());
-    let (next4, next_rest) = next.as_chunks::<4>();
-    let mut best = [BestSum::new(); 4];
-    for ((((next, a), b), c), d) in next4.iter().zip(a4).zip(b4).zip(c4).zip(d4) {
-        for (best, transitions) in best.iter_mut().zip([a, b, c, d]) {
-            best.take(transitions, next);
-        }
+fn four_rows(rows: &[f64], states: usize, next: &[f64]) -> [Pair; 2] {
+    let mut best = [Pair::splat(NONE); 4];
+    if rows.len() < 4 * states || next.len() < states {
+        return [best[0]; 2];
     }
-    let [a, b, c, d] = best;
-    let (low, high) = (a.largest_of_each(b), c.largest_of_each(d));
-    let ([a, b], [c, d]) = (low.to_array(), high.to_array());
-    let mut best = [a, b, c, d];
-    let rests = next_rest
-        .iter()
-        .zip(a_rest)
-        .zip(b_rest)
-        .zip(c_rest)
-        .zip(d_rest);
-    for ((((next, a), b), c), d) in rests {
-        for (best, transition) in best.iter_mut().zip([a, b, c, d]) {
-            *best = larger(transition + next, *best);
+    // SAFETY: of four rows and of `next`, numbers below `states` are read, and so many there are by the check above.
+    unsafe {
+        let load = |numbers: &[f64], index: usize| Pair::load(&*numbers.as_ptr().add(index).cast());
+        for k in (0..states - states % 2).step_by(2) {
+            let next = load(next, k);
+            for (j, best) in best.iter_mut().enumerate() {
+                *best = load(rows, j * states + k).add(next).larger(*best);
+            }
         }
+        let (low, high) = (
+            best[0].largest_of_each(best[1]),
+            best[2].largest_of_each(best[3]),
+        );
+        if states.is_multiple_of(2) {
+            return [low, high];
+        }
+        let last = states - 1;
+        let next = Pair::splat(*next.get_unchecked(last));
+        let rest = |j: usize| *rows.get_unchecked(j * states + last);
+        [
+            Pair::load(&[rest(0), rest(1)]).add(next).larger(low),
+            Pair::load(&[rest(2), rest(3)]).add(next).larger(high),
+        ]
     }
-    best
 }
 
 impl Factor for Sequence<'_> {

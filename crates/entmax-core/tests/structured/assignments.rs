@@ -205,6 +205,37 @@ fn large_matchings_have_a_certificate() {
     }
 }
 
+/// Bids settle little where all rows value the columns alike, (r + 1) (c + 1): long chains of exchanges are needed, many of
+/// them, so the prices that one leaves behind must be right for the next.
+#[test]
+fn matchings_of_many_exchanges_have_a_certificate() {
+    for seed in 0..1500 {
+        let mut random = Random::new(seed);
+        let (rows, columns) = (4 + random.below(12), 4 + random.below(12));
+        let unmatched = seed % 3 == 0;
+        let factor = Assignment {
+            rows,
+            columns,
+            unmatched,
+        };
+        let shift = if unmatched { 40.0 } else { 0.0 };
+        let unary: Vec<f64> = (0..rows * columns)
+            .map(|part| {
+                let product = (part / columns + 1) * (part % columns + 1);
+                product as f64 + random.below(1 + seed as usize % 40) as f64 - shift
+            })
+            .collect();
+        let (u, v) = potentials(&square(&factor, &unary));
+        let bound = -(u.iter().sum::<f64>() + v.iter().sum::<f64>());
+        let key = best(&factor, &unary).expect("a matching");
+        assert_eq!(
+            factor.score(&unary, &key),
+            bound,
+            "{rows}x{columns}, seed {seed}"
+        );
+    }
+}
+
 /// Rows that all want the same columns bid against each other; equal ones for ever, if they were let.
 #[test]
 fn rows_with_the_same_wishes_come_to_an_end() {
