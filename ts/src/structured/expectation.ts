@@ -18,6 +18,18 @@ interface AnyRowMap {
   ) => [p: unknown, pullback: ((dp: object, wrt: readonly string[]) => Record<string, unknown>) & { dispose(): void }];
 }
 
+/** What is asked of SparseMAP. */
+interface AnySparseMap {
+  readonly vjp: (
+    scores: unknown,
+    factor: unknown,
+    options: object,
+  ) => [
+    solution: { indptr: Int32Array; structures: unknown[]; weights: Float64Array },
+    pullback: ((dy: { weights: Float64Array }) => unknown) & { dispose(): void },
+  ];
+}
+
 type Evaluate = (value: unknown, row: number) => unknown;
 
 function call(op: string, evaluate: Evaluate, value: unknown, row: number): number {
@@ -28,13 +40,11 @@ function call(op: string, evaluate: Evaluate, value: unknown, row: number): numb
 
 /** Of SparseMAP: f is given a structure. */
 function overStructures(op: string, scores: unknown, factor: unknown, f: Evaluate, options: object): unknown {
-  const vjp = sparsemap.vjp as unknown as (
-    ...args: unknown[]
-  ) => [
-    { indptr: Int32Array; structures: unknown[]; weights: Float64Array },
-    ((dy: { weights: Float64Array }) => unknown) & { dispose(): void },
-  ];
-  const [{ indptr, structures, weights }, pullback] = vjp(scores, factor, options);
+  const [{ indptr, structures, weights }, pullback] = (sparsemap as unknown as AnySparseMap).vjp(
+    scores,
+    factor,
+    options,
+  );
   try {
     const losses = new Float64Array(weights.length);
     const value = new Float64Array(indptr.length - 1);
