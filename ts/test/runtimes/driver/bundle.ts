@@ -1,6 +1,6 @@
 /**
  * Bundles a program and the built package, as a user's bundler would, into one folder of ES modules that every runtime
- * can run: `entmax` is dist/index.js and `entmax/attention` dist/attention.js, the very files that are published. The
+ * can run: `entmax` is dist/index.js, `entmax/attention` dist/attention.js and so on: the very files that are published. The
  * worker script, which a page may name in `init({ workerUrl })`, lies beside it.
  */
 
@@ -30,7 +30,11 @@ export async function bundle(program: string): Promise<string> {
     format: 'esm',
     platform: 'neutral',
     target: 'es2022',
-    alias: { entmax: join(DIST, 'index.js'), 'entmax/attention': join(DIST, 'attention.js') },
+    alias: {
+      entmax: join(DIST, 'index.js'),
+      'entmax/attention': join(DIST, 'attention.js'),
+      'entmax/structured': join(DIST, 'structured.js'),
+    },
     loader: { '.safetensors': 'binary' },
     logLevel: 'silent', // errors come back in the rejection
   }).catch(async (error: unknown) => {
