@@ -9,8 +9,9 @@
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { InvalidArgumentError, program } from 'commander';
+import { program } from 'commander';
 import { pageOf } from '../../scripts/pictures/drawing.js';
+import { integer, positive } from '../options.js';
 import { drawArcs } from './draw.js';
 import { readSentences } from './sentences.js';
 import { linesOf } from './text.js';
@@ -21,22 +22,10 @@ const [AMBIGUOUS, DRAWN] = [[1, 2, 5, 6, 13, 29], 6];
 
 const sentences = await readSentences();
 
-function sentenceNumber(text) {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= sentences.length) return number;
-  throw new InvalidArgumentError(`expected an integer from 1 to ${sentences.length}, got ${JSON.stringify(text)}`);
-}
-
-function positive(text) {
-  const number = text.trim() === '' ? NaN : Number(text);
-  if (number > 0 && number < Infinity) return number;
-  throw new InvalidArgumentError(`expected a number > 0, got ${JSON.stringify(text)}`);
-}
-
 const { sentence, temperature } = program
   .name('npm run example:dependency-trees --')
   .description('Sparse sets of dependency trees for real sentences: all at temperature 1, then the ambiguous ones.')
-  .option('--sentence <number>', `this one alone, from 1 to ${sentences.length}`, sentenceNumber)
+  .option('--sentence <number>', `this one alone, from 1 to ${sentences.length}`, integer(1, sentences.length))
   .option('--temperature <t>', 'divides the scores of the ambiguous ones, or of --sentence', positive, 3)
   .parse()
   .opts();
