@@ -95,6 +95,6 @@ function arcElement({ head, modifier, marginal }, path, x, ground, [labelX, labe
   const tip = `M${x - 3.5} ${ground - TIP}h7l-3.5 ${TIP}z`;
   return {
     curve: `<g class="arc" data-arc="${head} ${modifier}" opacity="${marginal}"><path d="${path}"/><path d="${tip}" fill="${IN_SUPPORT}" stroke="none"/></g>`,
-    label: `<text x="${labelX}" y="${labelY + 3}">${name}${shortNumber(marginal)}</text>`,
+    label: `<text x="${labelX}" y="${labelY - 3}">${name}${shortNumber(marginal)}</text>`,
   };
 }

@@ -15,9 +15,9 @@ export const svgOf = ([width, height], content) =>
 /** Text that may stand in an SVG. */
 export const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** A number above 0 and up to 1 with so many digits that it is not 0; a whole 1 is '1'. */
+/** A probability above 0 with so many digits that it is not 0; only what is 1 but for rounding is '1'. */
 export const shortNumber = (value) => {
-  if (value > 0.9995) return '1';
+  if (value > 1 - 1e-9) return '1';
   return value < 0.005 ? value.toPrecision(1) : value.toFixed(2);
 };
 
