@@ -23,7 +23,7 @@ const write = async (name, drawing) => {
   console.log(`docs/pictures/${name}.svg`);
 };
 
-/** A sentence that may be read in three ways, with scores of tags and of pairs of tags, as docs/structured.md has them. */
+/** A sentence that may be read in several ways, with scores of tags and of pairs of tags, as docs/structured.md has them. */
 const WORDS = ['time', 'flies', 'like', 'an', 'arrow'];
 const LABELS = ['noun', 'verb', 'prep.', 'article'];
 const UNARY = [

@@ -105,7 +105,7 @@ test('the programs of docs/structured.md run, one after the other, and print wha
   const lines = stdout.trimEnd().split('\n');
   // A comment alone in its line, or behind a console.log.
   const said = STRUCTURED.flatMap((code) =>
-    Array.from(code.matchAll(/^(?:console\.log\(.*\); )?\/\/ ([a-z0-9][^:]*)$/gm), ([, text]) => text!),
+    Array.from(code.matchAll(/^(?:console\.log\(.*\); )?\/\/ ([a-z0-9][^:\n]*)$/gm), ([, text]) => text!),
   );
   expect(said.length).toBeGreaterThanOrEqual(8);
   for (const text of said) expect(lines).toContain(text);
