@@ -7,7 +7,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { softmax } from 'entmax';
-import { factors, sparsemap } from 'entmax/structured';
+import { factors, kbest, sparsemap } from 'entmax/structured';
 import { drawMatrix } from '../../examples/alignment/draw.js';
 import { align } from '../../examples/alignment/matchings.js';
 import { scoresOf, SENTENCES } from '../../examples/alignment/sentences.js';
@@ -54,24 +54,15 @@ function marginalsOf(taggings) {
   return { unary, transitions };
 }
 
-/** All taggings, with their scores: few enough here to sum over them, where a CRF goes forward and backward. */
-function everyTagging() {
-  const size = LABELS.length;
-  return Array.from({ length: size ** WORDS.length }, (_, number) => {
-    const tags = WORDS.map((_, t) => Math.floor(number / size ** t) % size);
-    const score = tags.reduce((sum, tag, t) => sum + UNARY[t][tag] + (t > 0 ? FOLLOWS[tags[t - 1]][tag] : 0), 0);
-    return { tags, score };
-  });
-}
-
-const solution = sparsemap({ unary: UNARY, transitions: Array(PAIRS).fill(FOLLOWS) }, factors.sequence());
+const scores = { unary: UNARY, transitions: Array(PAIRS).fill(FOLLOWS) };
+const solution = sparsemap(scores, factors.sequence());
 const sparse = solution.structures
   .map((tags, j) => ({ tags, weight: solution.weights[j] }))
   .sort((a, b) => b.weight - a.weight);
-const every = everyTagging();
-const probabilities = softmax(Float64Array.from(every, ({ score }) => score));
-const crf = every.map(({ tags }, j) => ({ tags, weight: probabilities[j] }));
-const best = every.reduce((a, b) => (b.score > a.score ? b : a));
+/** All taggings from the best on: few enough here to sum over them, where a CRF goes forward and backward. */
+const every = kbest(scores, factors.sequence(), LABELS.length ** WORDS.length);
+const probabilities = softmax(every.scores);
+const crf = every.structures.map((tags, j) => ({ tags, weight: probabilities[j] }));
 
 const lattice = (title, taggings) => drawLattice({ title, words: WORDS, labels: LABELS, ...marginalsOf(taggings) });
 await write(
@@ -79,9 +70,9 @@ await write(
   stacked([
     sideBySide(sparse.map(({ tags, weight }) => lattice(`${weight.toFixed(2)} of`, [{ tags, weight: 1 }]))),
     sideBySide([
-      lattice('the best tagging alone', [{ ...best, weight: 1 }]),
+      lattice('the best tagging alone', [{ ...crf[0], weight: 1 }]),
       lattice('SparseMAP: the sum of the three', sparse),
-      lattice(`CRF: all ${every.length} taggings`, crf),
+      lattice(`CRF: all ${crf.length} taggings`, crf),
     ]),
   ]),
 );
