@@ -5,7 +5,7 @@
  * neighbours of the same shade one rectangle.
  */
 
-import { INK, IN_SUPPORT } from './plots.js';
+import { IN_SUPPORT, PALE, svgOf } from './drawing.js';
 
 const CELL = 2;
 const MARGIN = 12;
@@ -29,12 +29,7 @@ export function matricesOf(rows) {
   const pictures = rows.flatMap((row, r) =>
     row.map((matrix, c) => matrixOf(matrix, side, MARGIN + c * width, MARGIN + r * height)),
   );
-  const size = [MARGIN + rows[0].length * width, MARGIN + rows.length * height];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" viewBox="0 0 ${size.join(' ')}">`,
-    `<rect width="100%" height="100%" fill="white"/>`,
-    `<g font-family="system-ui, sans-serif" fill="${INK}">${pictures.join('')}</g></svg>`,
-  ].join('\n');
+  return svgOf([MARGIN + rows[0].length * width, MARGIN + rows.length * height], pictures.join(''));
 }
 
 function matrixOf({ title, subtitle, weights }, side, x, y) {
@@ -45,7 +40,7 @@ function matrixOf({ title, subtitle, weights }, side, x, y) {
   return [
     `<g transform="translate(${x} ${y})">`,
     `<text y="12" font-size="13" font-weight="bold">${title}</text><text y="28" font-size="12">${subtitle}</text>`,
-    `<g transform="translate(0 ${HEADING})"><path fill="none" stroke="#9aa5b1" d="M0 0V${side}H${side}Z"/>`,
+    `<g transform="translate(0 ${HEADING})"><path fill="none" stroke="${PALE}" d="M0 0V${side}H${side}Z"/>`,
     `${paths.join('')}</g></g>`,
   ].join('\n');
 }

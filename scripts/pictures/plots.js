@@ -2,14 +2,13 @@
 
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
+import { IN_SUPPORT, INK, PALE } from './drawing.js';
 
-export const INK = '#2b3440';
-export const IN_SUPPORT = '#2f6fb0';
 const CONFIG = {
   background: 'white',
   font: 'system-ui, sans-serif',
   view: { stroke: null },
-  axis: { labelColor: INK, titleColor: INK, gridColor: '#e8ebee', domainColor: '#9aa5b1', tickColor: '#9aa5b1' },
+  axis: { labelColor: INK, titleColor: INK, gridColor: '#e8ebee', domainColor: PALE, tickColor: PALE },
   title: { color: INK, fontSize: 14, anchor: 'start' },
 };
 

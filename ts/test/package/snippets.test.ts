@@ -1,6 +1,6 @@
 /**
- * The programs of README.md, docs/maps.md and docs/attention.md run as they are written, against the built package in a `node_modules`,
- * each in the runtime that its first line names; what a comment says that a call gives, it gives.
+ * The programs of README.md, docs/maps.md, docs/attention.md and docs/structured.md run as they are written, against the built
+ * package in a `node_modules`, each in the runtime that its first line names; what a comment says that a call gives, it gives.
  */
 
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -20,6 +20,7 @@ const snippetsOf = async (file: string): Promise<string[]> => {
 const README = await snippetsOf('README.md');
 const MAPS = await snippetsOf('docs/maps.md');
 const ATTENTION = await snippetsOf('docs/attention.md');
+const STRUCTURED = await snippetsOf('docs/structured.md');
 
 /** What the lines in docs/maps.md take from the reader's program. */
 const PRELUDE = `import { entmax, sparsemaxLoss } from 'entmax';
@@ -96,4 +97,16 @@ test('the programs of docs/attention.md run, one after the other, and say what a
   const stdout = await run('attention', ATTENTION.join(''));
   expect(ATTENTION.length).toBeGreaterThanOrEqual(7);
   expect(stdout).toContain('[ 303 ] 1162');
+});
+
+test('the programs of docs/structured.md run, one after the other, and print what their comments say', async () => {
+  const stdout = await run('structured', STRUCTURED.join(''));
+  expect(STRUCTURED.length).toBeGreaterThanOrEqual(6);
+  const lines = stdout.trimEnd().split('\n');
+  // A comment alone in its line, or behind a console.log.
+  const said = STRUCTURED.flatMap((code) =>
+    Array.from(code.matchAll(/^(?:console\.log\(.*\); )?\/\/ ([a-z0-9][^:\n]*)$/gm), ([, text]) => text!),
+  );
+  expect(said.length).toBeGreaterThanOrEqual(8);
+  for (const text of said) expect(lines).toContain(text);
 });
