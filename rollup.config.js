@@ -15,8 +15,11 @@ import license from 'rollup-plugin-license';
 
 const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' });
 
-/** Kernels that are loaded late have their own names; what entries share is one file, whatever is in it. */
-const nameOfChunk = ({ name }) => (name.endsWith('.inline') ? '[name].js' : 'shared.js');
+/** What all entries share has tensors; what maps and attention share besides, rows. */
+const nameOfShared = ({ moduleIds }) => (moduleIds.some((id) => id.endsWith('/tensor.ts')) ? 'shared' : 'rows');
+
+/** Kernels that are loaded late have their own names. */
+const nameOfChunk = (chunk) => (chunk.name.endsWith('.inline') ? '[name].js' : `${nameOfShared(chunk)}.js`);
 
 export default [
   {
@@ -62,7 +65,7 @@ export default [
     output: {
       dir: 'dist',
       entryFileNames: '[name].d.ts',
-      chunkFileNames: 'shared.d.ts',
+      chunkFileNames: (chunk) => `${nameOfShared(chunk)}.d.ts`,
       format: 'es',
       // Tensors are disposable: users' own `lib` may be older than that.
       banner: '/// <reference lib="esnext.disposable" preserve="true" />',

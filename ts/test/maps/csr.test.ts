@@ -28,23 +28,26 @@ test("order 'value' sorts each row by value, ties by index", () => {
 });
 
 describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
-  test.each([1, 5, 16, 33, 257, 511, 700])('n = %d: the bits of the dense form, in any layout and from a Tensor', (n) => {
-    const { rows, scores, alpha } = batchOf(dtype, n);
-    const shape = [rows, n];
-    const dense = entmax(scores, { shape, alpha }) as Floats;
-    const support = entmax.support(scores, { shape, alpha });
-    const csr = entmax.csr(scores, { shape, alpha });
-    expectSameBits(csr.toDense(), dense, 'array');
-    expectSameBits(csr.thresholds, support.thresholds, 'thresholds');
-    expect(Array.from(csr, ({ indices }) => indices.length)).toEqual([...support.sizes]);
-    using held = tensor(scores, shape);
-    const ofTensor = entmax.csr(held, { alpha });
-    expect(ofTensor).toEqual(csr);
-    const strided = transposed(scores, 1, rows, n);
-    const first = entmax.csr(strided, { shape: [n, rows], axis: 0, alpha });
-    expect([first.indptr, first.indices, first.values, first.axis]).toEqual([csr.indptr, csr.indices, csr.values, 0]);
-    expectSameBits(first.toDense(), transposed(dense, 1, rows, n), 'first axis, dense');
-  });
+  test.each([1, 5, 16, 33, 257, 511, 700])(
+    'n = %d: the bits of the dense form, in any layout and from a Tensor',
+    (n) => {
+      const { rows, scores, alpha } = batchOf(dtype, n);
+      const shape = [rows, n];
+      const dense = entmax(scores, { shape, alpha }) as Floats;
+      const support = entmax.support(scores, { shape, alpha });
+      const csr = entmax.csr(scores, { shape, alpha });
+      expectSameBits(csr.toDense(), dense, 'array');
+      expectSameBits(csr.thresholds, support.thresholds, 'thresholds');
+      expect(Array.from(csr, ({ indices }) => indices.length)).toEqual([...support.sizes]);
+      using held = tensor(scores, shape);
+      const ofTensor = entmax.csr(held, { alpha });
+      expect(ofTensor).toEqual(csr);
+      const strided = transposed(scores, 1, rows, n);
+      const first = entmax.csr(strided, { shape: [n, rows], axis: 0, alpha });
+      expect([first.indptr, first.indices, first.values, first.axis]).toEqual([csr.indptr, csr.indices, csr.values, 0]);
+      expectSameBits(first.toDense(), transposed(dense, 1, rows, n), 'first axis, dense');
+    },
+  );
 
   test('rows of several chunks, of an array and of a Tensor', () => {
     const [rows, n] = [400, 1500];
