@@ -180,7 +180,7 @@ pub unsafe fn pull_back<T: Number>(call: &Backward<T>, problems: Range<usize>, w
         unsafe {
             let length = length_of(&call.form, call.lengths, b);
             call.cotangents
-                .stage(&call.form, b, length, workspace.cast());
+                .copy(&call.form, b, length, workspace.cast());
             let problem = Problem {
                 call,
                 b,

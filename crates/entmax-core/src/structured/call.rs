@@ -14,6 +14,8 @@ use super::subsets::{Bits, Budget, OneHot};
 pub trait Number: Copy {
     fn to_f64(self) -> f64;
     fn from_f64(value: f64) -> Self;
+    /// The numbers as f64 where they lie, if that is what they are; null otherwise.
+    fn in_place(table: *const Self) -> *const f64;
 }
 
 impl Number for f32 {
@@ -25,6 +27,10 @@ impl Number for f32 {
     fn from_f64(value: f64) -> f32 {
         value as f32
     }
+    #[inline(always)]
+    fn in_place(_: *const f32) -> *const f64 {
+        core::ptr::null()
+    }
 }
 
 impl Number for f64 {
@@ -35,6 +41,10 @@ impl Number for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> f64 {
         value
+    }
+    #[inline(always)]
+    fn in_place(table: *const f64) -> *const f64 {
+        table
     }
 }
 
@@ -164,7 +174,7 @@ impl Staged<'_> {
 }
 
 impl<T: Number> Tables<T> {
-    /// Copies problem `b` to `room`.
+    /// Problem `b`, copied to `room` where it does not lie as f64 without gaps.
     ///
     /// # Safety
     /// The tables hold problem `b`, and `room` is writable for [`Form::numbers`].
@@ -174,6 +184,29 @@ impl<T: Number> Tables<T> {
         b: usize,
         length: usize,
         room: *mut f64,
+    ) -> Staged<'a> {
+        // SAFETY: by the caller.
+        unsafe { self.place(form, b, length, room, T::in_place) }
+    }
+
+    /// Copies problem `b` to `room`, table behind table.
+    ///
+    /// # Safety
+    /// As [`Tables::stage`].
+    pub unsafe fn copy(&self, form: &Form, b: usize, length: usize, room: *mut f64) {
+        // SAFETY: by the caller.
+        unsafe { self.place(form, b, length, room, |_| core::ptr::null()) };
+    }
+
+    /// # Safety
+    /// As [`Tables::stage`].
+    unsafe fn place<'a>(
+        &self,
+        form: &Form,
+        b: usize,
+        length: usize,
+        room: *mut f64,
+        in_place: impl Fn(*const T) -> *const f64,
     ) -> Staged<'a> {
         let (rows, columns) = form.table(length);
         let [size, transitions, start, end] = form.sizes();
@@ -186,6 +219,10 @@ impl<T: Number> Tables<T> {
             // SAFETY: by the caller.
             unsafe {
                 let source = table.add(b * size);
+                let given = in_place(source);
+                if stride == columns && !given.is_null() {
+                    return Some(core::slice::from_raw_parts(given, rows * columns));
+                }
                 for r in 0..rows {
                     for c in 0..columns {
                         *target.add(r * columns + c) = (*source.add(r * stride + c)).to_f64();
