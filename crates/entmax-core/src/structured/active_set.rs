@@ -335,7 +335,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             };
             self.factor.each_part(key, |part| {
                 if let Some(score) = left.get_mut(part) {
-                    *score -= weight;
+                    *score -= weight * self.factor.weight(part);
                 }
             });
         }
