@@ -82,7 +82,19 @@ fn graphs_without_cycles_equal_joint_sparsemap() {
 
 /// The projection of the scores on what all rules allow, by Dykstra's alternating projections without scaling.
 fn dykstra(rules: &[Rule], scores: &[f64]) -> Vec<f64> {
-    let mut x: Vec<f64> = scores.iter().map(|score| score.clamp(-9.0, 9.0)).collect();
+    let named = |i: usize| {
+        rules
+            .iter()
+            .any(|rule| rule.places.iter().any(|place| place.0 == i))
+    };
+    let clipped = |(i, &score): (usize, &f64)| {
+        if named(i) {
+            score
+        } else {
+            score.clamp(0.0, 1.0)
+        }
+    };
+    let mut x: Vec<f64> = scores.iter().enumerate().map(clipped).collect();
     let mut corrections: Vec<Vec<f64>> = rules
         .iter()
         .map(|rule| vec![0.0; rule.places.len()])

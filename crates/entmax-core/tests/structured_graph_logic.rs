@@ -279,7 +279,7 @@ fn derivatives_are_symmetric_projectors_and_equal_differences() {
             }
         }
         assert!(compared > 550, "{kind:?}: {compared}");
-        assert!(kind != Kind::Pair || repulsive > 50, "{repulsive}");
+        assert!(kind != Kind::Pair || repulsive > 10, "{repulsive}");
     }
 }
 

@@ -68,6 +68,23 @@ pub const fn numbers(parts: usize, capacity: usize) -> usize {
     parts + 5 * capacity + cholesky::numbers(capacity)
 }
 
+/// The factor of the Gram matrix of `count` atoms that a solve has left in its numbers.
+///
+/// # Safety
+/// As [`Solver::new`]; such a solve ended with so many atoms.
+pub unsafe fn left_factor(
+    numbers: *mut f64,
+    parts: usize,
+    capacity: usize,
+    count: usize,
+) -> Cholesky {
+    // SAFETY: by the caller.
+    let mut cholesky =
+        unsafe { Cholesky::new(numbers.wrapping_add(parts + 5 * capacity), capacity) };
+    cholesky.order = count;
+    cholesky
+}
+
 /// A problem being solved.
 pub struct Solver<'a, F: Factor> {
     factor: &'a F,
@@ -127,7 +144,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             objective: f64::NEG_INFINITY,
             calls: 0,
         };
-        if !self.begin() {
+        if self.cholesky.order == 0 && !self.begin() {
             turn.calls += 1;
             if !self.factor.best(self.unary, room, key) {
                 turn.ending = Ending::Infeasible;
@@ -199,6 +216,25 @@ impl<'a, F: Factor> Solver<'a, F> {
             unsafe { *self.atoms.weights.add(j) /= total };
         }
         self.atoms.count > 0
+    }
+
+    /// Goes on with the atoms and with the factor of their Gram matrix that the numbers were left with when a solve ended, for
+    /// scores that have changed since: a substitution instead of a factorisation.
+    pub fn keep(&mut self) {
+        self.cholesky.order = self.atoms.count;
+        for j in 0..self.atoms.count {
+            let score = self.factor.score(self.unary, self.key(j));
+            if j == 0 {
+                self.shift = score;
+            }
+            // SAFETY: j is an atom.
+            unsafe {
+                *self.scores.add(j) = score - self.shift;
+                *self.cholesky.scores.add(j) = score - self.shift;
+            }
+        }
+        // SAFETY: there is a score for each atom.
+        unsafe { self.cholesky.forward(self.cholesky.scores) };
     }
 
     /// Factors the atoms' Gram matrix anew.

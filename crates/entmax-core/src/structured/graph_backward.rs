@@ -3,7 +3,7 @@
 //! T, the average of the factors' projectors over each variable's factors, is symmetric and between 0 and 1; the gradient is the
 //! projection of the cotangent on its fixed space. Powers of T get there slowly. Conjugate gradients for (I - T) y = (I - T) v
 //! from 0 give what is not fixed, in a handful of steps, and v - y is what is: exact on a consistent system though I - T
-//! is singular. A variable in no factor is fixed by T inside (0, 1), and nothing is at the ends.
+//! is singular. A variable in no factor takes no part: its gradient is the cotangent inside (0, 1), else 0.
 
 use super::graph::{cut, Factors, State};
 use core::ops::Range;
@@ -44,14 +44,8 @@ impl<F: Factors> Operator<'_, '_, F> {
     /// `y` = (I - T) x.
     fn apply(&mut self, x: &[f64], y: &mut [f64]) {
         let graph = self.state.graph();
-        for (((y, &x), &score), &root) in y
-            .iter_mut()
-            .zip(x)
-            .zip(graph.scores)
-            .zip(self.state.roots())
-        {
-            let free = root == 0.0 && score > 0.0 && score < 1.0;
-            *y = if free { 0.0 } else { x };
+        for ((y, &x), &root) in y.iter_mut().zip(x).zip(self.state.roots()) {
+            *y = if root > 0.0 { x } else { 0.0 };
         }
         for (factor, range) in graph.each_factor() {
             self.gather(&range, x);
@@ -130,8 +124,15 @@ pub fn pull_back(
     if first > 0.0 {
         solved.residual = libm::sqrt(square / first);
     }
-    for ((gradient, v), y) in gradient.iter_mut().zip(cotangent).zip(solution.iter()) {
-        *gradient = v - y;
+    let own = graph.scores.iter().zip(state.roots());
+    for (((gradient, v), y), (&score, &root)) in gradient
+        .iter_mut()
+        .zip(cotangent)
+        .zip(solution.iter())
+        .zip(own)
+    {
+        let fixed = root == 0.0 && (score <= 0.0 || score >= 1.0);
+        *gradient = if fixed { 0.0 } else { v - y };
     }
     for (factor, range) in graph.each_factor() {
         operator.gather(&range, gradient);

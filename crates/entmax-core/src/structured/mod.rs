@@ -9,7 +9,7 @@
 //! | `call` | a batch of problems in memory, and one problem of it as a factor |
 //! | `solve`, `backward`, `best` | the kernels: a batch in turns, its derivative, and the best structures alone |
 //! | `logic`, `capped` | the factors of logic: projections and their derivatives |
-//! | `graph`, `graph_backward` | LP-SparseMAP, and its derivative; `graph_logic` has its logic factors |
+//! | `graph`, `graph_backward` | LP-SparseMAP, and its derivative; `graph_logic` and `graph_structured` have its factors |
 //!
 //! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
@@ -25,6 +25,7 @@ pub mod factor;
 pub mod graph;
 pub mod graph_backward;
 pub mod graph_logic;
+pub mod graph_structured;
 mod heap;
 pub mod logic;
 mod pair;
