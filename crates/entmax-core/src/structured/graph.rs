@@ -213,7 +213,7 @@ impl<'a> State<'a> {
     pub fn advance(
         &mut self,
         progress: &mut Progress,
-        factors: &mut impl Factors,
+        factors: &mut (impl Factors + ?Sized),
         limits: Limits,
     ) -> Ending {
         if self.graph.variables.is_empty() && self.graph.factors.len() < 2 {
@@ -254,7 +254,7 @@ impl<'a> State<'a> {
     }
 
     /// Every factor's copy.
-    fn project(&mut self, gamma: f64, factors: &mut impl Factors) -> Projection {
+    fn project(&mut self, gamma: f64, factors: &mut (impl Factors + ?Sized)) -> Projection {
         for (((score, &variable), &scale), &multiplier) in self
             .scores
             .iter_mut()

@@ -22,13 +22,13 @@ pub struct Solved {
 }
 
 /// The operator, and its scratch.
-struct Operator<'a, 'g, F: Factors> {
+struct Operator<'a, 'g, F: Factors + ?Sized> {
     state: &'a State<'g>,
     factors: &'a mut F,
     local: &'a mut [f64],
 }
 
-impl<F: Factors> Operator<'_, '_, F> {
+impl<F: Factors + ?Sized> Operator<'_, '_, F> {
     /// A factor's part of a direction, in its coordinates.
     fn gather(&mut self, range: &Range<usize>, x: &[f64]) -> &mut [f64] {
         let graph = self.state.graph();
@@ -70,7 +70,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// the residual is `tolerance` of what it was. None where `memory` is not of [`numbers`] f64.
 pub fn pull_back(
     state: &State,
-    factors: &mut impl Factors,
+    factors: &mut (impl Factors + ?Sized),
     cotangent: &[f64],
     gradient: &mut [f64],
     memory: &mut [f64],
