@@ -6,10 +6,11 @@ mod structured_graphs;
 
 use entmax_core::structured::active_set::Ending;
 use entmax_core::structured::assignment::Assignment;
+use entmax_core::structured::graph::STEP;
 use entmax_core::structured::logic::{room, Kind, Logic};
 use structured_graphs::{joint, solve, sparsemap, Numbers, Rule, Solved};
 
-const PLAIN: (f64, usize, usize) = (1.0, 20_000, 20_000);
+const PLAIN: (f64, usize, usize) = (STEP, 20_000, 20_000);
 
 fn marginals(rules: &[Rule], scores: &[f64]) -> Solved {
     let (solved, ..) = solve(rules, scores, PLAIN, None);
@@ -211,6 +212,114 @@ fn graphs_with_cycles_equal_the_projection_by_dykstra() {
     }
 }
 
+/// By accelerated gradient steps on the dual of copies without a penalty, begun again where they turn back.
+fn dual_ascent(rules: &[Rule], scores: &[f64]) -> Vec<f64> {
+    let places: Vec<usize> = rules
+        .iter()
+        .flat_map(|rule| rule.places.iter().map(|place| place.0))
+        .collect();
+    let count = |i: usize| places.iter().filter(|&&j| j == i).count() as f64;
+    let roots: Vec<f64> = (0..scores.len()).map(|i| count(i).sqrt()).collect();
+    let mut lambda = vec![0.0; places.len()];
+    let mut ahead = lambda.clone();
+    let (mut averages, mut momentum) = (vec![0.0; scores.len()], 1.0f64);
+    for _ in 0..100_000 {
+        let mut copies = vec![0.0; places.len()];
+        let mut from = 0;
+        for rule in rules {
+            let to = from + rule.places.len();
+            let scale: Vec<f64> = (from..to).map(|e| roots[places[e]]).collect();
+            let a: Vec<f64> = (from..to)
+                .map(|e| scores[places[e]] / roots[places[e]] + ahead[e])
+                .collect();
+            let negated: Vec<u8> = rule.places.iter().map(|place| place.1 as u8).collect();
+            let logic = Logic {
+                kind: rule.kind,
+                scale: &scale,
+                negated: &negated,
+                costs: &[],
+                number: rule.number,
+            };
+            logic.project(
+                &a,
+                &mut vec![0.0; room(to - from)],
+                &mut copies[from..to],
+                &mut vec![0; to - from],
+            );
+            from = to;
+        }
+        averages.fill(0.0);
+        for (copy, &i) in copies.iter().zip(&places) {
+            averages[i] += copy / count(i);
+        }
+        let step: Vec<f64> = copies
+            .iter()
+            .zip(&places)
+            .map(|(copy, &i)| copy - averages[i])
+            .collect();
+        if step.iter().all(|step| step.abs() < 1e-12) {
+            break;
+        }
+        let moved: Vec<f64> = ahead
+            .iter()
+            .zip(&step)
+            .map(|(ahead, step)| ahead - step)
+            .collect();
+        let back: f64 = (0..moved.len())
+            .map(|e| step[e] * (moved[e] - lambda[e]))
+            .sum();
+        let next = if back > 0.0 {
+            1.0
+        } else {
+            0.5 + (0.25 + momentum * momentum).sqrt()
+        };
+        let beta = if back > 0.0 {
+            0.0
+        } else {
+            (momentum - 1.0) / next
+        };
+        ahead = (0..moved.len())
+            .map(|e| moved[e] + beta * (moved[e] - lambda[e]))
+            .collect();
+        (lambda, momentum) = (moved, next);
+    }
+    averages
+        .iter()
+        .zip(&roots)
+        .map(|(average, root)| average * root)
+        .collect()
+}
+
+#[test]
+fn grids_of_pairs_equal_ascent_on_the_dual() {
+    let mut numbers = Numbers(26);
+    for trial in 0..20 {
+        let mut rules = Vec::new();
+        for i in 0..4 {
+            for j in 0..4 {
+                for other in [(i + 1, j), (i, j + 1)] {
+                    if other.0 < 4 && other.1 < 4 {
+                        let scale = [0.5, 1.0, 3.0][trial % 3];
+                        let variables = [4 * i + j, 4 * other.0 + other.1];
+                        let mut rule = Rule::new(Kind::Pair, scale * numbers.normal(), &variables);
+                        rule.places[1].1 = numbers.below(2) == 0;
+                        rules.push(rule);
+                    }
+                }
+            }
+        }
+        let scores = numbers.table(16, 1.0, false);
+        let solved = marginals(&rules, &scores);
+        assert_close(
+            &solved.mu,
+            &dual_ascent(&rules, &scores),
+            1e-8,
+            &format!("trial {trial}"),
+        );
+        assert!(solved.progress.iterations < 2000, "{:?}", solved.progress);
+    }
+}
+
 #[test]
 fn a_triangle_of_at_most_ones_is_a_relaxation() {
     let rules: Vec<Rule> = [[0, 1], [1, 2], [2, 0]]
@@ -284,7 +393,7 @@ fn contradictions_do_not_converge() {
         opposite,
         Rule::new(Kind::Or, 0.0, &[0, 1]),
     ];
-    let (solved, ..) = solve(&rules, &[0.3, 0.2], (1.0, 50, 500), None);
+    let (solved, ..) = solve(&rules, &[0.3, 0.2], (STEP, 50, 500), None);
     assert_eq!(
         (solved.ending, solved.progress.iterations),
         (Ending::MaxCalls, 500)
@@ -328,7 +437,7 @@ fn calls_of_one_turn_give_the_bits_of_one_call_and_every_step_gets_there() {
     let rules = matching(4, 4);
     let scores = numbers.table(16, 1.0, false);
     let whole = marginals(&rules, &scores);
-    let (parts, ..) = solve(&rules, &scores, (1.0, 1, 20_000), None);
+    let (parts, ..) = solve(&rules, &scores, (STEP, 1, 20_000), None);
     assert_eq!(whole.mu, parts.mu);
     assert_eq!(whole.progress.iterations, parts.progress.iterations);
     for gamma in [1e-9, 1e-3, 0.1, 10.0, 100.0, 1e9] {

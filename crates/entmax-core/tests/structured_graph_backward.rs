@@ -5,10 +5,11 @@
 mod structured_graphs;
 
 use entmax_core::structured::active_set::Ending;
+use entmax_core::structured::graph::STEP;
 use entmax_core::structured::logic::Kind;
 use structured_graphs::{solve, Numbers, Rule};
 
-const PLAIN: (f64, usize, usize) = (1.0, 30_000, 30_000);
+const PLAIN: (f64, usize, usize) = (STEP, 30_000, 30_000);
 
 /// <v, mu>, by scores and couplings.
 fn value(rules: &[Rule], scores: &[f64], v: &[f64]) -> f64 {

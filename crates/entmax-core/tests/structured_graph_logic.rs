@@ -340,10 +340,18 @@ fn errata_10_an_untied_negated_place_keeps_its_sign() {
     }
 }
 
+/// A name, the kind, which of n places are negated, and what should hold.
+type Named = (
+    &'static str,
+    Kind,
+    fn(usize, usize) -> bool,
+    fn(&[bool]) -> bool,
+);
+
 #[test]
 fn implications_and_other_outputs_are_negations() {
     let mut numbers = Numbers(14);
-    let named: [(&str, Kind, fn(usize, usize) -> bool, fn(&[bool]) -> bool); 3] = [
+    let named: [Named; 3] = [
         (
             "imply",
             Kind::Or,

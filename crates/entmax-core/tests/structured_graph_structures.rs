@@ -9,7 +9,7 @@ use entmax_core::structured::active_set::Ending;
 use entmax_core::structured::arborescence::Arborescence;
 use entmax_core::structured::assignment::Assignment;
 use entmax_core::structured::factor::Factor;
-use entmax_core::structured::graph::{self, Graph, Limits, Progress, State};
+use entmax_core::structured::graph::{self, Graph, Limits, Progress, State, STEP};
 use entmax_core::structured::graph_backward;
 use entmax_core::structured::graph_structured::{self, Both, Kept, Structured};
 use entmax_core::structured::logic::Kind;
@@ -86,7 +86,7 @@ fn solve<F: Factor>(
         .iter()
         .map(|(factor, _)| Memory::new(factor, 2))
         .collect();
-    let mut progress = Progress::new(1.0);
+    let mut progress = Progress::new(STEP);
     let ending = loop {
         let mut open: Vec<_> = memories
             .iter_mut()
@@ -253,9 +253,9 @@ fn a_tree_with_rules_that_it_keeps_anyway_is_sparsemap() {
             None,
         );
         assert_eq!(solved.ending, Ending::Converged);
-        let mut truth = sparsemap(&tree(), &scores);
+        let truth = sparsemap(&tree(), &scores);
         // Parts that no tree has.
-        for (i, mu) in truth.iter_mut().enumerate() {
+        for (i, mu) in truth.iter().enumerate() {
             assert!(i % (n + 1) != 0 || *mu == 0.0);
         }
         assert_close(&solved.mu, &truth, 1e-7, &format!("{n} words"));
@@ -280,7 +280,7 @@ fn one_hot_factors_equal_xors() {
             .chain((0..n).map(|i| Rule::new(Kind::Xor, 0.0, &row(i))))
             .collect();
         let (logic, gradient, _) =
-            solve_rules(&rules, &scores, (1.0, 30_000, 30_000), Some(&scores));
+            solve_rules(&rules, &scores, (STEP, 30_000, 30_000), Some(&scores));
         assert_close(&mixed.mu, &logic.mu, 1e-9, &format!("trial {trial}"));
         assert_close(&mixed.gradient, &gradient, 1e-8, &format!("trial {trial}"));
     }
