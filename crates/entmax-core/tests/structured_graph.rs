@@ -462,6 +462,7 @@ fn tables_that_are_no_graph_are_refused() {
         (&[0, 3], &[0, 1]),
         (&[0, 1], &[0, 1]),
         (&[2, 0, 2], &[0, 1]),
+        (&[1, 2], &[0, 1]),
     ] {
         assert!(State::new(
             Graph {

@@ -148,9 +148,10 @@ pub(super) fn cut<'a>(numbers: &mut &'a mut [f64], count: usize) -> Option<&'a m
 impl Graph<'_> {
     fn is_valid(&self) -> bool {
         let ordered = self.factors.is_sorted();
+        let begin = self.factors.first().copied().unwrap_or(0);
         let end = self.factors.last().map_or(0, |&end| end as usize);
         let named = |&variable: &u32| (variable as usize) < self.scores.len();
-        ordered && end == self.variables.len() && self.variables.iter().all(named)
+        ordered && begin == 0 && end == self.variables.len() && self.variables.iter().all(named)
     }
 
     /// Each factor's number and places.
