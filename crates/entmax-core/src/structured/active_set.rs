@@ -377,7 +377,7 @@ impl<'a, F: Factor> Solver<'a, F> {
         }
     }
 
-    /// |mu|^2 is what the marginals took from the scores: mu = eta - (eta - mu), where there is something.
+    /// |mu|^2 is what the marginals took from the scores, where there is something: eta - (eta - mu), which is mu times its weight.
     fn objective(&self) -> f64 {
         let linear: f64 = (0..self.atoms.count)
             // SAFETY: atoms.
@@ -387,8 +387,9 @@ impl<'a, F: Factor> Solver<'a, F> {
             .unary
             .iter()
             .zip(&*self.left)
-            .filter(|(score, left)| score != left)
-            .map(|(score, left)| (score - left) * (score - left))
+            .enumerate()
+            .filter(|(_, (score, left))| score != left)
+            .map(|(part, (score, left))| (score - left) * (score - left) / self.factor.weight(part))
             .sum();
         linear + self.shift - 0.5 * squares
     }

@@ -128,9 +128,16 @@ pub fn sparsemap<F: Factor>(factor: &F, unary: &[f64]) -> Vec<f64> {
         turn.gap
     );
     let mut mu = vec![0.0; factor.parts()];
+    let mut objective = 0.0;
     for (key, weight) in keys.chunks(len).zip(&weights).take(atoms.count) {
         factor.each_part(key, |part| mu[part] += weight);
+        objective += weight * factor.score(unary, key);
     }
+    for (part, mu) in mu.iter().enumerate() {
+        objective -= 0.5 * factor.weight(part) * mu * mu;
+    }
+    let size = objective.abs().max(1.0);
+    assert!((objective - turn.objective).abs() < 1e-9 * size);
     mu
 }
 
