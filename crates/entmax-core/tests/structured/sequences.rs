@@ -177,11 +177,10 @@ fn from_the_front(factor: &Sequence, unary: &[f64]) -> f64 {
                 let transition = factor
                     .transitions
                     .map_or(0.0, |table| table[((t - 1) * states + from) * states + to]);
-                for spent in 0..=most - usize::from(to > 0 && most > 0) {
+                for (spent, head) in heads.iter().enumerate() {
                     let after = spent + usize::from(to > 0);
                     if after <= most {
-                        next[after] =
-                            next[after].max(heads[spent] + transition + unary[t * states + to]);
+                        next[after] = next[after].max(head + transition + unary[t * states + to]);
                     }
                 }
             }
