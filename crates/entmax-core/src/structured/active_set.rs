@@ -359,7 +359,9 @@ impl<'a, F: Factor> Solver<'a, F> {
 
     /// eta - mu.
     fn subtract_marginals(&mut self) {
-        self.left.copy_from_slice(self.unary);
+        for (left, &score) in self.left.iter_mut().zip(self.unary) {
+            *left = score;
+        }
         for j in 0..self.atoms.count {
             // SAFETY: j is an atom.
             let weight = unsafe { *self.atoms.weights.add(j) };

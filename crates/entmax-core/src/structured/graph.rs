@@ -147,7 +147,9 @@ pub(super) fn cut<'a>(numbers: &mut &'a mut [f64], count: usize) -> Option<&'a m
 
 impl Graph<'_> {
     fn is_valid(&self) -> bool {
-        let ordered = self.factors.is_sorted();
+        // Not `is_sorted`, which slices within, so that a panic stays in the module.
+        let ends = self.factors.get(1..).unwrap_or(&[]);
+        let ordered = self.factors.iter().zip(ends).all(|(from, to)| from <= to);
         let begin = self.factors.first().copied().unwrap_or(0);
         let end = self.factors.last().map_or(0, |&end| end as usize);
         let named = |&variable: &u32| (variable as usize) < self.scores.len();
@@ -323,7 +325,9 @@ impl<'a> State<'a> {
             *multiplier -= progress.gamma * (relaxed - average);
             primal += (copy - average) * (copy - average);
         }
-        self.averages.copy_from_slice(self.sums);
+        for (average, &relaxed) in self.averages.iter_mut().zip(self.sums.iter()) {
+            *average = relaxed;
+        }
         let count = self.copies.len().max(1) as f64;
         progress.primal = libm::sqrt(primal / count);
         progress.dual = libm::sqrt(dual / count) * progress.gamma.max(1.0);

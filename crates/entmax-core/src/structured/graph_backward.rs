@@ -91,7 +91,9 @@ pub fn pull_back(
     };
     solution.fill(0.0);
     operator.apply(cotangent, residual);
-    direction.copy_from_slice(residual);
+    for (d, &r) in direction.iter_mut().zip(residual.iter()) {
+        *d = r;
+    }
     let mut square = dot(residual, residual);
     let first = square;
     let mut solved = Solved {
