@@ -68,6 +68,23 @@ pub const fn numbers(parts: usize, capacity: usize) -> usize {
     parts + 5 * capacity + cholesky::numbers(capacity)
 }
 
+/// The factor of the Gram matrix of `count` atoms that a solve has left in its numbers.
+///
+/// # Safety
+/// As [`Solver::new`]; such a solve ended with so many atoms.
+pub unsafe fn left_factor(
+    numbers: *mut f64,
+    parts: usize,
+    capacity: usize,
+    count: usize,
+) -> Cholesky {
+    // SAFETY: by the caller.
+    let mut cholesky =
+        unsafe { Cholesky::new(numbers.wrapping_add(parts + 5 * capacity), capacity) };
+    cholesky.order = count;
+    cholesky
+}
+
 /// A problem being solved.
 pub struct Solver<'a, F: Factor> {
     factor: &'a F,
@@ -127,7 +144,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             objective: f64::NEG_INFINITY,
             calls: 0,
         };
-        if !self.begin() {
+        if self.cholesky.order == 0 && !self.begin() {
             turn.calls += 1;
             if !self.factor.best(self.unary, room, key) {
                 turn.ending = Ending::Infeasible;
@@ -199,6 +216,25 @@ impl<'a, F: Factor> Solver<'a, F> {
             unsafe { *self.atoms.weights.add(j) /= total };
         }
         self.atoms.count > 0
+    }
+
+    /// Goes on with the atoms and with the factor of their Gram matrix that the numbers were left with when a solve ended, for
+    /// scores that have changed since: a substitution instead of a factorisation.
+    pub fn keep(&mut self) {
+        self.cholesky.order = self.atoms.count;
+        for j in 0..self.atoms.count {
+            let score = self.factor.score(self.unary, self.key(j));
+            if j == 0 {
+                self.shift = score;
+            }
+            // SAFETY: j is an atom.
+            unsafe {
+                *self.scores.add(j) = score - self.shift;
+                *self.cholesky.scores.add(j) = score - self.shift;
+            }
+        }
+        // SAFETY: there is a score for each atom.
+        unsafe { self.cholesky.forward(self.cholesky.scores) };
     }
 
     /// Factors the atoms' Gram matrix anew.
@@ -323,7 +359,9 @@ impl<'a, F: Factor> Solver<'a, F> {
 
     /// eta - mu.
     fn subtract_marginals(&mut self) {
-        self.left.copy_from_slice(self.unary);
+        for (left, &score) in self.left.iter_mut().zip(self.unary) {
+            *left = score;
+        }
         for j in 0..self.atoms.count {
             // SAFETY: j is an atom.
             let weight = unsafe { *self.atoms.weights.add(j) };
@@ -335,13 +373,13 @@ impl<'a, F: Factor> Solver<'a, F> {
             };
             self.factor.each_part(key, |part| {
                 if let Some(score) = left.get_mut(part) {
-                    *score -= weight;
+                    *score -= weight * self.factor.weight(part);
                 }
             });
         }
     }
 
-    /// |mu|^2 is what the marginals took from the scores: mu = eta - (eta - mu), where there is something.
+    /// |mu|^2 is what the marginals took from the scores, where there is something: eta - (eta - mu), which is mu times its weight.
     fn objective(&self) -> f64 {
         let linear: f64 = (0..self.atoms.count)
             // SAFETY: atoms.
@@ -351,8 +389,9 @@ impl<'a, F: Factor> Solver<'a, F> {
             .unary
             .iter()
             .zip(&*self.left)
-            .filter(|(score, left)| score != left)
-            .map(|(score, left)| (score - left) * (score - left))
+            .enumerate()
+            .filter(|(_, (score, left))| score != left)
+            .map(|(part, (score, left))| (score - left) * (score - left) / self.factor.weight(part))
             .sum();
         linear + self.shift - 0.5 * squares
     }

@@ -69,8 +69,14 @@ pub trait Factor {
     /// The sum of a structure's unary and additional scores.
     fn score(&self, unary: &[f64], key: &[i32]) -> f64;
 
-    /// How many unary parts two structures share.
+    /// How many unary parts two structures share; where parts have weights, these summed.
     fn overlap(&self, a: &[i32], b: &[i32]) -> f64;
+
+    /// What a unary part counts in the square of the marginals: other than 1 in a graph only, where factors share it.
+    #[inline(always)]
+    fn weight(&self, _part: usize) -> f64 {
+        1.0
+    }
 
     /// The unary parts of a structure.
     fn each_part(&self, key: &[i32], visit: impl FnMut(usize));

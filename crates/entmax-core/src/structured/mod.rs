@@ -8,6 +8,8 @@
 //! | `active_set` | SparseMAP, by asking an oracle; `cholesky` is its linear algebra |
 //! | `call` | a batch of problems in memory, and one problem of it as a factor |
 //! | `solve`, `backward`, `best` | the kernels: a batch in turns, its derivative, and the best structures alone |
+//! | `logic`, `capped` | the factors of logic: projections and their derivatives |
+//! | `graph`, `graph_backward` | LP-SparseMAP, and its derivative; `graph_logic` and `graph_structured` have its factors |
 //!
 //! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
@@ -17,9 +19,15 @@ pub mod assignment;
 pub mod backward;
 pub mod best;
 pub mod call;
+mod capped;
 pub mod cholesky;
 pub mod factor;
+pub mod graph;
+pub mod graph_backward;
+pub mod graph_logic;
+pub mod graph_structured;
 mod heap;
+pub mod logic;
 mod pair;
 pub mod projective;
 pub mod sequence;

@@ -1,0 +1,365 @@
+//! A structured factor of a graph: SparseMAP in the graph's coordinates, from the atoms of the turn before.
+//!
+//! ```text
+//! max   <s, u> - damping / 2 |u|^2 + additional scores,   u = D m,   D = 1 / sqrt(d)
+//! ```
+//!
+//! is SparseMAP with scores D s and parts that weigh damping / d, so that additional scores need no scaled copy. The Gram matrix
+//! of the atoms depends on the damping only: while that stays, a turn begins with its factor as it is and a substitution,
+//! and needs one call of the oracle where the support has settled.
+
+use super::active_set::{self, Atoms, Ending, Limits, Solver};
+use super::factor::{Factor, Room, RoomSize};
+use super::graph::{cut, Factors, Places, Projection};
+use core::cell::Cell;
+
+/// Calls of the oracle in a turn: more are needed only where rounding prevents an end.
+const CALLS: usize = 10_000;
+
+/// What is remembered besides the memory.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept {
+    /// Atoms. Their weights are the first numbers of the memory, their keys the first indices: copied to larger memory, with
+    /// `damping` 0, they go on there.
+    pub count: usize,
+    /// That of the Gram matrix; 0: there is none.
+    pub damping: f64,
+}
+
+/// A factor with weights of its parts. Marks are 0 between calls.
+struct Weighted<'a, F> {
+    factor: &'a F,
+    weights: &'a [f64],
+    marks: &'a [Cell<f64>],
+}
+
+impl<F: Factor> Factor for Weighted<'_, F> {
+    fn parts(&self) -> usize {
+        self.factor.parts()
+    }
+    fn key_len(&self) -> usize {
+        self.factor.key_len()
+    }
+    fn room(&self) -> RoomSize {
+        self.factor.room()
+    }
+    fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+        self.factor.best(unary, room, key)
+    }
+    fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
+        self.factor.score(unary, key)
+    }
+    fn weight(&self, part: usize) -> f64 {
+        self.weights.get(part).copied().unwrap_or(0.0)
+    }
+    fn overlap(&self, a: &[i32], b: &[i32]) -> f64 {
+        let mark = |part: usize, value: f64| {
+            if let Some(mark) = self.marks.get(part) {
+                mark.set(value);
+            }
+        };
+        let mut sum = 0.0;
+        self.factor
+            .each_part(a, |part| mark(part, self.weight(part)));
+        self.factor
+            .each_part(b, |part| sum += self.marks.get(part).map_or(0.0, Cell::get));
+        self.factor.each_part(a, |part| mark(part, 0.0));
+        sum
+    }
+    fn each_part(&self, key: &[i32], visit: impl FnMut(usize)) {
+        self.factor.each_part(key, visit);
+    }
+}
+
+/// A factor and its memory.
+pub struct Structured<'a, F: Factor> {
+    factor: &'a F,
+    kept: &'a mut Kept,
+    capacity: usize,
+    atom_weights: &'a mut [f64],
+    products: &'a mut [f64],
+    unary: &'a mut [f64],
+    weights: &'a mut [f64],
+    marks: &'a mut [f64],
+    room: &'a mut [f64],
+    solver: &'a mut [f64],
+    keys: &'a mut [i32],
+    key: &'a mut [i32],
+    indices: &'a mut [i32],
+    /// Gradient of the additional scores.
+    pub additional: &'a mut [f64],
+}
+
+/// f64 that a factor with room for `capacity` atoms takes.
+pub fn numbers<F: Factor>(factor: &F, capacity: usize) -> usize {
+    let parts = factor.parts();
+    2 * capacity
+        + 3 * parts
+        + factor.room().numbers
+        + active_set::numbers(parts, capacity)
+        + factor.additional()
+}
+
+/// i32 that it takes.
+pub fn indices<F: Factor>(factor: &F, capacity: usize) -> usize {
+    (capacity + 1) * factor.key_len() + factor.room().indices
+}
+
+/// Cuts `count` indices off.
+fn cut_indices<'a>(indices: &mut &'a mut [i32], count: usize) -> Option<&'a mut [i32]> {
+    let (head, tail) = core::mem::take(indices).split_at_mut_checked(count)?;
+    *indices = tail;
+    Some(head)
+}
+
+impl<'a, F: Factor> Structured<'a, F> {
+    /// A factor in memory of [`numbers`] and [`indices`]; `kept` begins as zeros. None where memory is too small, or there is no
+    /// room for an atom.
+    pub fn new(
+        factor: &'a F,
+        capacity: usize,
+        memory: (&'a mut [f64], &'a mut [i32]),
+        kept: &'a mut Kept,
+    ) -> Option<Structured<'a, F>> {
+        let (mut left, mut left_indices) = memory;
+        let (parts, size) = (factor.parts(), factor.room());
+        if capacity == 0 || kept.count > capacity {
+            return None;
+        }
+        Some(Structured {
+            factor,
+            kept,
+            capacity,
+            atom_weights: cut(&mut left, capacity)?,
+            products: cut(&mut left, capacity)?,
+            unary: cut(&mut left, parts)?,
+            weights: cut(&mut left, parts)?,
+            marks: cut(&mut left, parts)?,
+            room: cut(&mut left, size.numbers)?,
+            solver: cut(&mut left, active_set::numbers(parts, capacity))?,
+            additional: cut(&mut left, factor.additional())?,
+            keys: cut_indices(&mut left_indices, capacity * factor.key_len())?,
+            key: cut_indices(&mut left_indices, factor.key_len())?,
+            indices: cut_indices(&mut left_indices, size.indices)?,
+        })
+    }
+
+    /// Each atom's weight and key.
+    pub fn each_atom(&self) -> impl Iterator<Item = (f64, &[i32])> {
+        let weights = self.atom_weights.iter().copied();
+        weights
+            .zip(self.keys.chunks_exact(self.factor.key_len().max(1)))
+            .take(self.kept.count)
+    }
+
+    fn solve(&mut self, damping: f64) -> Projection {
+        self.marks.fill(0.0);
+        let weighted = Weighted {
+            factor: self.factor,
+            weights: &*self.weights,
+            marks: Cell::from_mut(&mut *self.marks).as_slice_of_cells(),
+        };
+        let mut atoms = Atoms {
+            keys: self.keys.as_mut_ptr(),
+            weights: self.atom_weights.as_mut_ptr(),
+            capacity: self.capacity,
+            count: self.kept.count,
+        };
+        let mut room = Room {
+            numbers: &mut *self.room,
+            indices: &mut *self.indices,
+        };
+        // SAFETY: the slices are as long as `new` has cut them, which is what the solver asks for.
+        let mut solver = unsafe {
+            Solver::new(
+                &weighted,
+                &*self.unary,
+                &mut atoms,
+                self.solver.as_mut_ptr(),
+            )
+        };
+        if self.kept.count > 0 && self.kept.damping == damping {
+            solver.keep();
+        }
+        // Rounding is all that may be left of the gap: an error of the copies is its root.
+        let limits = Limits {
+            tolerance: 0.0,
+            calls: CALLS,
+            last: true,
+        };
+        let turn = solver.solve(limits, &mut room, self.key);
+        (self.kept.count, self.kept.damping) = (atoms.count, damping);
+        match turn.ending {
+            Ending::Infeasible => Projection::Infeasible,
+            Ending::NeedRoom => {
+                self.kept.damping = 0.0;
+                Projection::NeedRoom
+            }
+            _ => Projection::Done,
+        }
+    }
+
+    /// SparseMAP in the graph's coordinates; see [`Factors::project`].
+    pub fn project(
+        &mut self,
+        places: &Places,
+        scores: &[f64],
+        damping: f64,
+        u: &mut [f64],
+    ) -> Projection {
+        let targets = self.unary.iter_mut().zip(self.weights.iter_mut());
+        for ((unary, weight), (score, scale)) in targets.zip(scores.iter().zip(places.scale)) {
+            (*unary, *weight) = (score / scale, damping / (scale * scale));
+        }
+        let ending = self.solve(damping);
+        u.fill(0.0);
+        for (weight, key) in self.each_atom() {
+            self.factor.each_part(key, |part| {
+                if let Some(u) = u.get_mut(part) {
+                    *u += weight;
+                }
+            });
+        }
+        for (u, scale) in u.iter_mut().zip(places.scale) {
+            *u /= scale;
+        }
+        ending
+    }
+
+    /// Q M^T D x, to the products.
+    fn weigh(&mut self, places: &Places, x: &mut [f64]) {
+        for (x, scale) in x.iter_mut().zip(places.scale) {
+            *x /= scale;
+        }
+        let len = self.factor.key_len().max(1);
+        for (product, key) in self
+            .products
+            .iter_mut()
+            .zip(self.keys.chunks_exact(len))
+            .take(self.kept.count)
+        {
+            let mut sum = 0.0;
+            self.factor
+                .each_part(key, |part| sum += x.get(part).copied().unwrap_or(0.0));
+            *product = sum;
+        }
+        if self.kept.count == 0 || self.kept.damping == 0.0 {
+            return;
+        }
+        // SAFETY: the last solve has left the factor of these atoms here.
+        unsafe {
+            active_set::left_factor(
+                self.solver.as_mut_ptr(),
+                self.factor.parts(),
+                self.capacity,
+                self.kept.count,
+            )
+            .differentiate(self.products.as_mut_ptr());
+        }
+        for product in self.products.iter_mut().take(self.kept.count) {
+            *product *= self.kept.damping;
+        }
+    }
+
+    /// See [`Factors::differentiate`].
+    pub fn differentiate(&mut self, places: &Places, x: &mut [f64]) {
+        self.weigh(places, x);
+        x.fill(0.0);
+        for (product, (_, key)) in self.products.iter().zip(self.each_atom()) {
+            self.factor.each_part(key, |part| {
+                if let Some(x) = x.get_mut(part) {
+                    *x += product;
+                }
+            });
+        }
+        for (x, scale) in x.iter_mut().zip(places.scale) {
+            *x /= scale;
+        }
+    }
+
+    /// See [`Factors::differentiate_additional`].
+    pub fn differentiate_additional(&mut self, places: &Places, x: &mut [f64]) {
+        self.weigh(places, x);
+        self.additional.fill(0.0);
+        let len = self.factor.key_len().max(1);
+        for (product, key) in self
+            .products
+            .iter()
+            .zip(self.keys.chunks_exact(len))
+            .take(self.kept.count)
+        {
+            self.factor.each_additional(key, |part| {
+                if let Some(gradient) = self.additional.get_mut(part) {
+                    *gradient += product;
+                }
+            });
+        }
+    }
+}
+
+/// Structured factors of one kind alone.
+impl<F: Factor> Factors for [Structured<'_, F>] {
+    fn project(
+        &mut self,
+        factor: usize,
+        places: &Places,
+        scores: &[f64],
+        damping: f64,
+        u: &mut [f64],
+    ) -> Projection {
+        self.get_mut(factor)
+            .map_or(Projection::Infeasible, |structured| {
+                structured.project(places, scores, damping, u)
+            })
+    }
+
+    fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        if let Some(structured) = self.get_mut(factor) {
+            structured.differentiate(places, x);
+        }
+    }
+
+    fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        if let Some(structured) = self.get_mut(factor) {
+            structured.differentiate_additional(places, x);
+        }
+    }
+}
+
+/// Two kinds of factors in one graph: the first `split` of one, the others of the other.
+pub struct Both<'a, A: ?Sized, B: ?Sized> {
+    pub split: usize,
+    pub first: &'a mut A,
+    pub second: &'a mut B,
+}
+
+impl<A: Factors + ?Sized, B: Factors + ?Sized> Factors for Both<'_, A, B> {
+    fn project(
+        &mut self,
+        factor: usize,
+        places: &Places,
+        scores: &[f64],
+        damping: f64,
+        u: &mut [f64],
+    ) -> Projection {
+        match factor.checked_sub(self.split) {
+            None => self.first.project(factor, places, scores, damping, u),
+            Some(factor) => self.second.project(factor, places, scores, damping, u),
+        }
+    }
+
+    fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        match factor.checked_sub(self.split) {
+            None => self.first.differentiate(factor, places, x),
+            Some(factor) => self.second.differentiate(factor, places, x),
+        }
+    }
+
+    fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        match factor.checked_sub(self.split) {
+            None => self.first.differentiate_additional(factor, places, x),
+            Some(factor) => self.second.differentiate_additional(factor, places, x),
+        }
+    }
+}
