@@ -169,7 +169,12 @@ impl Staged<'_> {
         [Some(self.unary), self.transitions, self.start, self.end]
             .into_iter()
             .flatten()
-            .all(|scores| scores.iter().all(|&score| score < f64::INFINITY))
+            // Without a way out of the loop, which then takes two at a time.
+            .all(|scores| {
+                scores
+                    .iter()
+                    .fold(true, |valid, &score| valid & (score < f64::INFINITY))
+            })
     }
 }
 
