@@ -380,7 +380,11 @@ impl Power for WholePower {
 
     #[inline(always)]
     fn terms<V: F32Block>(self, level: &Level<V>, u: V) -> (V, V) {
-        let ratio = u.sub(level.high).sub(level.low).mul(level.inverse);
+        // Near the maximum 1 + u / d_max is rounded once; far from it the difference is exact (as for [`RealPower`]).
+        let less_one = u.mul(level.inverse);
+        let near = V::splat(1.0).add(less_one);
+        let far = u.sub(level.high).sub(level.low).mul(level.inverse);
+        let ratio = near.or_else(less_one.at_least(V::splat(-0.5)), far);
         let inside = ratio.at_least(level.least);
         let (mut s, mut bits) = (ratio, self.bits);
         while bits != 1 << 31 {
