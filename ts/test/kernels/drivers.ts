@@ -4,6 +4,7 @@
  */
 
 import type { Kernel } from '../../src/runtime/load.ts';
+import { runStructuredWith } from './structured-driver.ts';
 
 export interface Ground {
   readonly kernels: Readonly<Record<string, Kernel>>;
@@ -376,6 +377,8 @@ const FILLS: readonly ((i: number) => number)[] = [
 export const DRIVERS: Readonly<Record<string, (ground: Ground) => number>> = {
   maps: runMaps,
   attention: runAttention,
+  structured: ({ kernels, memory, heap }) =>
+    runStructuredWith({ call: (name) => call(kernels, name), allocate: allocator(heap, memory), memory }),
 };
 
 function call(kernels: Ground['kernels'], name: string): Kernel {
