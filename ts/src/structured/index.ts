@@ -13,6 +13,7 @@ export { sparsemap } from './sparsemap.ts';
 export type {
   AsyncSolvePullback,
   AsyncSparseMapLoss,
+  AsyncSparseMapLossPullback,
   Best,
   Each,
   Expectation,
@@ -28,5 +29,6 @@ export type {
   SparseMap,
   SparseMapLoss,
   SparseMapLossOptions,
+  SparseMapLossPullback,
   Targets,
 } from './types.ts';

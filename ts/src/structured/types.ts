@@ -187,6 +187,22 @@ export interface SparseMapLossOptions<R extends string> extends SolveOptions {
   reduction?: R | undefined;
 }
 
+/** The gradients of the scores from a cotangent for the loss of each problem. */
+export type SparseMapLossPullback<S extends string, X> = Disposable & {
+  /** Errors: ENTMAX_SHAPE, ENTMAX_DISPOSED after `dispose()`. */
+  (dloss: number | ArrayLike<number>): Each<S | 'unary', X>;
+  /** Gives back what it holds; calls are errors afterwards. */
+  dispose(): void;
+};
+
+/** The same with promises. */
+export type AsyncSparseMapLossPullback<S extends string, X> = Disposable & {
+  /** As the synchronous form; `run` may hold a signal and a callback for progress. */
+  (dloss: number | ArrayLike<number>, run?: Run): Promise<Each<S | 'unary', X>>;
+  /** Gives back what it holds; calls are errors afterwards. */
+  dispose(): void;
+};
+
 /**
  * The loss of SparseMAP: how much the objective's maximum exceeds what the target has, at least 0, and 0 iff the target has all
  * the weight. Its gradient is the marginals less the target's parts. A target with a forbidden part has the loss Infinity and
@@ -223,7 +239,7 @@ export interface SparseMapLoss {
     factor: Factor<S, K>,
     targets: Targets<K>,
     options?: SolveOptions,
-  ): [F64, Disposable & { (dloss: number | ArrayLike<number>): Each<S | 'unary', X>; dispose(): void }];
+  ): [F64, SparseMapLossPullback<S, X>];
   /** The same with the event loop free and all threads. */
   readonly async: AsyncSparseMapLoss;
 }
