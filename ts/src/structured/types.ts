@@ -272,12 +272,7 @@ export interface AsyncSparseMapLoss {
     factor: Factor<S, K>,
     targets: Targets<K>,
     options?: SolveOptions & Run,
-  ): Promise<
-    [
-      F64,
-      Disposable & { (dloss: number | ArrayLike<number>, run?: Run): Promise<Each<S | 'unary', X>>; dispose(): void },
-    ]
-  >;
+  ): Promise<[F64, AsyncSparseMapLossPullback<S, X>]>;
 }
 
 /** An expectation and its gradient, for each row or problem. */
