@@ -50,7 +50,9 @@ export async function runPreparedAsync<R>(call: Prepared<R>): Promise<R> {
   noteWrites(call);
   const [reads, writes] = tensorsOf(call);
   const held = [...reads.map((each) => pin(each, op, 'reads')), ...writes.map((each) => pin(each, op, 'writes'))];
-  const report: Run['onProgress'] = onProgress && ((done) => onProgress(Math.floor((done * rows) / steps), rows));
+  // A solve that needs more turns than one counts its problems again.
+  const report: Run['onProgress'] =
+    onProgress && ((done) => onProgress(Math.min(rows, Math.floor((done * rows) / steps)), rows));
   try {
     return await runPlanAsync(call.plan(), steps, { signal, onProgress: report });
   } finally {

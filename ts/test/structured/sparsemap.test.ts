@@ -204,6 +204,25 @@ describe('forms and options', () => {
     });
   });
 
+  test('a problem that needs a larger slot, and more calls than a turn of .async has, is solved in turns', async () => {
+    const shape = [3, 30, 30];
+    const unary = { data: tablesOf({ unary: shape }, 17, 0.02).unary, shape };
+    const whole = sparsemap({ unary }, factors.assignment());
+    const progress: number[] = [];
+    const onProgress = (done: number): number => progress.push(done);
+    const inTurns = await sparsemap.async({ unary }, factors.assignment(), { onProgress });
+    // First slots are for 68 structures, a turn has 256 calls.
+    expect(whole.structures.length).toBeGreaterThan(3 * 100);
+    expect(Math.max(...inTurns.iterations)).toBeGreaterThan(256);
+    expect([whole.converged, inTurns.converged]).toEqual([true, true]);
+    inTurns.marginals.unary.data.forEach((each, at) => {
+      expect(Math.abs(each - whole.marginals.unary.data[at]!)).toBeLessThan(1e-4);
+    });
+    expect(progress.every((done, at) => done <= 3 && done >= (progress[at - 1] ?? 0))).toBe(true);
+    const aborted = sparsemap.async({ unary }, factors.assignment(), { signal: AbortSignal.timeout(1) });
+    await expect(aborted).rejects.toThrow(/timeout/);
+  });
+
   test('a cap on the calls of the oracle is told, with a gap that holds', () => {
     const tables = tablesOf({ unary: [6, 6] }, 21, 1);
     for (const maxIter of [1, 2, 3, 5]) {
