@@ -72,7 +72,7 @@ function refuseStrangers(op: string, descriptor: Descriptor, labels: readonly nu
     if (new Set(used).size < used.length) refuse('with different columns', show(labels));
   }
   const spent = labels.filter((label) => label > 0).length;
-  const within = kind === KIND.budget ? (flag ? spent <= budget : spent === Math.min(budget, labels.length)) : true;
+  const within = kind === KIND.budget ? (flag ? spent <= budget : spent === budget) : true;
   if (isSet && !within) refuse(`with ${flag ? 'at most ' : ''}${budget} items`, `${spent}`);
   if (isSequence(descriptor) && spent > budget)
     refuse(`with at most ${budget} positions outside of state 0`, `${spent}`);

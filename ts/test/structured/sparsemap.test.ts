@@ -246,6 +246,16 @@ describe('forms and options', () => {
     ]);
   });
 
+  test('a budget of more items than there are is infeasible, not silently less', () => {
+    const unary = [
+      [1, 2, 3],
+      [3, 2, 1],
+    ];
+    const { status } = sparsemap({ unary }, factors.budget(3), { lengths: [3, 2] });
+    expect(status).toEqual(['converged', 'infeasible']);
+    expect(sparsemap({ unary }, factors.budget(4, { atMost: true })).converged).toBe(true);
+  });
+
   test('the gradient of the weights', () => {
     const tables = tablesOf({ unary: [4, 3], transitions: [3, 3, 3] }, 31, 1);
     const shapes: Shapes = { unary: [4, 3], transitions: [3, 3, 3] };

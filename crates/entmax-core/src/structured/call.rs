@@ -333,7 +333,7 @@ pub fn with_factor<V: Visitor>(
         }),
         kind::BUDGET => visitor.visit(&Budget {
             size: length,
-            k: form.budget.min(length),
+            k: form.budget,
             at_most: flag,
         }),
         kind::BITS => visitor.visit(&Bits { size: length }),
