@@ -3,71 +3,52 @@
 use entmax_core::structured::backward::{self, Backward};
 use entmax_core::structured::best::{self, Best};
 use entmax_core::structured::call::Form;
-use entmax_core::structured::solve::{self, Solve};
+use entmax_core::structured::solve::{self, Dialogue, Solve};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-macro_rules! structured_exports {
-    ($scalar:ty, $solve:ident, $best:ident, $factorise:ident, $pull_back:ident) => {
-        /// Solves the problems of the slots `first..last`. Returns 0: how each ended is written where the call says.
-        #[wasm_bindgen]
-        pub fn $solve(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
-            // SAFETY: the address is that of a call whose places are live, with a workspace of the size asked for below.
-            unsafe {
-                let call = &*(call as *const Solve<$scalar>);
-                solve::solve(call, first..last, workspace as *mut u8);
-            }
-            0
-        }
-
-        /// Finds the best structures of the problems `first..last`. Returns 0.
-        #[wasm_bindgen]
-        pub fn $best(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
-            // SAFETY: as above.
-            unsafe {
-                let call = &*(call as *const Best<$scalar>);
-                best::best(call, first..last, workspace as *mut u8);
-            }
-            0
-        }
-
-        /// Factors the Gram matrices of the problems `first..last` of a pullback. Returns 0.
-        #[wasm_bindgen]
-        pub fn $factorise(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
-            // SAFETY: as above.
-            unsafe {
-                let call = &*(call as *const Backward<$scalar>);
-                backward::factorise(call, first..last, workspace as *mut u8);
-            }
-            0
-        }
-
-        /// Pulls the cotangents of the problems `first..last` back. Returns 0.
-        #[wasm_bindgen]
-        pub fn $pull_back(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
-            // SAFETY: as above.
-            unsafe {
-                let call = &*(call as *const Backward<$scalar>);
-                backward::pull_back(call, first..last, workspace as *mut u8);
-            }
-            0
-        }
-    };
+/// Solves the problems of the slots `first..last`. Returns 0: how each ended is written where the call says.
+#[wasm_bindgen]
+pub fn structured_solve(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    // SAFETY: the address is that of a call whose places are live, with a workspace of the size asked for below.
+    unsafe { solve::solve(&*(call as *const Solve), first..last, workspace as *mut u8) };
+    0
 }
 
-structured_exports!(
-    f32,
-    structured_solve_f32,
-    structured_best_f32,
-    structured_factorise_f32,
-    structured_pull_back_f32
-);
-structured_exports!(
-    f64,
-    structured_solve_f64,
-    structured_best_f64,
-    structured_factorise_f64,
-    structured_pull_back_f64
-);
+/// Finds the best structures of the problems `first..last`. Returns 0.
+#[wasm_bindgen]
+pub fn structured_best(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    // SAFETY: as above.
+    unsafe { best::best(&*(call as *const Best), first..last, workspace as *mut u8) };
+    0
+}
+
+/// Factors the Gram matrices of the problems `first..last` of a pullback. Returns 0.
+#[wasm_bindgen]
+pub fn structured_factorise(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        backward::factorise(
+            &*(call as *const Backward),
+            first..last,
+            workspace as *mut u8,
+        );
+    }
+    0
+}
+
+/// Pulls the cotangents of the problems `first..last` back. Returns 0.
+#[wasm_bindgen]
+pub fn structured_pull_back(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        backward::pull_back(
+            &*(call as *const Backward),
+            first..last,
+            workspace as *mut u8,
+        );
+    }
+    0
+}
 
 /// Bytes of workspace that one thread needs to solve problems of the form at that address.
 #[wasm_bindgen]
@@ -99,17 +80,30 @@ pub fn structured_factor_numbers(count: usize) -> usize {
 /// Bytes of the description of a solve.
 #[wasm_bindgen]
 pub fn structured_solve_bytes() -> usize {
-    size_of::<Solve<f32>>()
+    size_of::<Solve>()
+}
+
+/// f64 that a solve with questions keeps from one turn to the next.
+#[wasm_bindgen]
+pub fn structured_kept_numbers(form: usize, capacity: usize) -> usize {
+    // SAFETY: as above.
+    solve::kept_numbers(unsafe { &*(form as *const Form) }, capacity)
+}
+
+/// Bytes of the questions and answers about a problem.
+#[wasm_bindgen]
+pub fn structured_dialogue_bytes() -> usize {
+    size_of::<Dialogue>()
 }
 
 /// Bytes of the description of a search for the best structures.
 #[wasm_bindgen]
 pub fn structured_best_bytes() -> usize {
-    size_of::<Best<f32>>()
+    size_of::<Best>()
 }
 
 /// Bytes of the description of a pullback.
 #[wasm_bindgen]
 pub fn structured_backward_bytes() -> usize {
-    size_of::<Backward<f32>>()
+    size_of::<Backward>()
 }

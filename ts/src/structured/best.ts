@@ -8,14 +8,16 @@ import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { memory } from '../runtime/runtime.ts';
+import { scoresView } from '../scores.ts';
 import { FORM_BYTES, structuredKernel, writeForm, writeSearch } from './description.ts';
+import { KnownStructures } from './dialogue.ts';
 import { findsMany, keyLength, structureOf } from './factors.ts';
 import { structuredFamily } from './family.ts';
 import { lengthOf, oracleNanoseconds, readProblems } from './solve-call.ts';
 import type { ReadProblems } from './solve-call.ts';
-import { invalidScores, suffixOf } from './solve.ts';
+import { invalidScores } from './solve.ts';
 import { placeTables } from './tables.ts';
-import type { Best, KBest, MapOracle } from './types.ts';
+import type { Best, CustomOracle, KBest, MapOracle } from './types.ts';
 
 /** -5, where a score is NaN or +inf (best.rs). */
 const INVALID = -5;
@@ -46,9 +48,10 @@ function prepare(
   if (k > 1 && !findsMany(call.descriptor)) {
     throw new EntmaxError('ENTMAX_OPTION', op, 'factors.sequence or factors.bits where k is above 1', `k = ${k}`);
   }
+  const { oracle } = call.descriptor;
   return {
     op,
-    plan: () => inRoom(op, (room) => search(call, k, room)),
+    plan: () => (oracle ? askAll(call, oracle) : inRoom(op, (room) => search(call, k, room))),
     rows: call.problems,
     reads: Object.values(call.scores),
     given,
@@ -69,7 +72,7 @@ function* search(call: ReadProblems, k: number, room: Room): Plan<Best<Int32Arra
   yield {
     op,
     family: structuredFamily,
-    kernel: `structured_best_${suffixOf(call)}`,
+    kernel: 'structured_best',
     args: [address],
     rows: problems,
     rowMultiple: 1,
@@ -79,6 +82,26 @@ function* search(call: ReadProblems, k: number, room: Room): Plan<Best<Int32Arra
     setAside: () => undefined,
   };
   return gather(call, k, keys, totals.take(), counts.take());
+}
+
+// eslint-disable-next-line require-yield -- a plan without a step
+function* askAll(call: ReadProblems, oracle: CustomOracle<unknown>): Plan<Best<unknown>> {
+  const { op, columns, problems } = call;
+  const indptr = new Int32Array(problems + 1);
+  const structures: unknown[] = [];
+  const totals: number[] = [];
+  for (let b = 0; b < problems; b++) {
+    const scores = Float64Array.from(scoresView(call.scores.unary, op).subarray(b * columns, (b + 1) * columns));
+    if (!scores.every((score) => score < Infinity)) throw invalidScores(call, b);
+    const known = new KnownStructures(op, oracle, []);
+    known.ask(scores);
+    if (known.score > -Infinity) {
+      structures.push(known.list[0]!.value);
+      totals.push(known.score);
+    }
+    indptr[b + 1] = structures.length;
+  }
+  return { indptr, structures, scores: Float64Array.from(totals) };
 }
 
 function gather(

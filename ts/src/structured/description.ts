@@ -26,13 +26,15 @@ export interface Turn {
   readonly endings: number;
   /** Calls of the oracle in this turn. */
   readonly turn: number;
+  /** Questions and answers where the oracle is the caller's, or 0. */
+  readonly dialogue: number;
 }
 
 /** Writes a turn where `structured_solve_bytes` are free. */
 export function writeTurn(address: number, call: SolveCall, turn: Turn): void {
   const words = [...formWords(call), ...placeWords(turn.scores), ...placeWords(turn.marginals)];
   words.push(turn.lengths, turn.problems, turn.capacity, turn.keys, turn.weights);
-  words.push(turn.counts, turn.gaps, turn.objectives, turn.calls, turn.endings, turn.turn, call.maxIter);
+  words.push(turn.counts, turn.gaps, turn.objectives, turn.calls, turn.endings, turn.turn, call.maxIter, turn.dialogue);
   memory().f64(address, 1)[0] = call.tolerance;
   writeWords(address + 8, words, structuredKernel('structured_solve_bytes')() - 8);
 }
@@ -64,31 +66,40 @@ export interface Pull {
   readonly weights: number;
   readonly places: number;
   readonly factors: number;
+  /** Vertices of structures that the caller's oracle has named, or 0. */
+  readonly vertices: number;
 }
 
 /** Writes a pullback where `structured_backward_bytes` are free. */
 export function writePull(address: number, call: SolveCall, pull: Pull): void {
   const words = [...formWords(call), ...placeWords(pull.cotangents), ...placeWords(pull.gradients)];
-  words.push(pull.lengths, pull.indptr, pull.keys, pull.weights, pull.places, pull.factors);
+  words.push(pull.lengths, pull.indptr, pull.keys, pull.weights, pull.places, pull.factors, pull.vertices);
   writeWords(address, words, structuredKernel('structured_backward_bytes')());
 }
 
 /** Writes the form alone, for the kernels that say how much room it needs. */
-export function writeForm(address: number, call: ReadProblems): void {
+export function writeForm(address: number, call: FormOf): void {
   writeWords(address, formWords(call), FORM_BYTES);
 }
 
-export const FORM_BYTES = 20;
+/** Bytes of a form. */
+export const FORM_BYTES = 24;
 
-function formWords({ descriptor, rows, columns }: ReadProblems): number[] {
-  return [descriptor.kind, descriptor.flag ? 1 : 0, descriptor.budget, rows, columns];
+/** What a form is written from. */
+export type FormOf = Pick<ReadProblems, 'descriptor' | 'rows' | 'columns' | 'dtype'>;
+
+/** The words of a form. */
+export function formWords({ descriptor, rows, columns, dtype }: FormOf): number[] {
+  const { kind, flag, budget } = descriptor;
+  return [kind, flag ? 1 : 0, budget, rows, columns, dtype === 'float32' ? 1 : 0];
 }
 
 function placeWords(places: Places): number[] {
   return TABLES.map((name) => places[name] ?? 0);
 }
 
-function writeWords(address: number, words: readonly number[], bytes: number): void {
+/** Writes words where a description of so many bytes is. */
+export function writeWords(address: number, words: readonly number[], bytes: number): void {
   const left = bytes - 4 * words.length;
   if (left < 0 || left >= 8) {
     throw new EntmaxError('ENTMAX_INIT', 'sparsemap', `a description of ${bytes} bytes`, `${4 * words.length}`);

@@ -1,7 +1,7 @@
 /** The sets of structures: what a caller sees of each, and how the kernels know it. */
 
 import { EntmaxError, show } from '../errors.ts';
-import type { Factor } from './types.ts';
+import type { CustomOracle, Factor } from './types.ts';
 
 /** Numbers of the kernels (crates/entmax-core/src/structured/call.rs, `kind`). */
 export const KIND = {
@@ -12,6 +12,7 @@ export const KIND = {
   budget: 4,
   bits: 5,
   oneHot: 6,
+  custom: 7,
 } as const;
 
 const UNLIMITED = 0xffffffff;
@@ -32,6 +33,8 @@ export interface Descriptor {
   /** Whether a structure is the bits of a set. */
   readonly isSet: boolean;
   readonly extra: readonly string[];
+  /** The caller's oracle, if it is that which knows the structures. */
+  readonly oracle?: CustomOracle<unknown>;
 }
 
 const descriptors = new WeakMap<object, Descriptor>();
@@ -124,7 +127,27 @@ export const factors = {
   bits: (): Factor<never, Uint8Array> => make('bits', [], { ...SET, isSet: true }),
   /** One of n items: SparseMAP is sparsemax. Unary [n]. A structure is an Int32Array of one index. O(n). */
   oneHot: (): Factor => make('oneHot', [], SET),
+  /**
+   * The structures of a MAP oracle of yours. Unary [size]. `map` is given scores, a Float64Array of `size` that it may keep,
+   * and returns the best structure for them: `vertex`, the numbers that each part counts, `value`, which is what results hold,
+   * and `key`, which tells structures apart. Undefined: none is possible. It must be exact and give equal answers to equal
+   * questions. Called on the thread of the caller, about as often as there are structures in the result, and a few times more.
+   */
+  custom<K>(oracle: CustomOracle<K>): Factor<never, K> {
+    const { size, map } = readOracle(oracle);
+    const axes = [`${size} parts`];
+    return make('custom', [], { axes, oracle: { size, map: (scores) => map.call(oracle, scores) } });
+  },
 };
+
+function readOracle<K>(oracle: unknown): CustomOracle<K> {
+  const op = 'factors.custom';
+  const given = (typeof oracle === 'object' && oracle !== null ? oracle : {}) as Partial<CustomOracle<K>>;
+  if (typeof given.map !== 'function') throw new EntmaxError('ENTMAX_OPTION', op, 'map to be a function', show(given.map));
+  const size = count(op, 'size', given.size);
+  if (size === 0) throw new EntmaxError('ENTMAX_OPTION', op, 'size to be a positive integer', '0');
+  return { size, map: given.map };
+}
 
 /** Rows and columns of the table of one problem. */
 export function tableOf({ axes }: Descriptor, table: readonly number[]): [number, number] {
@@ -138,7 +161,7 @@ export function fullLength({ isTree }: Descriptor, table: readonly number[]): nu
 
 /** i32 numbers of the key of a problem of that length. */
 export function keyLength({ isSet, kind }: Descriptor, length: number): number {
-  if (kind === KIND.oneHot) return 1;
+  if (kind === KIND.oneHot || kind === KIND.custom) return 1;
   return isSet ? Math.ceil(length / WORD) : length;
 }
 

@@ -15,6 +15,7 @@ export type {
   AsyncSparseMapLoss,
   AsyncSparseMapLossPullback,
   Best,
+  CustomOracle,
   Each,
   Expectation,
   Expected,
@@ -22,6 +23,7 @@ export type {
   In,
   KBest,
   MapOracle,
+  NamedStructure,
   Solution,
   SolveOptions,
   SolvePullback,
@@ -30,5 +32,6 @@ export type {
   SparseMapLoss,
   SparseMapLossOptions,
   SparseMapLossPullback,
+  Target,
   Targets,
 } from './types.ts';

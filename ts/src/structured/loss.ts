@@ -70,7 +70,7 @@ function* lossesOf({ call, targets }: LossCall, isAsync: boolean, room: Room): P
       const gradient = viewOf(dtype, marginals.places[name]!, size);
       for (let b = 0; b < problems; b++) {
         const own = gradient.subarray((b * size) / problems, ((b + 1) * size) / problems);
-        finishGradient(own, targets[b]![name], losses[b]! < Infinity ? weight(b) : 0);
+        finishGradient(own, entriesOf(targets[b]!, name), losses[b]! < Infinity ? weight(b) : 0);
       }
     });
     return marginals.take();
@@ -83,23 +83,28 @@ function lossOf(most: number, value: number): number {
   return most === -Infinity || value === -Infinity ? Infinity : Math.max(0, most - value);
 }
 
-function finishGradient(gradient: Float, parts: readonly number[], weight: number): void {
+/** Places in a table, and what counts there. */
+const entriesOf = (parts: Parts, name: TableName): (readonly [part: number, entry: number])[] =>
+  parts[name].map((part, j) => [part, (name === 'unary' ? parts.entries?.[j] : undefined) ?? 1]);
+
+function finishGradient(gradient: Float, entries: ReturnType<typeof entriesOf>, weight: number): void {
   if (weight === 0) {
     gradient.fill(0);
     return;
   }
-  for (const part of parts) gradient[part]! -= 1;
+  for (const [part, entry] of entries) gradient[part]! -= entry;
   if (weight !== 1) for (let at = 0; at < gradient.length; at++) gradient[at]! *= weight;
 }
 
 /** What the targets have in the place of the maximum. */
 function valuesOf({ call, targets }: LossCall): Float64Array {
-  const values = Float64Array.from(targets, ({ unary }) => -0.5 * unary.length);
+  const square = (parts: Parts): number => entriesOf(parts, 'unary').reduce((sum, [, entry]) => sum + entry * entry, 0);
+  const values = Float64Array.from(targets, (parts) => -0.5 * square(parts));
   eachTable(call.scores, (source, name) => {
     const table = scoresView(source, call.op);
     targets.forEach((parts, b) => {
       const from = (b * table.length) / call.problems;
-      for (const part of parts[name]) values[b]! += table[from + part]!;
+      for (const [part, entry] of entriesOf(parts, name)) values[b]! += entry * table[from + part]!;
     });
   });
   return values;

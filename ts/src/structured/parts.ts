@@ -6,14 +6,19 @@ import type { Descriptor } from './factors.ts';
 import type { ReadProblems, TableName } from './solve-call.ts';
 
 /** Places in the tables of one problem. */
-export type Parts = Readonly<Record<TableName, readonly number[]>>;
+export type Parts = Readonly<Record<TableName, readonly number[]>> & {
+  /** What each of the unary parts counts, of a structure of a caller's oracle; of all others 1. */
+  readonly entries?: readonly number[];
+};
 
 /** The parts of a structure of a problem of that length, which is checked: `what` names it in errors. */
 export function partsOf(call: ReadProblems, structure: unknown, length: number, what: string): Parts {
   const { op, descriptor, rows, columns } = call;
+  const none: readonly number[] = [];
+  const common = { transitions: none, start: none, end: none };
+  if (descriptor.oracle) return { ...common, ...readVertex(op, structure, descriptor.oracle.size, what) };
   const labels = readLabels(call, structure, length, what);
   refuseStrangers(op, descriptor, labels, what);
-  const none: readonly number[] = [];
   if (isSequence(descriptor)) {
     return {
       unary: labels.map((label, t) => t * columns + label),
@@ -22,11 +27,21 @@ export function partsOf(call: ReadProblems, structure: unknown, length: number, 
       end: labels.slice(-1),
     };
   }
-  const common = { transitions: none, start: none, end: none };
   if (descriptor.isTree) return { ...common, unary: labels.map((head, m) => head * rows + m + 1) };
   if (descriptor.isSet) return { ...common, unary: labels.flatMap((bit, item) => (bit === 1 ? [item] : [])) };
   if (descriptor.kind === KIND.oneHot) return { ...common, unary: labels };
   return { ...common, unary: labels.flatMap((column, row) => (column < 0 ? [] : [row * columns + column])) };
+}
+
+function readVertex(op: string, structure: unknown, size: number, what: string): Pick<Parts, 'unary' | 'entries'> {
+  const vertex = typeof structure === 'object' && structure !== null && 'vertex' in structure && structure.vertex;
+  const isList = Array.isArray(vertex) || ArrayBuffer.isView(vertex);
+  const numbers = isList ? Array.from(vertex as unknown as ArrayLike<unknown>) : [];
+  if (numbers.length !== size || !numbers.every(Number.isFinite)) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `${what} as { vertex } of ${size} finite numbers`, show(structure));
+  }
+  const unary = numbers.flatMap((entry, part) => (entry === 0 ? [] : [part]));
+  return { unary, entries: unary.map((part) => numbers[part] as number) };
 }
 
 function readLabels(

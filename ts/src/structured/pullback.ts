@@ -19,7 +19,7 @@ import { keyLength } from './factors.ts';
 import { structuredFamily } from './family.ts';
 import { lengthOf, readSolveCall } from './solve-call.ts';
 import type { SolveCall, TableName } from './solve-call.ts';
-import { commonOf, solutionOf, solve, suffixOf, warmAtoms } from './solve.ts';
+import { commonOf, solutionOf, solve, warmAtoms } from './solve.ts';
 import type { Atoms, Solved } from './solve.ts';
 import { eachTable, placeResults, placeTables } from './tables.ts';
 
@@ -51,6 +51,8 @@ interface Saved {
   readonly keys: Int32Array;
   readonly places: Int32Array;
   readonly factors: Float64Array<ArrayBuffer>;
+  /** Of structures that the caller's oracle has named: their vertices behind each other. */
+  readonly vertices: Float64Array<ArrayBuffer> | undefined;
   /** The most structures that a problem has. */
   readonly most: number;
 }
@@ -60,13 +62,14 @@ function* factorise(call: SolveCall, { atoms }: Solved, room: Room): Plan<Saved>
   const size = structuredKernel('structured_factor_numbers');
   const indptr = Int32Array.from(runningSum(counts));
   const places = Int32Array.from(runningSum(counts.map((count) => size(count))));
-  const keys = gatherKeys(call, atoms, indptr);
+  const vertices = call.descriptor.oracle && gatherVertices(call, atoms);
+  const keys = vertices ? Int32Array.from({ length: indptr.at(-1)! }, (_, j) => j) : gatherKeys(call, atoms, indptr);
   const length = places.at(-1)!;
   const factors = room.allocate(8 * length);
   const most = Math.max(1, ...counts);
   const pull = { cotangents: presence(call), gradients: {}, weights: 0, factors };
-  yield pullJob('factorise', call, { ...pull, ...placeSaved({ indptr, keys, places }, room) }, most, room);
-  return { indptr, keys, places, factors: Float64Array.from(memory().f64(factors, length)), most };
+  yield pullJob('factorise', call, { ...pull, ...placeSaved({ indptr, keys, places, vertices }, room) }, most, room);
+  return { indptr, keys, places, factors: Float64Array.from(memory().f64(factors, length)), vertices, most };
 }
 
 /** That a table was given, which is all that the factorisation asks of it. */
@@ -75,11 +78,12 @@ function presence(call: SolveCall): Pull['cotangents'] {
 }
 
 function placeSaved(
-  { indptr, keys, places }: Pick<Saved, 'indptr' | 'keys' | 'places'>,
+  { indptr, keys, places, vertices }: Pick<Saved, 'indptr' | 'keys' | 'places' | 'vertices'>,
   room: Room,
-): Pick<Pull, 'indptr' | 'keys' | 'places'> {
+): Pick<Pull, 'indptr' | 'keys' | 'places' | 'vertices'> {
   const at = (values: Int32Array): number => room.perRowOf('int32', values).address;
-  return { indptr: at(indptr), keys: at(keys), places: at(places) };
+  const verticesAt = vertices ? room.perRowOf('float64', vertices).address : 0;
+  return { indptr: at(indptr), keys: at(keys), places: at(places), vertices: verticesAt };
 }
 
 /** Each key where a full one would be. */
@@ -92,6 +96,13 @@ function gatherKeys(call: SolveCall, atoms: readonly Atoms[], indptr: Int32Array
     }
   });
   return keys;
+}
+
+function gatherVertices(call: SolveCall, atoms: readonly Atoms[]): Float64Array<ArrayBuffer> {
+  const all = atoms.flatMap(({ named = [] }) => named);
+  const vertices = new Float64Array(all.length * call.columns);
+  all.forEach(({ vertex }, j) => vertices.set(vertex, j * call.columns));
+  return vertices;
 }
 
 function runningSum(numbers: readonly number[]): number[] {
@@ -114,7 +125,7 @@ function pullJob(
   return {
     op: call.op,
     family: structuredFamily,
-    kernel: `structured_${step}_${suffixOf(call)}`,
+    kernel: `structured_${step}`,
     args: [address],
     rows: call.problems,
     rowMultiple: 1,

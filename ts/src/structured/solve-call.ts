@@ -105,7 +105,7 @@ function readTables(op: string, descriptor: Descriptor, given: unknown): ReadPro
   return scores;
 }
 
-function readUnary(op: string, { axes, isTree }: Descriptor, source: unknown): ReadScores {
+function readUnary(op: string, { axes, isTree, oracle }: Descriptor, source: unknown): ReadScores {
   const unary = readScores(op, source, undefined, 'unary');
   const letters = `[${axes.join(', ')}]`;
   if (unary.form === 'array' && axes.length > 1) {
@@ -116,6 +116,9 @@ function readUnary(op: string, { axes, isTree }: Descriptor, source: unknown): R
   const [rows, columns] = unary.shape.slice(-2);
   if (rank < 0 || rank > 1 || (isTree && (rows !== columns || rows === 0))) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `unary of shape ${letters}, or a batch of them`, showShape(unary.shape));
+  }
+  if (oracle && columns !== oracle.size) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `unary with ${oracle.size} parts`, showShape(unary.shape));
   }
   return unary;
 }
@@ -144,7 +147,7 @@ function readLengthsOf(
   full: number,
 ): Int32Array | undefined {
   if (lengths !== undefined && !descriptor.ragged) {
-    const expected = 'no option lengths for assignments (forbid pairs with -Infinity)';
+    const expected = 'no option lengths for assignments and custom factors (forbid parts with -Infinity)';
     throw new EntmaxError('ENTMAX_OPTION', op, expected, show(lengths));
   }
   return readLengths(op, 'lengths', lengths, problems, full);

@@ -11,20 +11,26 @@ import type { Job } from '../runtime/job.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { memory } from '../runtime/runtime.ts';
 import { FORM_BYTES, structuredKernel, writeForm, writeTurn } from './description.ts';
+import type { Turn } from './description.ts';
+import { Dialogue, KnownStructures } from './dialogue.ts';
+import type { Known } from './dialogue.ts';
 import { keyLength, structureOf } from './factors.ts';
 import { structuredFamily } from './family.ts';
 import { lengthOf, oracleNanoseconds, readSolveCall } from './solve-call.ts';
 import type { ReadProblems, SolveCall } from './solve-call.ts';
+import type { CustomOracle } from './types.ts';
 import { placeResults, placeTables } from './tables.ts';
 import type { PlacedTables } from './tables.ts';
 import type { Solution, SolveStatus } from './types.ts';
 
 /** How the kernels say that a turn ended (active_set.rs and solve.rs). */
-const ENDING = { converged: 0, maxCalls: 1, infeasible: 2, needRoom: 3, paused: 4, invalid: 5 } as const;
+const ENDING = { converged: 0, maxCalls: 1, infeasible: 2, needRoom: 3, paused: 4, invalid: 5, asks: 6 } as const;
 const STATUS: readonly SolveStatus[] = ['converged', 'maxIter', 'infeasible'];
 
 /** Calls of the oracle before an asynchronous solve looks at its signal again. */
 const TURN = 256;
+/** Room for this many structures of a caller's oracle at first. */
+const FIRST_NAMED = 32;
 /** Slots of one turn take no more than this, where one problem alone does not. */
 const SLOT_BYTES = 32 << 20;
 
@@ -32,6 +38,8 @@ const SLOT_BYTES = 32 << 20;
 export interface Atoms {
   readonly keys: Int32Array;
   readonly weights: Float64Array<ArrayBuffer>;
+  /** What the caller's oracle has named them; a key is then a number of this list. */
+  readonly named?: readonly Known[];
 }
 
 /** What the kernels found. */
@@ -76,7 +84,7 @@ export function* solve(
   marginals: PlacedTables,
   room: Room,
 ): Plan<Solved> {
-  const { op, problems, lengths } = call;
+  const { op, problems, lengths, descriptor } = call;
   const state = {
     counts: room.perRow('int32', problems, 0),
     gaps: room.perRow('float64', problems, NaN),
@@ -84,12 +92,35 @@ export function* solve(
     calls: room.perRow('int32', problems, 0),
     endings: room.perRow('int32', problems, ENDING.paused),
   };
-  const places = {
+  const shared: Shared = {
     scores: placeTables(call.scores, op, room),
     marginals: marginals.places,
     lengths: lengths ? room.perRowOf('int32', lengths).address : 0,
+    counts: state.counts.address,
+    gaps: state.gaps.address,
+    objectives: state.objectives.address,
+    calls: state.calls.address,
+    endings: state.endings.address,
   };
-  const atoms: (Atoms | undefined)[] = Array.from({ length: problems }, (_, b) => start[b]);
+  const atoms = descriptor.oracle
+    ? yield* inDialogue(call, descriptor.oracle, start, shared)
+    : yield* inTurns(call, start, isAsync, shared);
+  return {
+    atoms,
+    gap: state.gaps.take(),
+    objectives: state.objectives.take(),
+    iterations: state.calls.take(),
+    endings: state.endings.take(),
+  };
+}
+
+/** What all turns of a call have in common; addresses. */
+type Shared = Omit<Turn, 'problems' | 'capacity' | 'keys' | 'weights' | 'turn' | 'dialogue'>;
+
+/** Solves all problems side by side. */
+function* inTurns(call: SolveCall, start: Starts, isAsync: boolean, shared: Shared): Plan<readonly Atoms[]> {
+  const { op, problems } = call;
+  const atoms = Array.from({ length: problems }, (_, b) => start[b] ?? NO_ATOMS);
   let capacity = firstCapacity(call, start);
   let left = Array.from({ length: problems }, (_, b) => b);
   while (left.length > 0) {
@@ -98,44 +129,72 @@ export function* solve(
     for (let from = 0; from < left.length; from += fits) {
       const some = left.slice(from, from + fits);
       // Of a turn: its slots go back before the next.
-      yield* inRoom(op, function* (slots) {
-        const keys = slots.allocate(4 * some.length * capacity * call.keyLength);
-        const weights = slots.allocate(8 * some.length * capacity);
-        const counts = memory().i32(state.counts.address, problems);
-        some.forEach((b, slot) => {
-          counts[b] = writeAtoms(call, atoms[b], keys, weights, slot, capacity);
-        });
-        const turn = {
-          ...places,
-          problems: slots.perRowOf('int32', some).address,
-          ...{ capacity, keys, weights, counts: state.counts.address, gaps: state.gaps.address },
-          objectives: state.objectives.address,
-          ...{ calls: state.calls.address, endings: state.endings.address },
-          turn: isAsync ? TURN : 0x7fffffff,
-        };
-        const address = slots.allocate(structuredKernel('structured_solve_bytes')());
-        writeTurn(address, call, turn);
-        yield solveJob(call, address, some.length, capacity, slots);
-        const endings = memory().i32(state.endings.address, problems);
+      yield* inRoom(op, function* (room) {
+        const slots = new Slots(call, some, capacity, room);
+        slots.write(atoms, shared);
+        yield solveJob(call, slots.turn(shared, isAsync ? TURN : Infinity, 0), some.length, capacity, room);
+        const endings = memory().i32(shared.endings, problems);
         some.forEach((b, slot) => {
           if (endings[b] === ENDING.invalid) throw invalidScores(call, b);
-          const count = memory().i32(state.counts.address, problems)[b]!;
-          atoms[b] = readAtoms(call, b, keys, weights, slot, capacity, count);
+          atoms[b] = slots.read(slot, shared);
           if (endings[b] === ENDING.needRoom || endings[b] === ENDING.paused) again.push(b);
         });
       });
     }
-    const endings = memory().i32(state.endings.address, problems);
+    const endings = memory().i32(shared.endings, problems);
     if (again.some((b) => endings[b] === ENDING.needRoom)) capacity *= 2;
     left = again;
   }
-  return {
-    atoms: atoms.map((each) => each ?? { keys: new Int32Array(0), weights: new Float64Array(0) }),
-    gap: state.gaps.take(),
-    objectives: state.objectives.take(),
-    iterations: state.calls.take(),
-    endings: state.endings.take(),
-  };
+  return atoms;
+}
+
+/** Solves one problem after the other, because they all talk to one oracle. */
+function* inDialogue(
+  call: SolveCall,
+  oracle: CustomOracle<unknown>,
+  start: Starts,
+  shared: Shared,
+): Plan<readonly Atoms[]> {
+  const atoms: Atoms[] = [];
+  for (let b = 0; b < call.problems; b++) {
+    const known = new KnownStructures(call.op, oracle, start[b]?.named ?? []);
+    const found = yield* inRoom(call.op, (room) => converse(call, b, start[b] ?? NO_ATOMS, known, shared, room));
+    memory().i32(shared.calls, call.problems)[b] = known.calls;
+    const named = Array.from(found.keys, (number) => known.list[number]!);
+    atoms.push({ keys: Int32Array.from(named.keys()), weights: found.weights, named });
+  }
+  return atoms;
+}
+
+/** Turn after turn, with a question in between. */
+function* converse(
+  call: SolveCall,
+  b: number,
+  start: Atoms,
+  known: KnownStructures,
+  shared: Shared,
+  room: Room,
+): Plan<Atoms> {
+  const dialogue = new Dialogue(call, known, room);
+  let atoms = start;
+  let capacity = Math.max(start.weights.length + 1, Math.min(call.columns + 1, FIRST_NAMED));
+  for (;;) {
+    const slots = new Slots(call, [b], capacity, room);
+    slots.write({ [b]: atoms }, shared);
+    dialogue.begin(capacity);
+    const job = solveJob(call, slots.turn(shared, Infinity, dialogue.address), 1, capacity, room);
+    let ending: number = ENDING.asks;
+    while (ending === ENDING.asks) {
+      yield job;
+      ending = memory().i32(shared.endings, call.problems)[b]!;
+      if (ending === ENDING.invalid) throw invalidScores(call, b);
+      known.check(memory().f64(shared.gaps, call.problems)[b]!);
+      if (ending === ENDING.asks) dialogue.ask();
+    }
+    atoms = slots.read(0, shared);
+    if (ending !== ENDING.needRoom) return atoms;
+    capacity *= 2;
+  }
 }
 
 /** Supports are 0.7 to 1.9 times as many as a problem is long; no more are independent than there are parts, and one. */
@@ -148,41 +207,68 @@ function slotBytes(call: SolveCall, capacity: number): number {
   return capacity * (4 * call.keyLength + 8);
 }
 
-/** Puts the atoms of a problem into a slot, and returns how many they are. */
-function writeAtoms(
-  call: SolveCall,
-  atoms: Atoms | undefined,
-  keys: number,
-  weights: number,
-  slot: number,
-  capacity: number,
-): number {
-  if (!atoms) return 0;
-  const first = slot * capacity;
-  memory()
-    .i32(keys + 4 * first * call.keyLength, atoms.keys.length)
-    .set(atoms.keys);
-  memory()
-    .f64(weights + 8 * first, atoms.weights.length)
-    .set(atoms.weights);
-  return atoms.weights.length;
-}
+const NO_ATOMS: Atoms = { keys: new Int32Array(0), weights: new Float64Array(0) };
 
-function readAtoms(
-  call: SolveCall,
-  b: number,
-  keys: number,
-  weights: number,
-  slot: number,
-  capacity: number,
-  count: number,
-): Atoms {
-  const first = slot * capacity;
-  const size = count * keyLength(call.descriptor, lengthOf(call, b));
-  return {
-    keys: Int32Array.from(memory().i32(keys + 4 * first * call.keyLength, size)),
-    weights: Float64Array.from(memory().f64(weights + 8 * first, count)),
-  };
+/** The slots of some problems in linear memory, each with room for `capacity` atoms. */
+class Slots {
+  readonly #call: SolveCall;
+  readonly #problems: readonly number[];
+  readonly #capacity: number;
+  readonly #room: Room;
+  readonly #keys: number;
+  readonly #weights: number;
+
+  constructor(call: SolveCall, problems: readonly number[], capacity: number, room: Room) {
+    this.#call = call;
+    this.#problems = problems;
+    this.#capacity = capacity;
+    this.#room = room;
+    this.#keys = room.allocate(4 * problems.length * capacity * call.keyLength);
+    this.#weights = room.allocate(8 * problems.length * capacity);
+  }
+
+  /** Puts the atoms of the problems where a turn begins from. */
+  write(atoms: Readonly<Record<number, Atoms>>, { counts }: Shared): void {
+    const { keyLength: length, problems } = this.#call;
+    this.#problems.forEach((b, slot) => {
+      const { keys, weights } = atoms[b]!;
+      const first = slot * this.#capacity;
+      memory()
+        .i32(this.#keys + 4 * first * length, keys.length)
+        .set(keys);
+      memory()
+        .f64(this.#weights + 8 * first, weights.length)
+        .set(weights);
+      memory().i32(counts, problems)[b] = weights.length;
+    });
+  }
+
+  /** Describes a turn of so many calls of the oracle, and returns the address. */
+  turn(shared: Shared, calls: number, dialogue: number): number {
+    const address = this.#room.allocate(structuredKernel('structured_solve_bytes')());
+    writeTurn(address, this.#call, {
+      ...shared,
+      problems: this.#room.perRowOf('int32', this.#problems).address,
+      capacity: this.#capacity,
+      keys: this.#keys,
+      weights: this.#weights,
+      turn: Math.min(calls, 0x7fffffff),
+      dialogue,
+    });
+    return address;
+  }
+
+  /** The atoms that a problem has. */
+  read(slot: number, { counts }: Shared): Atoms {
+    const b = this.#problems[slot]!;
+    const first = slot * this.#capacity;
+    const count = memory().i32(counts, this.#call.problems)[b]!;
+    const size = count * keyLength(this.#call.descriptor, lengthOf(this.#call, b));
+    return {
+      keys: Int32Array.from(memory().i32(this.#keys + 4 * first * this.#call.keyLength, size)),
+      weights: Float64Array.from(memory().f64(this.#weights + 8 * first, count)),
+    };
+  }
 }
 
 function solveJob(call: SolveCall, address: number, rows: number, capacity: number, room: Room): Job {
@@ -191,7 +277,7 @@ function solveJob(call: SolveCall, address: number, rows: number, capacity: numb
   return {
     op: call.op,
     family: structuredFamily,
-    kernel: `structured_solve_${suffixOf(call)}`,
+    kernel: 'structured_solve',
     args: [address],
     rows,
     rowMultiple: 1,
@@ -202,10 +288,6 @@ function solveJob(call: SolveCall, address: number, rows: number, capacity: numb
     repeatable: false,
     setAside: () => undefined,
   };
-}
-
-export function suffixOf({ dtype }: ReadProblems): 'f32' | 'f64' {
-  return dtype === 'float32' ? 'f32' : 'f64';
 }
 
 export function invalidScores({ op }: ReadProblems, b: number): EntmaxError {
@@ -225,15 +307,16 @@ export function solutionOf(
   call: SolveCall,
   { atoms, gap, iterations, endings }: Solved,
   marginals: Record<string, unknown>,
-): Solution<string, Int32Array | Uint8Array, never> {
+): Solution<string, unknown, never> {
   const indptr = new Int32Array(call.problems + 1);
-  const structures: (Int32Array | Uint8Array)[] = [];
+  const structures: unknown[] = [];
   const weights: number[] = [];
   atoms.forEach((each, b) => {
     const length = lengthOf(call, b);
     const size = keyLength(call.descriptor, length);
     each.weights.forEach((weight, j) => {
-      structures.push(structureOf(call.descriptor, each.keys.subarray(j * size, (j + 1) * size), length));
+      const key = each.keys.subarray(j * size, (j + 1) * size);
+      structures.push(each.named ? each.named[j]!.value : structureOf(call.descriptor, key, length));
       weights.push(weight);
     });
     indptr[b + 1] = structures.length;
@@ -262,7 +345,7 @@ export function warmAtoms(call: SolveCall): Starts {
   if (!origin) throw new EntmaxError('ENTMAX_OPTION', op, 'warmStart to be a solution of sparsemap', show(warmStart));
   const before = origin.alike;
   const isAlike =
-    (['kind', 'flag', 'budget'] as const).every((name) => before.descriptor[name] === call.descriptor[name]) &&
+    (['kind', 'flag', 'budget', 'oracle'] as const).every((name) => before.descriptor[name] === call.descriptor[name]) &&
     (['problems', 'rows', 'columns'] as const).every((name) => before[name] === call[name]) &&
     Array.from({ length: call.problems }, (_, b) => b).every((b) => lengthOf(before, b) === lengthOf(call, b));
   if (isAlike) return origin.atoms;

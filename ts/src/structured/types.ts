@@ -16,6 +16,24 @@ export interface Factor<S extends string = never, K = Int32Array> {
   readonly structure?: K;
 }
 
+/** A structure that a caller's oracle names. */
+export interface NamedStructure<K> {
+  /** Tells structures apart: equal keys, equal vertices. */
+  key: string | number;
+  /** What results hold for it. */
+  value: K;
+  /** What each part counts: 1 and 0 for parts that it has and has not, or any finite numbers. As long as there are parts. */
+  vertex: ArrayLike<number>;
+}
+
+/** A MAP oracle of the caller's, for `factors.custom`. */
+export interface CustomOracle<K> {
+  /** Parts, which is how many scores there are. */
+  size: number;
+  /** The structure of the highest `sum_i vertex[i] scores[i]`; undefined where every one has a part of -Infinity. */
+  map(scores: F64): NamedStructure<K> | undefined;
+}
+
 /** Unary scores, and the additional ones by name; all in one form, of one element type, with the same leading axis. */
 export type In<S extends string, X> = {
   /** The table that the factor says, one for each problem. */
@@ -178,8 +196,11 @@ export interface KBest {
   ): Promise<Best<K>>;
 }
 
-/** Targets: one structure, or for a batch an array of them; plain numbers will do. */
-export type Targets<K> = K | readonly number[] | readonly (K | readonly number[])[];
+/** A target: a structure, for which plain numbers will do; of a custom factor `{ vertex }`, as its oracle returns it. */
+export type Target<K> = K | readonly number[] | Pick<NamedStructure<K>, 'vertex'>;
+
+/** Targets: one structure, or for a batch an array of them. */
+export type Targets<K> = Target<K> | readonly Target<K>[];
 
 /** Options of the loss of SparseMAP. */
 export interface SparseMapLossOptions<R extends string> extends SolveOptions {

@@ -33,6 +33,8 @@ pub enum Ending {
     NeedRoom = 3,
     /// The calls of this turn were made: call again.
     Paused = 4,
+    /// The caller is asked for the best structure for the scores that are left: call again with its answer.
+    Asks = 6,
 }
 
 /// When to stop.
@@ -101,6 +103,8 @@ pub struct Solver<'a, F: Factor> {
     column: *mut f64,
     /// Two numbers an atom.
     work: *mut f64,
+    /// Whether the last structure was one of the atoms, so that these were taken up anew.
+    pub rebuilt: bool,
 }
 
 impl<'a, F: Factor> Solver<'a, F> {
@@ -125,6 +129,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             trial: behind(1),
             column: behind(2),
             work: behind(3),
+            rebuilt: false,
             // SAFETY: by the caller.
             cholesky: unsafe { Cholesky::new(behind(5), capacity) },
         }
@@ -145,6 +150,11 @@ impl<'a, F: Factor> Solver<'a, F> {
             calls: 0,
         };
         if self.cholesky.order == 0 && !self.begin() {
+            if self.factor.is_waiting() {
+                self.subtract_marginals();
+                turn.ending = Ending::Asks;
+                return turn;
+            }
             turn.calls += 1;
             if !self.factor.best(self.unary, room, key) {
                 turn.ending = Ending::Infeasible;
@@ -152,10 +162,13 @@ impl<'a, F: Factor> Solver<'a, F> {
             }
             self.insert(key, 1.0);
         }
-        let mut rebuilt = false;
         loop {
             let tau = self.settle();
             self.subtract_marginals();
+            if self.factor.is_waiting() {
+                turn.ending = Ending::Asks;
+                break;
+            }
             turn.calls += 1;
             // Some structure is possible: the atoms are.
             self.factor.best(self.left, room, key);
@@ -179,14 +192,14 @@ impl<'a, F: Factor> Solver<'a, F> {
             }
             if self.holds(key) || !self.insert_or_slide(key) {
                 // Rounding has the atoms not quite alike: once more from their Gram matrix itself.
-                if rebuilt {
+                if self.rebuilt {
                     turn.ending = Ending::MaxCalls;
                     break;
                 }
                 self.rebuild();
-                rebuilt = true;
+                self.rebuilt = true;
             } else {
-                rebuilt = false;
+                self.rebuilt = false;
             }
         }
         if matches!(turn.ending, Ending::Converged | Ending::MaxCalls) {
@@ -216,6 +229,11 @@ impl<'a, F: Factor> Solver<'a, F> {
             unsafe { *self.atoms.weights.add(j) /= total };
         }
         self.atoms.count > 0
+    }
+
+    /// What the oracle was asked about last: the scores less the marginals.
+    pub fn question(&self) -> &[f64] {
+        self.left
     }
 
     /// Goes on with the atoms and with the factor of their Gram matrix that the numbers were left with when a solve ended, for
@@ -371,9 +389,9 @@ impl<'a, F: Factor> Solver<'a, F> {
                 // SAFETY: as above.
                 unsafe { core::slice::from_raw_parts(self.atoms.keys.add(j * len), len) }
             };
-            self.factor.each_part(key, |part| {
+            self.factor.each_entry(key, |part, entry| {
                 if let Some(score) = left.get_mut(part) {
-                    *score -= weight * self.factor.weight(part);
+                    *score -= weight * entry * self.factor.weight(part);
                 }
             });
         }

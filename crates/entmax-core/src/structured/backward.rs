@@ -6,7 +6,8 @@
 //!
 //! Q = G'^-1 less its mean takes two substitutions. The factor of G' is made once for a pullback, from the structures.
 
-use super::call::{with_factor, Form, Number, Staged, Tables, Visitor};
+use super::any::Any;
+use super::call::{factor, Form, Staged, Tables};
 use super::cholesky::{self, Cholesky};
 use super::factor::Factor;
 use super::solve::{add_structure, length_of, slice};
@@ -14,11 +15,11 @@ use core::ops::Range;
 
 /// A pullback; TypeScript writes the fields in this order (ts/src/structured/description.ts).
 #[repr(C)]
-pub struct Backward<T> {
+pub struct Backward {
     pub form: Form,
     /// Cotangents of the marginals; their additional tables are null where the scores had none.
-    pub cotangents: Tables<T>,
-    pub gradients: Tables<T>,
+    pub cotangents: Tables,
+    pub gradients: Tables,
     pub lengths: *const i32,
     /// Where each problem's structures begin, and where the last one's end.
     pub indptr: *const i32,
@@ -28,6 +29,8 @@ pub struct Backward<T> {
     /// Where each problem's factor begins, in f64 from `factors` on.
     pub places: *const u32,
     pub factors: *mut f64,
+    /// Of a set whose oracle is the caller's: the vertex of each structure, behind each other, which a key is the number of.
+    pub vertices: *const f64,
 }
 
 /// Bytes of workspace that one thread needs for problems of at most `count` structures.
@@ -41,106 +44,113 @@ pub fn factor_numbers(count: usize) -> usize {
 }
 
 /// One problem.
-struct Problem<'a, T> {
-    call: &'a Backward<T>,
+struct Problem<'a> {
+    call: &'a Backward,
+    factor: Any<'a>,
     b: usize,
     length: usize,
-    workspace: *mut u8,
+    /// Its structures, and the number of the first of them.
+    count: usize,
+    first: usize,
 }
 
-impl<T: Number> Problem<'_, T> {
-    /// How many structures the problem has, and where the first of them lies.
-    ///
+impl<'a> Problem<'a> {
     /// # Safety
     /// As [`factorise`].
-    unsafe fn structures(&self) -> (usize, usize) {
+    unsafe fn new(call: &'a Backward, b: usize) -> Problem<'a> {
         // SAFETY: by the caller.
         unsafe {
-            let first = *self.call.indptr.add(self.b) as usize;
-            (*self.call.indptr.add(self.b + 1) as usize - first, first)
+            let length = length_of(&call.form, call.lengths, b);
+            let first = *call.indptr.add(b) as usize;
+            let count = *call.indptr.add(b + 1) as usize - first;
+            let mut staged = Staged::like(&call.cotangents);
+            if !call.vertices.is_null() {
+                let numbers = (first + count) * length;
+                staged.vertices = core::slice::from_raw_parts(call.vertices, numbers);
+            }
+            Problem {
+                call,
+                factor: factor(&call.form, length, &staged),
+                b,
+                length,
+                count,
+                first,
+            }
         }
     }
 
     /// # Safety
     /// As [`factorise`].
-    unsafe fn key<'k>(&self, j: usize, len: usize) -> &'k [i32] {
+    unsafe fn key<'k>(&self, j: usize) -> &'k [i32] {
         let stride = self.call.form.key_len();
         // SAFETY: by the caller.
-        unsafe { core::slice::from_raw_parts(self.call.keys.add(j * stride), len) }
+        unsafe {
+            let key = self.call.keys.add((self.first + j) * stride);
+            core::slice::from_raw_parts(key, self.factor.key_len())
+        }
     }
 
     /// # Safety
     /// As [`factorise`].
-    unsafe fn cholesky(&self, count: usize) -> Cholesky {
+    unsafe fn cholesky(&self) -> Cholesky {
         // SAFETY: by the caller.
         unsafe {
             let place = *self.call.places.add(self.b) as usize;
-            Cholesky::new(self.call.factors.add(place), count)
+            Cholesky::new(self.call.factors.add(place), self.count)
         }
     }
-}
 
-/// Factors the Gram matrix of a problem's structures.
-struct Factorise<'a, T>(Problem<'a, T>);
-
-impl<T: Number> Visitor for Factorise<'_, T> {
-    type Output = ();
-
-    fn visit<F: Factor>(self, factor: &F) {
-        let problem = self.0;
-        // SAFETY: by the caller of `factorise`.
+    /// Factors the Gram matrix of the structures.
+    ///
+    /// # Safety
+    /// As [`factorise`].
+    unsafe fn factorise(&self, column: *mut f64) {
+        // SAFETY: by the caller.
         unsafe {
-            let (count, first) = problem.structures();
-            let mut cholesky = problem.cholesky(count);
-            let column = problem.workspace.cast::<f64>();
-            for i in 0..count {
-                let key = problem.key(first + i, factor.key_len());
+            let mut cholesky = self.cholesky();
+            for i in 0..self.count {
+                let key = self.key(i);
                 for j in 0..i {
-                    let other = problem.key(first + j, factor.key_len());
-                    *column.add(j) = factor.overlap(other, key) + 1.0;
+                    *column.add(j) = self.factor.overlap(self.key(j), key) + 1.0;
                 }
-                cholesky.push_independent(column, factor.overlap(key, key));
+                cholesky.push_independent(column, self.factor.overlap(key, key));
             }
         }
     }
-}
 
-/// Pulls a problem's cotangents back.
-struct PullBack<'a, T>(Problem<'a, T>);
-
-impl<T: Number> Visitor for PullBack<'_, T> {
-    type Output = ();
-
-    fn visit<F: Factor>(self, factor: &F) {
-        let problem = self.0;
-        let call = problem.call;
+    /// Pulls the cotangents back, which are staged in the workspace.
+    ///
+    /// # Safety
+    /// As [`factorise`].
+    unsafe fn pull_back(&self, workspace: *mut f64) {
+        let (call, factor) = (self.call, &self.factor);
         let numbers = call.form.numbers();
-        // SAFETY: by the caller of `pull_back`; sums and products lie behind the staged cotangents.
+        let (sums, products) = (
+            workspace.wrapping_add(numbers),
+            workspace.wrapping_add(2 * numbers),
+        );
+        let additional = workspace.wrapping_add(factor.parts());
+        // SAFETY: by the caller; sums and products lie behind the staged cotangents.
         unsafe {
-            let (count, first) = problem.structures();
-            let staged = problem.workspace.cast::<f64>();
-            let (sums, products) = (staged.add(numbers), staged.add(2 * numbers));
-            let additional = staged.wrapping_add(factor.parts());
-            for j in 0..count {
-                let key = problem.key(first + j, factor.key_len());
+            for j in 0..self.count {
+                let key = self.key(j);
                 let mut product = 0.0;
-                factor.each_part(key, |part| product += *staged.add(part));
+                factor.each_entry(key, |part, entry| product += entry * *workspace.add(part));
                 factor.each_additional(key, |part| product += *additional.add(part));
                 if !call.weights.is_null() {
-                    product += *call.weights.add(first + j);
+                    product += *call.weights.add(self.first + j);
                 }
                 *products.add(j) = product;
             }
-            let mut cholesky = problem.cholesky(count);
-            cholesky.order = count;
+            let mut cholesky = self.cholesky();
+            cholesky.order = self.count;
             cholesky.differentiate(products);
             slice(sums, numbers).fill(0.0);
-            for j in 0..count {
-                let key = problem.key(first + j, factor.key_len());
-                add_structure(factor, key, *products.add(j), sums);
+            for j in 0..self.count {
+                add_structure(factor, self.key(j), *products.add(j), sums);
             }
             call.gradients
-                .unstage(&call.form, problem.b, problem.length, sums);
+                .unstage(&call.form, self.b, self.length, sums);
         }
     }
 }
@@ -149,23 +159,14 @@ impl<T: Number> Visitor for PullBack<'_, T> {
 ///
 /// # Safety
 /// The places of the call are live, and the workspace is as large as [`workspace`] says for the largest of the problems.
-pub unsafe fn factorise<T: Number>(call: &Backward<T>, problems: Range<usize>, workspace: *mut u8) {
+pub unsafe fn factorise(call: &Backward, problems: Range<usize>, workspace: *mut u8) {
     for b in problems {
         // SAFETY: by the caller.
-        let length = unsafe { length_of(&call.form, call.lengths, b) };
-        let problem = Problem {
-            call,
-            b,
-            length,
-            workspace,
-        };
-        if length > 0 {
-            with_factor(
-                &call.form,
-                length,
-                &Staged::like(&call.cotangents),
-                Factorise(problem),
-            );
+        unsafe {
+            let problem = Problem::new(call, b);
+            if problem.length > 0 {
+                problem.factorise(workspace.cast());
+            }
         }
     }
 }
@@ -174,28 +175,17 @@ pub unsafe fn factorise<T: Number>(call: &Backward<T>, problems: Range<usize>, w
 ///
 /// # Safety
 /// As [`factorise`], which has been called.
-pub unsafe fn pull_back<T: Number>(call: &Backward<T>, problems: Range<usize>, workspace: *mut u8) {
+pub unsafe fn pull_back(call: &Backward, problems: Range<usize>, workspace: *mut u8) {
     for b in problems {
         // SAFETY: by the caller.
         unsafe {
-            let length = length_of(&call.form, call.lengths, b);
-            call.cotangents
-                .copy(&call.form, b, length, workspace.cast());
-            let problem = Problem {
-                call,
-                b,
-                length,
-                workspace,
-            };
+            let problem = Problem::new(call, b);
+            let (form, length) = (&call.form, problem.length);
+            call.cotangents.copy(form, b, length, workspace.cast());
             if length > 0 {
-                with_factor(
-                    &call.form,
-                    length,
-                    &Staged::like(&call.cotangents),
-                    PullBack(problem),
-                );
+                problem.pull_back(workspace.cast());
             } else {
-                call.gradients.unstage(&call.form, b, 0, workspace.cast());
+                call.gradients.unstage(form, b, 0, workspace.cast());
             }
         }
     }

@@ -1,15 +1,15 @@
 //! The best structure of each problem of a batch, or the k best where a factor finds these.
 
-use super::call::{with_factor, Form, Number, Staged, Tables, Visitor};
+use super::call::{factor, Form, Staged, Tables};
 use super::factor::{Factor, Room, RoomSize};
 use super::solve::{length_of, slice, INVALID};
 use core::ops::Range;
 
 /// A call; TypeScript writes the fields in this order (ts/src/structured/description.ts).
 #[repr(C)]
-pub struct Best<T> {
+pub struct Best {
     pub form: Form,
-    pub scores: Tables<T>,
+    pub scores: Tables,
     pub lengths: *const i32,
     /// How many structures of each problem.
     pub k: usize,
@@ -19,17 +19,8 @@ pub struct Best<T> {
     pub counts: *mut i32,
 }
 
-struct RoomFor(usize);
-
-impl Visitor for RoomFor {
-    type Output = RoomSize;
-    fn visit<F: Factor>(self, factor: &F) -> RoomSize {
-        factor.kbest_room(self.0)
-    }
-}
-
 fn room_for(form: &Form, k: usize) -> RoomSize {
-    with_factor(form, form.length(), &Staged::coupled(), RoomFor(k))
+    factor(form, form.length(), &Staged::coupled()).kbest_room(k)
 }
 
 /// Bytes of workspace that one thread needs.
@@ -38,67 +29,40 @@ pub fn workspace(form: &Form, k: usize) -> usize {
     8 * (form.numbers() + room.numbers) + 4 * room.indices
 }
 
-/// One problem.
-struct Problem<'a, T> {
-    call: &'a Best<T>,
-    unary: &'a [f64],
-    b: usize,
-    numbers: *mut f64,
-}
-
-impl<T: Number> Visitor for Problem<'_, T> {
-    type Output = ();
-
-    fn visit<F: Factor>(self, factor: &F) {
-        let Problem { call, b, .. } = self;
-        let size = factor.kbest_room(call.k);
-        // SAFETY: by the caller of `best`; a shorter problem needs no more than one that fills its tables.
-        unsafe {
-            let numbers = room_for(&call.form, call.k).numbers;
-            let mut room = Room {
-                numbers: slice(self.numbers, size.numbers),
-                indices: slice(self.numbers.add(numbers).cast(), size.indices),
-            };
-            let place = b * call.k;
-            let keys = slice(
-                call.keys.add(place * call.form.key_len()),
-                call.k * factor.key_len(),
-            );
-            let totals = slice(call.totals.add(place), call.k);
-            let count = factor.kbest(call.k, self.unary, &mut room, keys, totals);
-            *call.counts.add(b) = count as i32;
-        }
-    }
-}
-
 /// Finds the best structures of the problems `problems`.
 ///
 /// # Safety
 /// The places of the call are live, and the workspace is as large as [`workspace`] says.
-pub unsafe fn best<T: Number>(call: &Best<T>, problems: Range<usize>, workspace: *mut u8) {
+pub unsafe fn best(call: &Best, problems: Range<usize>, workspace: *mut u8) {
+    let full = room_for(&call.form, call.k).numbers;
     for b in problems {
-        // SAFETY: by the caller.
+        // SAFETY: by the caller; a shorter problem needs no more than one that fills its tables.
         unsafe {
             let length = length_of(&call.form, call.lengths, b);
             let staged = call.scores.stage(&call.form, b, length, workspace.cast());
+            let place = b * call.k;
             if !staged.is_valid() {
                 *call.counts.add(b) = -INVALID;
                 continue;
             }
             if length == 0 {
                 // The one structure of nothing.
-                *call.totals.add(b * call.k) = 0.0;
+                *call.totals.add(place) = 0.0;
                 *call.counts.add(b) = 1;
                 continue;
             }
+            let factor = factor(&call.form, length, &staged);
+            let size = factor.kbest_room(call.k);
             let numbers = workspace.cast::<f64>().add(call.form.numbers());
-            let problem = Problem {
-                call,
-                unary: staged.unary,
-                b,
-                numbers,
+            let mut room = Room {
+                numbers: slice(numbers, size.numbers),
+                indices: slice(numbers.add(full).cast(), size.indices),
             };
-            with_factor(&call.form, length, &staged, problem);
+            let first = call.keys.add(place * call.form.key_len());
+            let keys = slice(first, call.k * factor.key_len());
+            let totals = slice(call.totals.add(place), call.k);
+            let count = factor.kbest(call.k, staged.unary, &mut room, keys, totals);
+            *call.counts.add(b) = count as i32;
         }
     }
 }

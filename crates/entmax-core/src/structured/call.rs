@@ -4,49 +4,14 @@
 //! the leading rows and columns count. Solvers want f64 without gaps, so tables are copied to the workspace and results back:
 //! the copy is nothing beside the oracle.
 
+use super::any::Any;
 use super::arborescence::Arborescence;
 use super::assignment::Assignment;
+use super::custom::{Custom, WAITING};
 use super::projective::ProjectiveTree;
 use super::sequence::Sequence;
 use super::subsets::{Bits, Budget, OneHot};
-
-/// f32 or f64.
-pub trait Number: Copy {
-    fn to_f64(self) -> f64;
-    fn from_f64(value: f64) -> Self;
-    /// The numbers as f64 where they lie, if that is what they are; null otherwise.
-    fn in_place(table: *const Self) -> *const f64;
-}
-
-impl Number for f32 {
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    #[inline(always)]
-    fn from_f64(value: f64) -> f32 {
-        value as f32
-    }
-    #[inline(always)]
-    fn in_place(_: *const f32) -> *const f64 {
-        core::ptr::null()
-    }
-}
-
-impl Number for f64 {
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-    #[inline(always)]
-    fn from_f64(value: f64) -> f64 {
-        value
-    }
-    #[inline(always)]
-    fn in_place(table: *const f64) -> *const f64 {
-        table
-    }
-}
+use core::cell::Cell;
 
 /// Which factor; the numbers are known to TypeScript (ts/src/structured/factors.ts).
 pub mod kind {
@@ -57,6 +22,7 @@ pub mod kind {
     pub const BUDGET: u32 = 4;
     pub const BITS: u32 = 5;
     pub const ONE_HOT: u32 = 6;
+    pub const CUSTOM: u32 = 7;
 }
 
 /// No budget.
@@ -75,16 +41,18 @@ pub struct Form {
     /// The table of unary scores: [T, S], [n + 1, n + 1], [n, m], or [1, n].
     pub rows: usize,
     pub columns: usize,
+    /// Whether tables are of f32; else of f64.
+    pub single: u32,
 }
 
-/// The additional tables of a sequence: transitions, start, end. Null where not given.
+/// Unary scores, and the additional ones of a sequence, null where not given; f32 or f64 as the form says.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Tables<T> {
-    pub unary: *mut T,
-    pub transitions: *mut T,
-    pub start: *mut T,
-    pub end: *mut T,
+pub struct Tables {
+    pub unary: *mut u8,
+    pub transitions: *mut u8,
+    pub start: *mut u8,
+    pub end: *mut u8,
 }
 
 impl Form {
@@ -112,7 +80,7 @@ impl Form {
     pub fn key_len(&self) -> usize {
         match self.kind {
             kind::BUDGET | kind::BITS => self.columns.div_ceil(32),
-            kind::ONE_HOT => 1,
+            kind::ONE_HOT | kind::CUSTOM => 1,
             _ => self.length(),
         }
     }
@@ -137,9 +105,12 @@ impl Form {
 /// A problem's tables in the workspace, behind each other where they are given.
 pub struct Staged<'a> {
     pub unary: &'a [f64],
-    transitions: Option<&'a [f64]>,
-    start: Option<&'a [f64]>,
-    end: Option<&'a [f64]>,
+    pub transitions: Option<&'a [f64]>,
+    pub start: Option<&'a [f64]>,
+    pub end: Option<&'a [f64]>,
+    /// Of a set whose oracle is the caller's: vertices, and the answer to the last question.
+    pub vertices: &'a [f64],
+    pub answer: i32,
 }
 
 impl Staged<'_> {
@@ -150,17 +121,20 @@ impl Staged<'_> {
             transitions: Some(&[]),
             start: None,
             end: None,
+            vertices: &[],
+            answer: WAITING,
         }
     }
 
     /// Of a factor whose scores do not matter, with the tables that there are.
-    pub fn like<T>(tables: &Tables<T>) -> Staged<'static> {
-        let given = |table: *mut T| (!table.is_null()).then_some(&[][..]);
+    pub fn like(tables: &Tables) -> Staged<'static> {
+        let given = |table: *mut u8| (!table.is_null()).then_some(&[][..]);
         Staged {
             unary: &[],
             transitions: given(tables.transitions),
             start: given(tables.start),
             end: given(tables.end),
+            ..Staged::coupled()
         }
     }
 
@@ -178,7 +152,73 @@ impl Staged<'_> {
     }
 }
 
-impl<T: Number> Tables<T> {
+/// Number `i` of a table.
+///
+/// # Safety
+/// The table has it.
+#[inline(always)]
+unsafe fn read(table: *const u8, single: bool, i: usize) -> f64 {
+    // SAFETY: by the caller.
+    unsafe {
+        if single {
+            f64::from(*table.cast::<f32>().add(i))
+        } else {
+            *table.cast::<f64>().add(i)
+        }
+    }
+}
+
+/// # Safety
+/// As [`read`].
+#[inline(always)]
+unsafe fn write(table: *mut u8, single: bool, i: usize, value: f64) {
+    // SAFETY: by the caller.
+    unsafe {
+        if single {
+            *table.cast::<f32>().add(i) = value as f32;
+        } else {
+            *table.cast::<f64>().add(i) = value;
+        }
+    }
+}
+
+/// One of the tables of a batch: what a problem has there, and how it lies.
+struct Part {
+    table: *mut u8,
+    /// Numbers that a problem which fills its tables has.
+    size: usize,
+    rows: usize,
+    columns: usize,
+    /// From one row to the next.
+    stride: usize,
+}
+
+impl Tables {
+    fn parts(&self, form: &Form, length: usize) -> [Part; 4] {
+        let (rows, columns) = form.table(length);
+        let sizes = form.sizes();
+        let part = |table, size, rows, columns, stride| Part {
+            table,
+            size,
+            rows,
+            columns,
+            stride,
+        };
+        let s = columns;
+        [
+            part(self.unary, sizes[0], rows, columns, form.columns),
+            part(
+                self.transitions,
+                sizes[1],
+                rows.saturating_sub(1),
+                s * s,
+                s * s,
+            ),
+            part(self.start, sizes[2], 1, s, s),
+            part(self.end, sizes[3], 1, s, s),
+        ]
+    }
+
     /// Problem `b`, copied to `room` where it does not lie as f64 without gaps.
     ///
     /// # Safety
@@ -191,7 +231,7 @@ impl<T: Number> Tables<T> {
         room: *mut f64,
     ) -> Staged<'a> {
         // SAFETY: by the caller.
-        unsafe { self.place(form, b, length, room, T::in_place) }
+        unsafe { self.place(form, b, length, room, true) }
     }
 
     /// Copies problem `b` to `room`, table behind table.
@@ -200,7 +240,7 @@ impl<T: Number> Tables<T> {
     /// As [`Tables::stage`].
     pub unsafe fn copy(&self, form: &Form, b: usize, length: usize, room: *mut f64) {
         // SAFETY: by the caller.
-        unsafe { self.place(form, b, length, room, |_| core::ptr::null()) };
+        unsafe { self.place(form, b, length, room, false) };
     }
 
     /// # Safety
@@ -211,47 +251,39 @@ impl<T: Number> Tables<T> {
         b: usize,
         length: usize,
         room: *mut f64,
-        in_place: impl Fn(*const T) -> *const f64,
+        in_place: bool,
     ) -> Staged<'a> {
-        let (rows, columns) = form.table(length);
-        let [size, transitions, start, end] = form.sizes();
+        let single = form.single != 0;
         let mut free = room;
-        let mut copy = |table: *mut T, size: usize, rows: usize, columns: usize, stride: usize| {
-            if table.is_null() {
+        let [unary, transitions, start, end] = self.parts(form, length).map(|part| {
+            if part.table.is_null() {
                 return None;
             }
-            let target = free;
+            let (numbers, first) = (part.rows * part.columns, b * part.size);
             // SAFETY: by the caller.
             unsafe {
-                let source = table.add(b * size);
-                let given = in_place(source);
-                if stride == columns && !given.is_null() {
-                    return Some(core::slice::from_raw_parts(given, rows * columns));
+                if in_place && !single && part.stride == part.columns {
+                    let source = part.table.cast::<f64>().add(first);
+                    return Some(core::slice::from_raw_parts(source, numbers));
                 }
-                for r in 0..rows {
-                    for c in 0..columns {
-                        *target.add(r * columns + c) = (*source.add(r * stride + c)).to_f64();
+                let target = free;
+                for r in 0..part.rows {
+                    for c in 0..part.columns {
+                        *target.add(r * part.columns + c) =
+                            read(part.table, single, first + r * part.stride + c);
                     }
                 }
-                free = target.add(rows * columns);
-                Some(core::slice::from_raw_parts(
-                    target.cast_const(),
-                    rows * columns,
-                ))
+                free = target.add(numbers);
+                Some(core::slice::from_raw_parts(target, numbers))
             }
-        };
-        let s = columns;
+        });
         Staged {
-            unary: copy(self.unary, size, rows, columns, form.columns).unwrap_or(&[]),
-            transitions: copy(
-                self.transitions,
-                transitions,
-                rows.saturating_sub(1),
-                s * s,
-                s * s,
-            ),
-            start: copy(self.start, start, 1, s, s),
-            end: copy(self.end, end, 1, s, s),
+            unary: unary.unwrap_or(&[]),
+            transitions,
+            start,
+            end,
+            vertices: &[],
+            answer: WAITING,
         }
     }
 
@@ -260,57 +292,34 @@ impl<T: Number> Tables<T> {
     /// # Safety
     /// The tables are writable for problem `b`, and `sums` is readable for its parts.
     pub unsafe fn unstage(&self, form: &Form, b: usize, length: usize, sums: *const f64) {
-        let (rows, columns) = form.table(length);
-        let [size, transitions, start, end] = form.sizes();
+        let single = form.single != 0;
+        let bytes = if single { 4 } else { 8 };
         let mut next = sums;
-        let s = columns;
-        let copies = [
-            (self.unary, size, rows, columns, form.columns),
-            (
-                self.transitions,
-                transitions,
-                rows.saturating_sub(1),
-                s * s,
-                s * s,
-            ),
-            (self.start, start, 1, s, s),
-            (self.end, end, 1, s, s),
-        ];
-        for (table, size, rows, columns, stride) in copies {
-            if table.is_null() {
+        for part in self.parts(form, length) {
+            if part.table.is_null() {
                 continue;
             }
+            let first = b * part.size;
             // SAFETY: by the caller.
             unsafe {
-                let target = table.add(b * size);
-                core::ptr::write_bytes(target, 0, size);
-                for r in 0..rows {
-                    for c in 0..columns {
-                        *target.add(r * stride + c) = T::from_f64(*next.add(r * columns + c));
+                core::ptr::write_bytes(part.table.add(bytes * first), 0, bytes * part.size);
+                for r in 0..part.rows {
+                    for c in 0..part.columns {
+                        let sum = *next.add(r * part.columns + c);
+                        write(part.table, single, first + r * part.stride + c, sum);
                     }
                 }
-                next = next.add(rows * columns);
+                next = next.add(part.rows * part.columns);
             }
         }
     }
 }
 
-/// What is done with a factor, whichever it is.
-pub trait Visitor {
-    type Output;
-    fn visit<F: super::factor::Factor>(self, factor: &F) -> Self::Output;
-}
-
 /// The problem as a factor.
-pub fn with_factor<V: Visitor>(
-    form: &Form,
-    length: usize,
-    staged: &Staged,
-    visitor: V,
-) -> V::Output {
+pub fn factor<'a>(form: &Form, length: usize, staged: &Staged<'a>) -> Any<'a> {
     let flag = form.flag != 0;
     match form.kind {
-        kind::SEQUENCE => visitor.visit(&Sequence {
+        kind::SEQUENCE => Any::Sequence(Sequence {
             length,
             states: form.columns,
             transitions: staged.transitions,
@@ -318,25 +327,30 @@ pub fn with_factor<V: Visitor>(
             end: staged.end,
             budget: (form.budget != UNLIMITED).then_some(form.budget),
         }),
-        kind::ARBORESCENCE => visitor.visit(&Arborescence {
+        kind::ARBORESCENCE => Any::Arborescence(Arborescence {
             words: length,
             single_root: flag,
         }),
-        kind::PROJECTIVE_TREE => visitor.visit(&ProjectiveTree {
+        kind::PROJECTIVE_TREE => Any::ProjectiveTree(ProjectiveTree {
             words: length,
             single_root: flag,
         }),
-        kind::ASSIGNMENT => visitor.visit(&Assignment {
+        kind::ASSIGNMENT => Any::Assignment(Assignment {
             rows: form.rows,
             columns: form.columns,
             unmatched: flag,
         }),
-        kind::BUDGET => visitor.visit(&Budget {
+        kind::BUDGET => Any::Budget(Budget {
             size: length,
             k: form.budget,
             at_most: flag,
         }),
-        kind::BITS => visitor.visit(&Bits { size: length }),
-        _ => visitor.visit(&OneHot { size: length }),
+        kind::BITS => Any::Bits(Bits { size: length }),
+        kind::CUSTOM => Any::Custom(Custom {
+            size: length,
+            vertices: staged.vertices,
+            answer: Cell::new(staged.answer),
+        }),
+        _ => Any::OneHot(OneHot { size: length }),
     }
 }

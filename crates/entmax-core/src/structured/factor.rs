@@ -39,6 +39,11 @@ pub trait Factor {
     /// the order that the factor documents. False, and `key` unspecified, if every structure holds a part of -inf.
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool;
 
+    /// Whether the oracle is the caller's, who has not answered yet: until then nobody asks [`Factor::best`].
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// What [`Factor::kbest`] needs.
     fn kbest_room(&self, _k: usize) -> RoomSize {
         self.room()
@@ -80,6 +85,11 @@ pub trait Factor {
 
     /// The unary parts of a structure.
     fn each_part(&self, key: &[i32], visit: impl FnMut(usize));
+
+    /// The numbers of a structure's vertex: 1 for each of its parts, unless the factor says otherwise.
+    fn each_entry(&self, key: &[i32], mut visit: impl FnMut(usize, f64)) {
+        self.each_part(key, |part| visit(part, 1.0));
+    }
 
     /// The additional parts of a structure.
     fn each_additional(&self, _key: &[i32], _visit: impl FnMut(usize)) {}

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `factor` | what a solver may ask of a set of structures |
 //! | `sequence`, `arborescence`, `projective`, `assignment`, `subsets` | the sets, each with its MAP oracle |
+//! | `custom` | a set whose oracle is the caller's |
+//! | `any` | one of these: code that has any is compiled once |
 //! | `sequence_kbest`, `subsets_kbest` | the k best structures |
 //! | `active_set` | SparseMAP, by asking an oracle; `cholesky` is its linear algebra |
 //! | `call` | a batch of problems in memory, and one problem of it as a factor |
@@ -14,6 +16,7 @@
 //! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
 pub mod active_set;
+pub mod any;
 pub mod arborescence;
 pub mod assignment;
 pub mod backward;
@@ -21,6 +24,7 @@ pub mod best;
 pub mod call;
 mod capped;
 pub mod cholesky;
+pub mod custom;
 pub mod factor;
 pub mod graph;
 pub mod graph_backward;

@@ -5,17 +5,18 @@
 //! their end: with larger slots, after a look at its signal.
 
 use super::active_set::{self, Atoms, Ending, Limits, Solver, Turn};
-use super::call::{with_factor, Form, Number, Staged, Tables, Visitor};
-use super::factor::{Factor, Room};
+use super::any::Any;
+use super::call::{factor, Form, Staged, Tables};
+use super::factor::{Factor, Room, RoomSize};
 use core::ops::Range;
 
 /// A call; TypeScript writes the fields in this order (ts/src/structured/description.ts).
 #[repr(C)]
-pub struct Solve<T> {
+pub struct Solve {
     pub tolerance: f64,
     pub form: Form,
-    pub scores: Tables<T>,
-    pub marginals: Tables<T>,
+    pub scores: Tables,
+    pub marginals: Tables,
     /// A length for each problem; null: all fill their tables.
     pub lengths: *const i32,
     /// The problems of this turn, one for each slot.
@@ -33,6 +34,31 @@ pub struct Solve<T> {
     /// Calls of the oracle in this turn, and in all.
     pub turn: usize,
     pub most: usize,
+    /// Where the oracle is the caller's, and then the call is about one problem; else null.
+    pub dialogue: *mut Dialogue,
+}
+
+/// Questions and answers about the one problem of a call; TypeScript writes the fields in this order.
+#[repr(C)]
+pub struct Dialogue {
+    /// The vertices that the caller has named so far, and how many they are.
+    pub vertices: *const f64,
+    pub count: usize,
+    /// Written on an ending of [`Ending::Asks`]: the scores asked about.
+    pub question: *mut f64,
+    /// The solver's numbers, of [`kept_numbers`], which stay from one turn to the next.
+    pub kept: *mut f64,
+    /// To the question before: a vertex, or what `custom` knows.
+    pub answer: i32,
+    /// What the last turn has left: whether the solver's numbers are of these atoms, and whether it has taken them up anew.
+    pub is_kept: bool,
+    pub rebuilt: bool,
+}
+
+/// f64 that a solver needs from one turn to the next.
+pub fn kept_numbers(form: &Form, capacity: usize) -> usize {
+    let [unary, ..] = form.sizes();
+    active_set::numbers(unary, capacity)
 }
 
 /// Beside [`Ending`]: a score is NaN or +inf.
@@ -49,7 +75,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(form: &Form, capacity: usize, room: super::factor::RoomSize) -> Parts {
+    fn of(form: &Form, capacity: usize, room: RoomSize) -> Parts {
         let numbers = form.numbers();
         let [unary, ..] = form.sizes();
         let solver = 2 * numbers;
@@ -67,19 +93,9 @@ impl Parts {
     }
 }
 
-/// The room that the oracle of a factor needs.
-struct RoomOf;
-
-impl Visitor for RoomOf {
-    type Output = super::factor::RoomSize;
-    fn visit<F: Factor>(self, factor: &F) -> Self::Output {
-        factor.room()
-    }
-}
-
-/// A factor without scores: sequences have transitions where `with_transitions` says so.
-fn room_of(form: &Form) -> super::factor::RoomSize {
-    with_factor(form, form.length(), &Staged::coupled(), RoomOf)
+/// The room that the oracle needs.
+fn room_of(form: &Form) -> RoomSize {
+    factor(form, form.length(), &Staged::coupled()).room()
 }
 
 /// Bytes of workspace that one thread needs.
@@ -88,8 +104,9 @@ pub fn workspace(form: &Form, capacity: usize) -> usize {
 }
 
 /// One problem, with what the workspace has for it.
-struct Problem<'a, T> {
-    call: &'a Solve<T>,
+struct Problem<'a> {
+    call: &'a Solve,
+    factor: Any<'a>,
     unary: &'a [f64],
     b: usize,
     slot: usize,
@@ -97,34 +114,18 @@ struct Problem<'a, T> {
     workspace: *mut u8,
 }
 
-impl<T: Number> Visitor for Problem<'_, T> {
-    type Output = ();
-
-    fn visit<F: Factor>(self, factor: &F) {
-        let Problem { call, b, slot, .. } = self;
-        let size = factor.room();
-        let parts = Parts::of(&call.form, call.capacity, room_of(&call.form));
-        let stride = call.form.key_len();
-        // SAFETY: the parts of the workspace are disjoint, and so are the slots; a shorter problem needs no more than one that
-        // fills its tables.
+impl Problem<'_> {
+    /// # Safety
+    /// As [`solve`].
+    unsafe fn solve(&self) {
+        let Problem { call, b, slot, .. } = *self;
+        // SAFETY: by the caller; the slots are disjoint.
         unsafe {
-            let mut room = Room {
-                numbers: slice(self.workspace.add(parts.room).cast(), size.numbers),
-                indices: slice(self.workspace.add(parts.indices).cast(), size.indices),
-            };
-            let key = slice(self.workspace.add(parts.key).cast(), factor.key_len());
-            let made = *call.calls.add(b) as usize;
-            let left = call.most.saturating_sub(made).max(1);
             let mut atoms = Atoms {
-                keys: call.keys.add(slot * call.capacity * stride),
+                keys: call.keys.add(slot * call.capacity * call.form.key_len()),
                 weights: call.weights.add(slot * call.capacity),
                 capacity: call.capacity,
                 count: *call.counts.add(b) as usize,
-            };
-            let limits = Limits {
-                tolerance: call.tolerance,
-                calls: left.min(call.turn),
-                last: left <= call.turn,
             };
             let turn = if self.length == 0 {
                 // The one structure of nothing.
@@ -137,29 +138,81 @@ impl<T: Number> Visitor for Problem<'_, T> {
                     calls: 0,
                 }
             } else {
-                let numbers = self.workspace.add(parts.solver).cast();
-                Solver::new(factor, self.unary, &mut atoms, numbers).solve(limits, &mut room, key)
+                self.turn(&mut atoms)
             };
             *call.counts.add(b) = atoms.count as i32;
             *call.gaps.add(b) = turn.gap;
             *call.objectives.add(b) = turn.objective;
             *call.calls.add(b) += turn.calls as i32;
             *call.endings.add(b) = turn.ending as i32;
-            if matches!(turn.ending, Ending::NeedRoom | Ending::Paused) {
-                return;
+            let goes_on = matches!(
+                turn.ending,
+                Ending::NeedRoom | Ending::Paused | Ending::Asks
+            );
+            if !goes_on {
+                self.write_marginals(&atoms);
             }
+        }
+    }
+
+    /// # Safety
+    /// As [`solve`].
+    unsafe fn turn(&self, atoms: &mut Atoms) -> Turn {
+        let Problem { call, b, .. } = *self;
+        let size = self.factor.room();
+        let parts = Parts::of(&call.form, call.capacity, room_of(&call.form));
+        // SAFETY: the parts of the workspace are disjoint; a shorter problem needs no more than one that fills its tables.
+        unsafe {
+            let mut room = Room {
+                numbers: slice(self.workspace.add(parts.room).cast(), size.numbers),
+                indices: slice(self.workspace.add(parts.indices).cast(), size.indices),
+            };
+            let key = slice(self.workspace.add(parts.key).cast(), self.factor.key_len());
+            let made = *call.calls.add(b) as usize;
+            let left = call.most.saturating_sub(made).max(1);
+            let limits = Limits {
+                tolerance: call.tolerance,
+                calls: left.min(call.turn),
+                last: left <= call.turn,
+            };
+            let Some(dialogue) = call.dialogue.as_mut() else {
+                let numbers = self.workspace.add(parts.solver).cast();
+                let mut solver = Solver::new(&self.factor, self.unary, atoms, numbers);
+                return solver.solve(limits, &mut room, key);
+            };
+            let count = atoms.count;
+            let mut solver = Solver::new(&self.factor, self.unary, atoms, dialogue.kept);
+            solver.rebuilt = dialogue.rebuilt;
+            if dialogue.is_kept && count > 0 {
+                solver.keep();
+            }
+            let turn = solver.solve(limits, &mut room, key);
+            dialogue.rebuilt = solver.rebuilt;
+            dialogue.is_kept = turn.ending == Ending::Asks;
+            for (part, &score) in solver.question().iter().enumerate() {
+                *dialogue.question.add(part) = score;
+            }
+            turn
+        }
+    }
+
+    /// # Safety
+    /// As [`solve`].
+    unsafe fn write_marginals(&self, atoms: &Atoms) {
+        let form = &self.call.form;
+        // SAFETY: by the caller; scores are not needed any more.
+        unsafe {
+            let parts = Parts::of(form, self.call.capacity, room_of(form));
             let sums = self.workspace.add(parts.sums).cast::<f64>();
-            core::ptr::write_bytes(sums, 0, call.form.numbers());
+            core::ptr::write_bytes(sums, 0, form.numbers());
+            let len = self.factor.key_len();
             for j in 0..atoms.count {
-                let key = core::slice::from_raw_parts(
-                    atoms.keys.add(j * factor.key_len()),
-                    factor.key_len(),
-                );
+                let key = core::slice::from_raw_parts(atoms.keys.add(j * len), len);
                 if self.length > 0 {
-                    add_structure(factor, key, *atoms.weights.add(j), sums);
+                    add_structure(&self.factor, key, *atoms.weights.add(j), sums);
                 }
             }
-            call.marginals.unstage(&call.form, b, self.length, sums);
+            self.call.marginals.unstage(form, self.b, self.length, sums);
         }
     }
 }
@@ -173,7 +226,7 @@ pub unsafe fn add_structure<F: Factor>(factor: &F, key: &[i32], weight: f64, sum
     let additional = sums.wrapping_add(factor.parts());
     // SAFETY: parts are below their numbers.
     unsafe {
-        factor.each_part(key, |part| *sums.add(part) += weight);
+        factor.each_entry(key, |part, entry| *sums.add(part) += weight * entry);
         factor.each_additional(key, |part| *additional.add(part) += weight);
     }
 }
@@ -201,26 +254,32 @@ pub unsafe fn length_of(form: &Form, lengths: *const i32, b: usize) -> usize {
 ///
 /// # Safety
 /// The places of the call are live, its slots are nobody else's, and the workspace is as large as [`workspace`] says.
-pub unsafe fn solve<T: Number>(call: &Solve<T>, slots: Range<usize>, workspace: *mut u8) {
+pub unsafe fn solve(call: &Solve, slots: Range<usize>, workspace: *mut u8) {
     for slot in slots {
         // SAFETY: by the caller.
         unsafe {
             let b = *call.problems.add(slot) as usize;
             let length = length_of(&call.form, call.lengths, b);
-            let staged = call.scores.stage(&call.form, b, length, workspace.cast());
+            let mut staged = call.scores.stage(&call.form, b, length, workspace.cast());
             if !staged.is_valid() {
                 *call.endings.add(b) = INVALID;
                 continue;
             }
+            if let Some(dialogue) = call.dialogue.as_ref() {
+                let numbers = dialogue.count * length;
+                staged.vertices = core::slice::from_raw_parts(dialogue.vertices, numbers);
+                staged.answer = dialogue.answer;
+            }
             let problem = Problem {
                 call,
+                factor: factor(&call.form, length, &staged),
                 unary: staged.unary,
                 b,
                 slot,
                 length,
                 workspace,
             };
-            with_factor(&call.form, length, &staged, problem);
+            problem.solve();
         }
     }
 }
