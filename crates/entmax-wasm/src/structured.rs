@@ -3,6 +3,9 @@
 use entmax_core::structured::backward::{self, Backward};
 use entmax_core::structured::best::{self, Best};
 use entmax_core::structured::call::Form;
+use entmax_core::structured::graph::Progress;
+use entmax_core::structured::graph_call::{self, GraphBackward, GraphSolve};
+use entmax_core::structured::graph_layout::Layout;
 use entmax_core::structured::solve::{self, Dialogue, Solve};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -48,6 +51,67 @@ pub fn structured_pull_back(first: usize, last: usize, workspace: usize, call: u
         );
     }
     0
+}
+
+/// Makes turns for the problems of a graph in the rows `first..last`. Returns 0: how each ended is written where the call says.
+#[wasm_bindgen]
+pub fn structured_graph_solve(first: usize, last: usize, _workspace: usize, call: usize) -> u32 {
+    // SAFETY: as above.
+    unsafe { graph_call::solve(&*(call as *const GraphSolve), first..last) };
+    0
+}
+
+/// Pulls the cotangents of the problems `first..last` of a graph back. Returns 0.
+#[wasm_bindgen]
+pub fn structured_graph_pull_back(first: usize, last: usize, workspace: usize, call: usize) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        let call = &*(call as *const GraphBackward);
+        graph_call::pull_back(call, first..last, workspace as *mut u8);
+    }
+    0
+}
+
+/// Bytes that each problem of the graph at that address needs; notes there where its factors lie.
+#[wasm_bindgen]
+pub fn structured_graph_measure(layout: usize) -> usize {
+    // SAFETY: TypeScript has written the layout there.
+    unsafe { &*(layout as *const Layout) }.measure()
+}
+
+/// Moves a problem to memory of a layout with larger capacities.
+#[wasm_bindgen]
+pub fn structured_graph_move(layout: usize, memory: usize, larger: usize, target: usize) {
+    // SAFETY: as above, for both; TypeScript has measured them and allocated that much.
+    unsafe {
+        let larger = &*(larger as *const Layout);
+        (*(layout as *const Layout)).move_to(memory as *mut u8, larger, target as *mut u8);
+    }
+}
+
+/// Bytes of workspace that one thread needs to pull cotangents of the graph back.
+#[wasm_bindgen]
+pub fn structured_graph_workspace(layout: usize) -> usize {
+    // SAFETY: as above.
+    graph_call::backward_workspace(unsafe { &*(layout as *const Layout) })
+}
+
+/// Bytes of the description of a solve of a graph.
+#[wasm_bindgen]
+pub fn structured_graph_solve_bytes() -> usize {
+    size_of::<GraphSolve>()
+}
+
+/// Bytes of the description of a pullback of a graph.
+#[wasm_bindgen]
+pub fn structured_graph_backward_bytes() -> usize {
+    size_of::<GraphBackward>()
+}
+
+/// Bytes that say how far a problem of a graph is.
+#[wasm_bindgen]
+pub fn structured_graph_progress_bytes() -> usize {
+    size_of::<Progress>()
 }
 
 /// Bytes of workspace that one thread needs to solve problems of the form at that address.

@@ -67,6 +67,12 @@ pub trait Factors {
 
     /// Keeps the gradient of the additional scores for a direction `x` in scaled coordinates, which may be changed.
     fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]);
+
+    /// `x` = the direction in which the copy raises what the cotangent of the factor's additional marginals weighs: J of its place in
+    /// scaled coordinates. 0 for a factor without.
+    fn pull_additional(&mut self, _factor: usize, _places: &Places, x: &mut [f64]) {
+        x.fill(0.0);
+    }
 }
 
 /// How a projection ended.
@@ -77,6 +83,8 @@ pub enum Projection {
     Infeasible,
     /// It needs more memory, and goes on with it.
     NeedRoom,
+    /// It goes on with the answer of an oracle of the caller's.
+    Asks,
 }
 
 /// How far the solution is.
@@ -89,6 +97,10 @@ pub struct Progress {
     /// That of the averages' last change, times gamma where that is above 1.
     pub dual: f64,
     pub iterations: usize,
+    /// The factor to go on with: one that needed something, else 0.
+    pub factor: usize,
+    /// The step of the last turn, which the copies are of.
+    projected: f64,
     /// When the step is looked at next, and how long until after.
     next: usize,
     wait: usize,
@@ -102,6 +114,8 @@ impl Progress {
             primal: f64::INFINITY,
             dual: f64::INFINITY,
             iterations: 0,
+            factor: 0,
+            projected: f64::NAN,
             next: 10,
             wait: 10,
         }
@@ -231,10 +245,11 @@ impl<'a> State<'a> {
             return Ending::Converged;
         }
         for _ in 0..limits.iterations {
-            match self.project(progress.gamma, factors) {
+            match self.project(progress, factors) {
                 Projection::Done => {}
                 Projection::Infeasible => return Ending::Infeasible,
                 Projection::NeedRoom => return Ending::NeedRoom,
+                Projection::Asks => return Ending::Asks,
             }
             self.average(progress);
             progress.iterations += 1;
@@ -263,20 +278,19 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Every factor's copy.
-    fn project(&mut self, gamma: f64, factors: &mut (impl Factors + ?Sized)) -> Projection {
-        for (((score, &variable), &scale), &multiplier) in self
-            .scores
-            .iter_mut()
-            .zip(self.graph.variables)
-            .zip(self.scale.iter())
-            .zip(self.multipliers.iter())
-        {
-            *score = at(self.graph.scores, variable) / scale
-                + multiplier
-                + gamma * at(self.averages, variable);
-        }
-        for (factor, range) in self.graph.each_factor() {
+    /// Every factor's copy, but of those whose scores and step are what they were.
+    fn project(
+        &mut self,
+        progress: &mut Progress,
+        factors: &mut (impl Factors + ?Sized),
+    ) -> Projection {
+        let gamma = progress.gamma;
+        let begun = core::mem::take(&mut progress.factor);
+        let graph = self.graph;
+        for (factor, range) in graph.each_factor().skip(begun) {
+            if !self.rescore(range.clone(), gamma) && progress.projected == gamma {
+                continue;
+            }
             let places = Places {
                 first: range.start,
                 scale: self.scale.get(range.clone()).unwrap_or(&[]),
@@ -285,10 +299,28 @@ impl<'a> State<'a> {
             let copies = self.copies.get_mut(range).unwrap_or(&mut []);
             let ending = factors.project(factor, &places, scores, 1.0 + gamma, copies);
             if ending != Projection::Done {
+                (progress.factor, progress.projected) = (factor, f64::NAN);
                 return ending;
             }
         }
+        progress.projected = gamma;
         Projection::Done
+    }
+
+    /// The scores of a factor's copy; whether one has changed.
+    fn rescore(&mut self, range: core::ops::Range<usize>, gamma: f64) -> bool {
+        let mut is_new = false;
+        for place in range {
+            let variable = self.graph.variables.get(place).copied().unwrap_or(0);
+            let score = at(self.graph.scores, variable) / at(self.roots, variable)
+                + self.multipliers.get(place).copied().unwrap_or(0.0)
+                + gamma * at(self.averages, variable);
+            if let Some(kept) = self.scores.get_mut(place) {
+                is_new |= *kept != score;
+                *kept = score;
+            }
+        }
+        is_new
     }
 
     /// Averages, multipliers and residuals.
@@ -344,6 +376,17 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Begins again from the averages and multipliers of a solve before, whose scores may have been others.
+    pub fn begin_again(&mut self, progress: &mut Progress) {
+        let own = self.roots.iter().zip(self.graph.scores);
+        for (average, (&root, &score)) in self.averages.iter_mut().zip(own) {
+            if root == 0.0 {
+                *average = score.clamp(0.0, 1.0);
+            }
+        }
+        *progress = Progress::new(progress.gamma);
+    }
+
     /// A factor's copy of its variables, in its own coordinates.
     pub fn copy(&self, factor: usize) -> &[f64] {
         let range = self.graph.each_factor().nth(factor).map(|(_, range)| range);
@@ -354,6 +397,10 @@ impl<'a> State<'a> {
 
     pub(super) fn graph(&self) -> Graph<'a> {
         self.graph
+    }
+
+    pub(super) fn copies(&self) -> &[f64] {
+        self.copies
     }
 
     pub(super) fn roots(&self) -> &[f64] {

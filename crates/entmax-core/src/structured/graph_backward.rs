@@ -66,6 +66,28 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// Adds to a cotangent of the marginals what cotangents of additional marginals are worth there, which the factors know.
+/// `local` is scratch, a number for each place.
+pub fn add_additional(
+    state: &State,
+    factors: &mut (impl Factors + ?Sized),
+    cotangent: &mut [f64],
+    local: &mut [f64],
+) {
+    let graph = state.graph();
+    for (factor, range) in graph.each_factor() {
+        let places = state.places(range.clone());
+        let x = local.get_mut(range.clone()).unwrap_or(&mut []);
+        factors.pull_additional(factor, &places, x);
+        let variables = graph.variables.get(range).unwrap_or(&[]);
+        for ((x, &variable), scale) in x.iter().zip(variables).zip(places.scale) {
+            if let Some(cotangent) = cotangent.get_mut(variable as usize) {
+                *cotangent += x / scale;
+            }
+        }
+    }
+}
+
 /// Pulls a cotangent of the marginals back to the scores, and to the factors' additional scores. At most `steps` steps, fewer once
 /// the residual is `tolerance` of what it was. None where `memory` is not of [`numbers`] f64.
 pub fn pull_back(

@@ -25,6 +25,8 @@ pub struct Kept {
     pub count: usize,
     /// That of the Gram matrix; 0: there is none.
     pub damping: f64,
+    /// Of the solver (see [`Solver::rebuilt`]), while it waits for an answer.
+    pub rebuilt: bool,
 }
 
 /// A factor with weights of its parts. Marks are 0 between calls.
@@ -47,6 +49,9 @@ impl<F: Factor> Factor for Weighted<'_, F> {
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
         self.factor.best(unary, room, key)
     }
+    fn is_waiting(&self) -> bool {
+        self.factor.is_waiting()
+    }
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
         self.factor.score(unary, key)
     }
@@ -61,14 +66,18 @@ impl<F: Factor> Factor for Weighted<'_, F> {
         };
         let mut sum = 0.0;
         self.factor
-            .each_part(a, |part| mark(part, self.weight(part)));
-        self.factor
-            .each_part(b, |part| sum += self.marks.get(part).map_or(0.0, Cell::get));
+            .each_entry(a, |part, entry| mark(part, entry * self.weight(part)));
+        self.factor.each_entry(b, |part, entry| {
+            sum += entry * self.marks.get(part).map_or(0.0, Cell::get);
+        });
         self.factor.each_part(a, |part| mark(part, 0.0));
         sum
     }
     fn each_part(&self, key: &[i32], visit: impl FnMut(usize)) {
         self.factor.each_part(key, visit);
+    }
+    fn each_entry(&self, key: &[i32], visit: impl FnMut(usize, f64)) {
+        self.factor.each_entry(key, visit);
     }
 }
 
@@ -181,6 +190,7 @@ impl<'a, F: Factor> Structured<'a, F> {
         };
         if self.kept.count > 0 && self.kept.damping == damping {
             solver.keep();
+            solver.rebuilt = self.kept.rebuilt;
         }
         // Rounding is all that may be left of the gap: an error of the copies is its root.
         let limits = Limits {
@@ -189,13 +199,20 @@ impl<'a, F: Factor> Structured<'a, F> {
             last: true,
         };
         let turn = solver.solve(limits, &mut room, self.key);
-        (self.kept.count, self.kept.damping) = (atoms.count, damping);
+        let waits = turn.ending == Ending::Asks;
+        let rebuilt = waits && solver.rebuilt;
+        *self.kept = Kept {
+            count: atoms.count,
+            damping,
+            rebuilt,
+        };
         match turn.ending {
             Ending::Infeasible => Projection::Infeasible,
             Ending::NeedRoom => {
                 self.kept.damping = 0.0;
                 Projection::NeedRoom
             }
+            Ending::Asks => Projection::Asks,
             _ => Projection::Done,
         }
     }
@@ -215,9 +232,9 @@ impl<'a, F: Factor> Structured<'a, F> {
         let ending = self.solve(damping);
         u.fill(0.0);
         for (weight, key) in self.each_atom() {
-            self.factor.each_part(key, |part| {
+            self.factor.each_entry(key, |part, entry| {
                 if let Some(u) = u.get_mut(part) {
-                    *u += weight;
+                    *u += weight * entry;
                 }
             });
         }
@@ -227,23 +244,22 @@ impl<'a, F: Factor> Structured<'a, F> {
         ending
     }
 
-    /// Q M^T D x, to the products.
-    fn weigh(&mut self, places: &Places, x: &mut [f64]) {
-        for (x, scale) in x.iter_mut().zip(places.scale) {
-            *x /= scale;
+    /// What the oracle was asked about last.
+    pub fn question(&self) -> &[f64] {
+        self.solver.get(..self.factor.parts()).unwrap_or(&[])
+    }
+
+    /// The numbers of each atom's vertex times those of a direction, summed, to the products.
+    fn multiply(&mut self, direction: impl Fn(&F, &[i32]) -> f64) {
+        let keys = self.keys.chunks_exact(self.factor.key_len().max(1));
+        let products = self.products.iter_mut().zip(keys);
+        for (product, key) in products.take(self.kept.count) {
+            *product = direction(self.factor, key);
         }
-        let len = self.factor.key_len().max(1);
-        for (product, key) in self
-            .products
-            .iter_mut()
-            .zip(self.keys.chunks_exact(len))
-            .take(self.kept.count)
-        {
-            let mut sum = 0.0;
-            self.factor
-                .each_part(key, |part| sum += x.get(part).copied().unwrap_or(0.0));
-            *product = sum;
-        }
+    }
+
+    /// Q of the products, in place.
+    fn solve_products(&mut self) {
         if self.kept.count == 0 || self.kept.damping == 0.0 {
             return;
         }
@@ -262,14 +278,28 @@ impl<'a, F: Factor> Structured<'a, F> {
         }
     }
 
-    /// See [`Factors::differentiate`].
-    pub fn differentiate(&mut self, places: &Places, x: &mut [f64]) {
-        self.weigh(places, x);
+    /// Q M^T D x, to the products.
+    fn weigh(&mut self, places: &Places, x: &mut [f64]) {
+        for (x, scale) in x.iter_mut().zip(places.scale) {
+            *x /= scale;
+        }
+        self.multiply(|factor, key| {
+            let mut sum = 0.0;
+            factor.each_entry(key, |part, entry| {
+                sum += entry * x.get(part).copied().unwrap_or(0.0);
+            });
+            sum
+        });
+        self.solve_products();
+    }
+
+    /// `x` = D M of the products.
+    fn gather(&self, places: &Places, x: &mut [f64]) {
         x.fill(0.0);
         for (product, (_, key)) in self.products.iter().zip(self.each_atom()) {
-            self.factor.each_part(key, |part| {
+            self.factor.each_entry(key, |part, entry| {
                 if let Some(x) = x.get_mut(part) {
-                    *x += product;
+                    *x += product * entry;
                 }
             });
         }
@@ -278,23 +308,53 @@ impl<'a, F: Factor> Structured<'a, F> {
         }
     }
 
-    /// See [`Factors::differentiate_additional`].
-    pub fn differentiate_additional(&mut self, places: &Places, x: &mut [f64]) {
+    /// See [`Factors::differentiate`].
+    pub fn differentiate(&mut self, places: &Places, x: &mut [f64]) {
         self.weigh(places, x);
+        self.gather(places, x);
+    }
+
+    /// See [`Factors::pull_additional`].
+    pub fn pull_additional(
+        &mut self,
+        places: &Places,
+        cotangent: impl Fn(usize) -> f64,
+        x: &mut [f64],
+    ) {
+        self.multiply(|factor, key| {
+            let mut sum = 0.0;
+            factor.each_additional(key, |part| sum += cotangent(part));
+            sum
+        });
+        self.solve_products();
+        self.gather(places, x);
+    }
+
+    /// The marginals of the additional parts, to `additional`.
+    pub fn sum_additional(&mut self) {
+        for (product, weight) in self.products.iter_mut().zip(self.atom_weights.iter()) {
+            *product = *weight;
+        }
+        self.gather_additional();
+    }
+
+    /// N of the products, to `additional`.
+    fn gather_additional(&mut self) {
         self.additional.fill(0.0);
-        let len = self.factor.key_len().max(1);
-        for (product, key) in self
-            .products
-            .iter()
-            .zip(self.keys.chunks_exact(len))
-            .take(self.kept.count)
-        {
+        let keys = self.keys.chunks_exact(self.factor.key_len().max(1));
+        for (product, key) in self.products.iter().zip(keys).take(self.kept.count) {
             self.factor.each_additional(key, |part| {
-                if let Some(gradient) = self.additional.get_mut(part) {
-                    *gradient += product;
+                if let Some(sum) = self.additional.get_mut(part) {
+                    *sum += product;
                 }
             });
         }
+    }
+
+    /// See [`Factors::differentiate_additional`].
+    pub fn differentiate_additional(&mut self, places: &Places, x: &mut [f64]) {
+        self.weigh(places, x);
+        self.gather_additional();
     }
 }
 

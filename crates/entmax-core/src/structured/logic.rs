@@ -190,6 +190,19 @@ impl Logic<'_> {
         sum
     }
 
+    /// The direction in which u12 of a pair grows, on the face: the transpose of [`Logic::coupling`], projected.
+    pub fn pull_coupling(&self, face: &[i32], x: &mut [f64]) {
+        for (place, (x, (code, scale))) in x.iter_mut().zip(face.iter().zip(self.scale)).enumerate()
+        {
+            *x = match (code & COUNTED, is_negated(self.negated, place)) {
+                (0, _) => 0.0,
+                (_, true) => -scale,
+                (_, false) => *scale,
+            };
+        }
+        self.differentiate(face, x);
+    }
+
     /// u12 of a pair.
     pub fn both(&self, u: &[f64]) -> f64 {
         let p = |place: usize| {

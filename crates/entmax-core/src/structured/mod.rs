@@ -12,6 +12,7 @@
 //! | `solve`, `backward`, `best` | the kernels: a batch in turns, its derivative, and the best structures alone |
 //! | `logic`, `capped` | the factors of logic: projections and their derivatives |
 //! | `graph`, `graph_backward` | LP-SparseMAP, and its derivative; `graph_logic` and `graph_structured` have its factors |
+//! | `graph_layout`, `graph_factors`, `graph_call` | a graph and its problems in memory, their factors, and the kernels |
 //!
 //! All of it is f64 inside: supports are decided by differences of scores of whole structures.
 
@@ -28,6 +29,9 @@ pub mod custom;
 pub mod factor;
 pub mod graph;
 pub mod graph_backward;
+pub mod graph_call;
+mod graph_factors;
+pub mod graph_layout;
 pub mod graph_logic;
 pub mod graph_structured;
 mod heap;
