@@ -62,6 +62,11 @@ export class KnownStructures {
     throw this.#refuse(expected, `one of ${this.score}`);
   }
 
+  /** The same without a gap: asks all structures that are known. */
+  checkAll(question: Float64Array): void {
+    for (const { vertex } of this.list) this.check(this.score - scoreOf(vertex, question)[0]);
+  }
+
   #refuse(expected: string, got: string): EntmaxError {
     return new EntmaxError('ENTMAX_OPTION', this.#op, `map of factors.custom to return ${expected}`, got);
   }
@@ -104,6 +109,38 @@ function scoreOf(vertex: Float64Array, scores: Float64Array): [number, number] {
   return [sum, 1e-9 * size];
 }
 
+/** The vertices of known structures in linear memory, behind each other. */
+export class Vertices {
+  readonly #known: KnownStructures;
+  readonly #size: number;
+  readonly #room: Room;
+  #address = 0;
+  #capacity = 0;
+  #written = 0;
+
+  constructor(known: KnownStructures, size: number, room: Room) {
+    this.#known = known;
+    this.#size = size;
+    this.#room = room;
+  }
+
+  /** Adds those that have become known, and returns where all are. */
+  write(): number {
+    const { list } = this.#known;
+    if (list.length > this.#capacity) {
+      this.#capacity = Math.max(16, 2 * list.length);
+      this.#address = this.#room.allocate(8 * this.#capacity * this.#size);
+      this.#written = 0;
+    }
+    for (; this.#written < list.length; this.#written++) {
+      memory()
+        .f64(this.#address + 8 * this.#written * this.#size, this.#size)
+        .set(list[this.#written]!.vertex);
+    }
+    return this.#address;
+  }
+}
+
 /** A problem's place for questions and answers in linear memory. */
 export class Dialogue {
   /** For the description of a turn. */
@@ -111,18 +148,16 @@ export class Dialogue {
   readonly #call: SolveCall;
   readonly #room: Room;
   readonly #known: KnownStructures;
+  readonly #vertices: Vertices;
   readonly #form: number;
   readonly #question: number;
-  #vertices = 0;
-  #capacity = 0;
-  #written = 0;
-  #kept = 0;
 
   /** Of structures that are known: those of before, and what the oracle will name. */
   constructor(call: SolveCall, known: KnownStructures, room: Room) {
     this.#call = call;
     this.#room = room;
     this.#known = known;
+    this.#vertices = new Vertices(known, call.columns, room);
     this.address = room.allocate(structuredKernel('structured_dialogue_bytes')());
     this.#question = room.allocate(8 * call.columns);
     this.#form = room.allocate(FORM_BYTES);
@@ -131,38 +166,18 @@ export class Dialogue {
 
   /** Before the first turn, and whenever atoms have moved to a slot with another capacity. */
   begin(capacity: number): void {
-    this.#kept = this.#room.allocate(8 * structuredKernel('structured_kept_numbers')(this.#form, capacity));
-    this.#write();
+    const kept = this.#room.allocate(8 * structuredKernel('structured_kept_numbers')(this.#form, capacity));
+    const { list, answer } = this.#known;
+    const words = [this.#vertices.write(), list.length, this.#question, kept, answer, 0];
+    writeWords(this.address, words, structuredKernel('structured_dialogue_bytes')());
   }
 
   /** Asks what the last turn wants to know. */
   ask(): void {
     this.#known.ask(Float64Array.from(memory().f64(this.#question, this.#call.columns)));
-    this.#addVertices();
-    // What the solver has kept and noted lies behind the answer.
+    const vertices = this.#vertices.write();
+    // What the solver has kept and noted lies beside these.
     const words = memory().i32(this.address, 5);
-    [words[0], words[1], words[4]] = [this.#vertices, this.#known.list.length, this.#known.answer];
-  }
-
-  #write(): void {
-    this.#addVertices();
-    const { list, answer } = this.#known;
-    const words = [this.#vertices, list.length, this.#question, this.#kept, answer, 0];
-    writeWords(this.address, words, structuredKernel('structured_dialogue_bytes')());
-  }
-
-  #addVertices(): void {
-    const { columns } = this.#call;
-    const { list } = this.#known;
-    if (list.length > this.#capacity) {
-      this.#capacity = Math.max(16, 2 * list.length);
-      this.#vertices = this.#room.allocate(8 * this.#capacity * columns);
-      this.#written = 0;
-    }
-    for (; this.#written < list.length; this.#written++) {
-      memory()
-        .f64(this.#vertices + 8 * this.#written * columns, columns)
-        .set(list[this.#written]!.vertex);
-    }
+    [words[0], words[1], words[4]] = [vertices, this.#known.list.length, this.#known.answer];
   }
 }

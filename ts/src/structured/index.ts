@@ -8,9 +8,11 @@ export { kbest, map } from './best.ts';
 export { expectation } from './expectation.ts';
 export { factors } from './factors.ts';
 export type { TreeOptions } from './factors.ts';
+export { factorGraph } from './graph.ts';
 export { sparsemapLoss } from './loss.ts';
 export { sparsemap } from './sparsemap.ts';
 export type {
+  AsyncGraphPullback,
   AsyncSolvePullback,
   AsyncSparseMapLoss,
   AsyncSparseMapLossPullback,
@@ -20,6 +22,13 @@ export type {
   Expectation,
   Expected,
   Factor,
+  FactorGraph,
+  GraphOptions,
+  GraphPullback,
+  GraphScores,
+  GraphSolution,
+  GraphSolve,
+  GraphVjp,
   In,
   KBest,
   MapOracle,
@@ -34,4 +43,5 @@ export type {
   SparseMapLossPullback,
   Target,
   Targets,
+  Vars,
 } from './types.ts';

@@ -52,7 +52,7 @@ export function readSolveCall(
   return {
     ...problems,
     tolerance: readTolerance(op, read['tol'], TOLERANCE[problems.dtype]),
-    maxIter: readMaxIter(op, read['maxIter']),
+    maxIter: readMaxIter(op, read['maxIter'], MOST_CALLS),
     warmStart: read['warmStart'],
     given: read,
   };
@@ -153,14 +153,16 @@ function readLengthsOf(
   return readLengths(op, 'lengths', lengths, problems, full);
 }
 
-function readTolerance(op: string, tol: unknown, standard: number): number {
+/** The option `tol`. */
+export function readTolerance(op: string, tol: unknown, standard: number): number {
   if (tol === undefined) return standard;
   if (typeof tol === 'number' && tol > 0 && tol < Infinity) return tol;
   throw new EntmaxError('ENTMAX_OPTION', op, 'tol to be a positive number', show(tol));
 }
 
-function readMaxIter(op: string, maxIter: unknown): number {
-  if (maxIter === undefined) return MOST_CALLS;
+/** The option `maxIter`. */
+export function readMaxIter(op: string, maxIter: unknown, standard: number): number {
+  if (maxIter === undefined) return standard;
   if (Number.isInteger(maxIter) && (maxIter as number) >= 1) return Math.min(maxIter as number, 0x7fffffff);
   throw new EntmaxError('ENTMAX_OPTION', op, 'maxIter to be a positive integer', show(maxIter));
 }

@@ -345,7 +345,9 @@ export function warmAtoms(call: SolveCall): Starts {
   if (!origin) throw new EntmaxError('ENTMAX_OPTION', op, 'warmStart to be a solution of sparsemap', show(warmStart));
   const before = origin.alike;
   const isAlike =
-    (['kind', 'flag', 'budget', 'oracle'] as const).every((name) => before.descriptor[name] === call.descriptor[name]) &&
+    (['kind', 'flag', 'budget', 'oracle'] as const).every(
+      (name) => before.descriptor[name] === call.descriptor[name],
+    ) &&
     (['problems', 'rows', 'columns'] as const).every((name) => before[name] === call[name]) &&
     Array.from({ length: call.problems }, (_, b) => b).every((b) => lengthOf(before, b) === lengthOf(call, b));
   if (isAlike) return origin.atoms;
