@@ -185,9 +185,9 @@ export const factors = {
    * questions. Called on the thread of the caller, about as often as there are structures in the result, and a few times more.
    */
   custom<K>(oracle: CustomOracle<K>): Factor<never, K> {
-    const { size, map } = readOracle(oracle);
+    const size = readOracleSize(oracle);
     const axes = [`${size} parts`];
-    return make('custom', KIND.custom, [], { axes, oracle: { size, map: (scores) => map.call(oracle, scores) } });
+    return make('custom', KIND.custom, [], { axes, oracle: { size, map: (scores) => oracle.map(scores) } });
   },
   /** In a graph: exactly one of n variables is on. */
   xor: (): Factor<never, Uint8Array> => plainLogic('xor', { kind: LOGIC.xor }),
@@ -229,14 +229,14 @@ export const factors = {
     makeLogic('pair', { kind: LOGIC.pair, least: 2, exact: true }, ['coupling']),
 };
 
-function readOracle<K>(oracle: unknown): CustomOracle<K> {
+function readOracleSize(oracle: unknown): number {
   const op = 'factors.custom';
-  const given = (typeof oracle === 'object' && oracle !== null ? oracle : {}) as Partial<CustomOracle<K>>;
+  const given = (typeof oracle === 'object' && oracle !== null ? oracle : {}) as { size?: unknown; map?: unknown };
   if (typeof given.map !== 'function')
     throw new EntmaxError('ENTMAX_OPTION', op, 'map to be a function', show(given.map));
   const size = count(op, 'size', given.size);
   if (size === 0) throw new EntmaxError('ENTMAX_OPTION', op, 'size to be a positive integer', '0');
-  return { size, map: given.map };
+  return size;
 }
 
 /** Rows and columns of the table of one problem. */

@@ -81,8 +81,8 @@ export function factorGraph<V extends string>(shapes: Readonly<Record<V, readonl
       factors.push(added);
       return graph;
     },
-    solve: formsOf('graph.solve', prepareGraphSolve(owner, model)) as unknown as GraphSolve<V>,
-    vjp: formsOf('graph.vjp', prepareGraphVjp(owner, model)) as unknown as GraphVjp<V>,
+    solve: formsOf('graph.solve', prepareGraphSolve(owner, model)) as GraphSolve<V>,
+    vjp: formsOf('graph.vjp', prepareGraphVjp(owner, model)) as GraphVjp<V>,
   };
   return Object.freeze(graph);
 }

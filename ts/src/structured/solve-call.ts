@@ -117,7 +117,7 @@ function readUnary(op: string, { axes, isTree, oracle }: Descriptor, source: unk
   if (rank < 0 || rank > 1 || (isTree && (rows !== columns || rows === 0))) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `unary of shape ${letters}, or a batch of them`, showShape(unary.shape));
   }
-  if (oracle && columns !== oracle.size) {
+  if (oracle && unary.shape.at(-1) !== oracle.size) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `unary with ${oracle.size} parts`, showShape(unary.shape));
   }
   return unary;

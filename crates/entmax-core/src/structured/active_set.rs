@@ -389,11 +389,19 @@ impl<'a, F: Factor> Solver<'a, F> {
                 // SAFETY: as above.
                 unsafe { core::slice::from_raw_parts(self.atoms.keys.add(j * len), len) }
             };
-            self.factor.each_entry(key, |part, entry| {
-                if let Some(score) = left.get_mut(part) {
-                    *score -= weight * entry * self.factor.weight(part);
-                }
-            });
+            if self.factor.is_weighted() {
+                self.factor.each_entry(key, |part, entry| {
+                    if let Some(score) = left.get_mut(part) {
+                        *score -= weight * entry * self.factor.weight(part);
+                    }
+                });
+            } else {
+                self.factor.each_entry(key, |part, entry| {
+                    if let Some(score) = left.get_mut(part) {
+                        *score -= weight * entry;
+                    }
+                });
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use super::arborescence::Arborescence;
 use super::assignment::Assignment;
 use super::custom::Custom;
-use super::factor::{Factor, Room, RoomSize};
+use super::factor::{best_alone, Factor, Room, RoomSize};
 use super::projective::ProjectiveTree;
 use super::sequence::Sequence;
 use super::subsets::{Bits, Budget, OneHot};
@@ -63,7 +63,11 @@ impl Factor for Any<'_> {
     }
 
     fn kbest_room(&self, k: usize) -> RoomSize {
-        each!(self, factor => factor.kbest_room(k))
+        match self {
+            Any::Sequence(factor) => factor.kbest_room(k),
+            Any::Bits(factor) => factor.kbest_room(k),
+            _ => self.room(),
+        }
     }
 
     fn kbest(
@@ -74,7 +78,11 @@ impl Factor for Any<'_> {
         keys: &mut [i32],
         scores: &mut [f64],
     ) -> usize {
-        each!(self, factor => factor.kbest(k, unary, room, keys, scores))
+        match self {
+            Any::Sequence(factor) => factor.kbest(k, unary, room, keys, scores),
+            Any::Bits(factor) => factor.kbest(k, unary, room, keys, scores),
+            _ => best_alone(self, unary, room, keys, scores),
+        }
     }
 
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {

@@ -59,16 +59,7 @@ pub trait Factor {
         keys: &mut [i32],
         scores: &mut [f64],
     ) -> usize {
-        let Some(key) = keys.get_mut(..self.key_len()) else {
-            return 0;
-        };
-        if !self.best(unary, room, key) {
-            return 0;
-        }
-        if let Some(score) = scores.first_mut() {
-            *score = self.score(unary, key);
-        }
-        1
+        best_alone(self, unary, room, keys, scores)
     }
 
     /// The sum of a structure's unary and additional scores.
@@ -76,6 +67,11 @@ pub trait Factor {
 
     /// How many unary parts two structures share; where parts have weights, these summed.
     fn overlap(&self, a: &[i32], b: &[i32]) -> f64;
+
+    /// Whether any part has a weight other than 1.
+    fn is_weighted(&self) -> bool {
+        false
+    }
 
     /// What a unary part counts in the square of the marginals: other than 1 in a graph only, where factors share it.
     #[inline(always)]
@@ -93,6 +89,26 @@ pub trait Factor {
 
     /// The additional parts of a structure.
     fn each_additional(&self, _key: &[i32], _visit: impl FnMut(usize)) {}
+}
+
+/// The k best structures of a factor that knows its best one alone.
+pub(super) fn best_alone<F: Factor + ?Sized>(
+    factor: &F,
+    unary: &[f64],
+    room: &mut Room,
+    keys: &mut [i32],
+    scores: &mut [f64],
+) -> usize {
+    let Some(key) = keys.get_mut(..factor.key_len()) else {
+        return 0;
+    };
+    if !factor.best(unary, room, key) {
+        return 0;
+    }
+    if let Some(score) = scores.first_mut() {
+        *score = factor.score(unary, key);
+    }
+    1
 }
 
 /// In how many places two keys agree: the overlap, where every place of a key names one part.

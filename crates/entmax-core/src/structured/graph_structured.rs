@@ -30,10 +30,33 @@ pub struct Kept {
 }
 
 /// A factor with weights of its parts. Marks are 0 between calls.
-struct Weighted<'a, F> {
+pub struct Weighted<'a, F> {
     factor: &'a F,
+    /// Empty: 1 each.
     weights: &'a [f64],
     marks: &'a [Cell<f64>],
+}
+
+impl<'a, F> Weighted<'a, F> {
+    /// A factor whose parts weigh 1: so that solvers are compiled for this type alone.
+    pub fn plain(factor: &'a F) -> Weighted<'a, F> {
+        Weighted {
+            factor,
+            weights: &[],
+            marks: &[],
+        }
+    }
+}
+
+/// The numbers of a vertex, to a function that is called, not compiled in: what is done with them takes no time.
+#[inline(never)]
+fn each_entry(factor: &impl Factor, key: &[i32], visit: &mut dyn FnMut(usize, f64)) {
+    factor.each_entry(key, visit);
+}
+
+#[inline(never)]
+fn each_additional(factor: &impl Factor, key: &[i32], visit: &mut dyn FnMut(usize)) {
+    factor.each_additional(key, visit);
 }
 
 impl<F: Factor> Factor for Weighted<'_, F> {
@@ -55,22 +78,29 @@ impl<F: Factor> Factor for Weighted<'_, F> {
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
         self.factor.score(unary, key)
     }
+    fn is_weighted(&self) -> bool {
+        !self.weights.is_empty()
+    }
     fn weight(&self, part: usize) -> f64 {
-        self.weights.get(part).copied().unwrap_or(0.0)
+        self.weights.get(part).copied().unwrap_or(1.0)
     }
     fn overlap(&self, a: &[i32], b: &[i32]) -> f64 {
+        if self.weights.is_empty() {
+            return self.factor.overlap(a, b);
+        }
         let mark = |part: usize, value: f64| {
             if let Some(mark) = self.marks.get(part) {
                 mark.set(value);
             }
         };
         let mut sum = 0.0;
-        self.factor
-            .each_entry(a, |part, entry| mark(part, entry * self.weight(part)));
-        self.factor.each_entry(b, |part, entry| {
+        each_entry(self.factor, a, &mut |part, entry| {
+            mark(part, entry * self.weight(part));
+        });
+        each_entry(self.factor, b, &mut |part, entry| {
             sum += entry * self.marks.get(part).map_or(0.0, Cell::get);
         });
-        self.factor.each_part(a, |part| mark(part, 0.0));
+        each_entry(self.factor, a, &mut |part, _| mark(part, 0.0));
         sum
     }
     fn each_part(&self, key: &[i32], visit: impl FnMut(usize)) {
@@ -78,6 +108,9 @@ impl<F: Factor> Factor for Weighted<'_, F> {
     }
     fn each_entry(&self, key: &[i32], visit: impl FnMut(usize, f64)) {
         self.factor.each_entry(key, visit);
+    }
+    fn each_additional(&self, key: &[i32], visit: impl FnMut(usize)) {
+        self.factor.each_additional(key, visit);
     }
 }
 
@@ -232,7 +265,7 @@ impl<'a, F: Factor> Structured<'a, F> {
         let ending = self.solve(damping);
         u.fill(0.0);
         for (weight, key) in self.each_atom() {
-            self.factor.each_entry(key, |part, entry| {
+            each_entry(self.factor, key, &mut |part, entry| {
                 if let Some(u) = u.get_mut(part) {
                     *u += weight * entry;
                 }
@@ -285,7 +318,7 @@ impl<'a, F: Factor> Structured<'a, F> {
         }
         self.multiply(|factor, key| {
             let mut sum = 0.0;
-            factor.each_entry(key, |part, entry| {
+            each_entry(factor, key, &mut |part, entry| {
                 sum += entry * x.get(part).copied().unwrap_or(0.0);
             });
             sum
@@ -297,7 +330,7 @@ impl<'a, F: Factor> Structured<'a, F> {
     fn gather(&self, places: &Places, x: &mut [f64]) {
         x.fill(0.0);
         for (product, (_, key)) in self.products.iter().zip(self.each_atom()) {
-            self.factor.each_entry(key, |part, entry| {
+            each_entry(self.factor, key, &mut |part, entry| {
                 if let Some(x) = x.get_mut(part) {
                     *x += product * entry;
                 }
@@ -323,7 +356,7 @@ impl<'a, F: Factor> Structured<'a, F> {
     ) {
         self.multiply(|factor, key| {
             let mut sum = 0.0;
-            factor.each_additional(key, |part| sum += cotangent(part));
+            each_additional(factor, key, &mut |part| sum += cotangent(part));
             sum
         });
         self.solve_products();
@@ -343,7 +376,7 @@ impl<'a, F: Factor> Structured<'a, F> {
         self.additional.fill(0.0);
         let keys = self.keys.chunks_exact(self.factor.key_len().max(1));
         for (product, key) in self.products.iter().zip(keys).take(self.kept.count) {
-            self.factor.each_additional(key, |part| {
+            each_additional(self.factor, key, &mut |part| {
                 if let Some(sum) = self.additional.get_mut(part) {
                     *sum += product;
                 }

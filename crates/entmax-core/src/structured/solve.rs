@@ -8,6 +8,7 @@ use super::active_set::{self, Atoms, Ending, Limits, Solver, Turn};
 use super::any::Any;
 use super::call::{factor, Form, Staged, Tables};
 use super::factor::{Factor, Room, RoomSize};
+use super::graph_structured::Weighted;
 use core::ops::Range;
 
 /// A call; TypeScript writes the fields in this order (ts/src/structured/description.ts).
@@ -177,11 +178,13 @@ impl Problem<'_> {
             };
             let Some(dialogue) = call.dialogue.as_mut() else {
                 let numbers = self.workspace.add(parts.solver).cast();
-                let mut solver = Solver::new(&self.factor, self.unary, atoms, numbers);
+                let factor = Weighted::plain(&self.factor);
+                let mut solver = Solver::new(&factor, self.unary, atoms, numbers);
                 return solver.solve(limits, &mut room, key);
             };
             let count = atoms.count;
-            let mut solver = Solver::new(&self.factor, self.unary, atoms, dialogue.kept);
+            let factor = Weighted::plain(&self.factor);
+            let mut solver = Solver::new(&factor, self.unary, atoms, dialogue.kept);
             solver.rebuilt = dialogue.rebuilt;
             if dialogue.is_kept && count > 0 {
                 solver.keep();

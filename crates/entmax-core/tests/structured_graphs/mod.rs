@@ -84,6 +84,9 @@ impl Factor for Listed {
             .filter(|part| b.contains(part));
         shared.map(|&part| self.weights[part]).sum()
     }
+    fn is_weighted(&self) -> bool {
+        true
+    }
     fn weight(&self, part: usize) -> f64 {
         self.weights[part]
     }
