@@ -14,7 +14,7 @@ export function firstCapacities({ factors }: GraphModel): number[] {
   return factors.map(({ descriptor, rows, columns }) => {
     if (descriptor.logic) return 0;
     const full = fullLength(descriptor, descriptor.axes.length === 1 ? [columns] : [rows, columns]);
-    return Math.min(rows * columns + 1, 2 * full + 8);
+    return Math.min(rows * columns + 1, 4 * full + 16);
   });
 }
 

@@ -29,6 +29,9 @@ pub const STEP: f64 = 5.0;
 /// One residual this far above the other changes the step.
 const UNBALANCED: f64 = 10.0;
 
+/// A copy may be so far off, relative to the residual of the turn before.
+const INEXACT: f64 = 0.1;
+
 const STEPS: (f64, f64) = (1e-3, 100.0);
 
 /// Variables and places, shared by all calls.
@@ -61,6 +64,9 @@ pub trait Factors {
         damping: f64,
         u: &mut [f64],
     ) -> Projection;
+
+    /// How far a copy may be off in the projections from now on, in norm.
+    fn allow(&mut self, _error: f64) {}
 
     /// `x` = J x on that face, J the symmetric projector.
     fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]);
@@ -286,6 +292,7 @@ impl<'a> State<'a> {
     ) -> Projection {
         let gamma = progress.gamma;
         let begun = core::mem::take(&mut progress.factor);
+        factors.allow(INEXACT * progress.primal.max(progress.dual).min(1.0));
         let graph = self.graph;
         for (factor, range) in graph.each_factor().skip(begun) {
             if !self.rescore(range.clone(), gamma) && progress.projected == gamma {

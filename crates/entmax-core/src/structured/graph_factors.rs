@@ -31,6 +31,8 @@ pub struct GraphFactors<'a> {
     pub named: *mut Named,
     /// Where to put what such an oracle is asked about.
     pub question: *mut f64,
+    /// How far a copy may be off.
+    pub error: f64,
     /// Cotangents and gradients of all variables, for derivatives.
     pub cotangents: &'a [f64],
     pub gradients: &'a mut [f64],
@@ -51,6 +53,7 @@ impl<'a> GraphFactors<'a> {
             faces: parts.faces,
             named: core::ptr::null_mut(),
             question: core::ptr::null_mut(),
+            error: 0.0,
             cotangents: &[],
             gradients: &mut [],
         };
@@ -247,8 +250,9 @@ impl Factors for GraphFactors<'_> {
             };
         }
         let turned = room.get(..negated.len()).unwrap_or(&[]);
-        let question = self.question;
+        let (question, error) = (self.question, self.error);
         let ending = self.with_structured(factor, |structured| {
+            structured.error = error;
             let ending = structured.project(places, turned, damping, u);
             if ending == Projection::Asks {
                 for (part, &score) in structured.question().iter().enumerate() {
@@ -265,6 +269,10 @@ impl Factors for GraphFactors<'_> {
             }
         }
         ending.unwrap_or(Projection::Infeasible)
+    }
+
+    fn allow(&mut self, error: f64) {
+        self.error = error;
     }
 
     fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]) {

@@ -129,6 +129,8 @@ pub struct Structured<'a, F: Factor> {
     keys: &'a mut [i32],
     key: &'a mut [i32],
     indices: &'a mut [i32],
+    /// How far a projection may be off, in norm; 0: by rounding.
+    pub error: f64,
     /// Gradient of the additional scores.
     pub additional: &'a mut [f64],
 }
@@ -180,6 +182,7 @@ impl<'a, F: Factor> Structured<'a, F> {
             marks: cut(&mut left, parts)?,
             room: cut(&mut left, size.numbers)?,
             solver: cut(&mut left, active_set::numbers(parts, capacity))?,
+            error: 0.0,
             additional: cut(&mut left, factor.additional())?,
             keys: cut_indices(&mut left_indices, capacity * factor.key_len())?,
             key: cut_indices(&mut left_indices, factor.key_len())?,
@@ -225,9 +228,9 @@ impl<'a, F: Factor> Structured<'a, F> {
             solver.keep();
             solver.rebuilt = self.kept.rebuilt;
         }
-        // Rounding is all that may be left of the gap: an error of the copies is its root.
+        // The square of an error of the copy is at most twice the gap over the damping.
         let limits = Limits {
-            tolerance: 0.0,
+            tolerance: 0.5 * damping * self.error * self.error,
             calls: CALLS,
             last: true,
         };
