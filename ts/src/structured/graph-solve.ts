@@ -26,7 +26,8 @@ import type { PlacedGraph } from './graph-call.ts';
 import { GraphOracles } from './graph-oracles.ts';
 import type { Oracles } from './graph-oracles.ts';
 import { readMaxIter, readTolerance } from './solve-call.ts';
-import type { GraphSolution, SolveStatus } from './types.ts';
+import type { GraphSolution } from './graph-types.ts';
+import type { SolveStatus } from './types.ts';
 
 /** How the kernels say that a turn ended (active_set.rs), and what they read there before the first (graph_call.rs). */
 const ENDING = { converged: 0, maxTurns: 1, infeasible: 2, needRoom: 3, paused: 4, asks: 6 } as const;

@@ -9,7 +9,7 @@ import { checkShape, sizeOf } from '../shape.ts';
 import { anyDescriptorOf, fullLength, isSequence, tableOf } from './factors.ts';
 import type { Descriptor, Logic } from './factors.ts';
 import { prepareGraphSolve, prepareGraphVjp } from './graph-solve.ts';
-import type { FactorGraph, GraphSolve, GraphVjp, Vars } from './types.ts';
+import type { FactorGraph, GraphSolve, GraphVjp, Vars } from './graph-types.ts';
 import { literalsOf, makeVars } from './vars.ts';
 import type { Literal } from './vars.ts';
 

@@ -9,10 +9,20 @@ export { expectation } from './expectation.ts';
 export { factors } from './factors.ts';
 export type { TreeOptions } from './factors.ts';
 export { factorGraph } from './graph.ts';
+export type {
+  AsyncGraphPullback,
+  FactorGraph,
+  GraphOptions,
+  GraphPullback,
+  GraphScores,
+  GraphSolution,
+  GraphSolve,
+  GraphVjp,
+  Vars,
+} from './graph-types.ts';
 export { sparsemapLoss } from './loss.ts';
 export { sparsemap } from './sparsemap.ts';
 export type {
-  AsyncGraphPullback,
   AsyncSolvePullback,
   AsyncSparseMapLoss,
   AsyncSparseMapLossPullback,
@@ -22,13 +32,6 @@ export type {
   Expectation,
   Expected,
   Factor,
-  FactorGraph,
-  GraphOptions,
-  GraphPullback,
-  GraphScores,
-  GraphSolution,
-  GraphSolve,
-  GraphVjp,
   In,
   KBest,
   MapOracle,
@@ -43,5 +46,4 @@ export type {
   SparseMapLossPullback,
   Target,
   Targets,
-  Vars,
 } from './types.ts';

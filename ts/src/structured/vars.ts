@@ -2,7 +2,7 @@
 
 import { EntmaxError, show, showShape } from '../errors.ts';
 import { sizeOf } from '../shape.ts';
-import type { Vars } from './types.ts';
+import type { Vars } from './graph-types.ts';
 
 /** A variable or its negation. */
 export interface Literal {
