@@ -75,7 +75,7 @@ function frameOf({ name, from, to }, length) {
   const inset = from === to ? 8 : 2;
   const [top, height] = [LEVEL * from + inset / 2, LEVEL * (to - from + 1) - inset];
   const [left, width] = [inset, STEP * length - 2 * inset];
-  const [middle, half] = [x((length - 1) / 2), 4 * name.length];
+  const [middle, half] = [x((length - 1) / 2), 3 * name.length + 6];
   return [
     `<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="12" fill="none" stroke="${IN_SUPPORT}" stroke-width="2"/>`,
     `<rect x="${middle - half}" y="${top - 7}" width="${2 * half}" height="14" fill="white"/>`,
