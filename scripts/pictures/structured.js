@@ -1,13 +1,13 @@
 /**
  * The pictures of docs/structured.md: taggings of a chain with their weights, beside those of the best one and of a CRF; the
- * arcs of a sentence at three temperatures; a matching beside softmax of each row.
+ * arcs of a sentence at three temperatures; a matching beside softmax of each row; a graph, with and without a factor more.
  *
  *     npm run pictures
  */
 
 import { writeFile } from 'node:fs/promises';
 import { softmax } from 'entmax';
-import { factors, kbest, sparsemap } from 'entmax/structured';
+import { factorGraph, factors, kbest, sparsemap } from 'entmax/structured';
 import { drawMatrix } from '../../examples/alignment/draw.js';
 import { align } from '../../examples/alignment/matchings.js';
 import { scoresOf, SENTENCES } from '../../examples/alignment/sentences.js';
@@ -15,7 +15,7 @@ import { drawArcs } from '../../examples/dependency-trees/draw.js';
 import { readSentences } from '../../examples/dependency-trees/sentences.js';
 import { parse } from '../../examples/dependency-trees/trees.js';
 import { pageOf, sideBySide, stacked } from './drawing.js';
-import { drawLattice } from './lattice.js';
+import { drawLattice, drawVariables } from './lattice.js';
 
 const DIRECTORY = new URL('../../docs/pictures/', import.meta.url);
 const write = async (name, drawing) => {
@@ -98,4 +98,28 @@ await write(
     ],
     40,
   ),
+);
+
+/** The chain as a graph, alone and where exactly one word is a verb. */
+const VERB = LABELS.indexOf('verb');
+const names = { words: WORDS, labels: LABELS };
+const graph = factorGraph({ tags: [WORDS.length, LABELS.length], follows: [PAIRS, LABELS.length, LABELS.length] });
+graph.add(factors.sequence(), graph.vars.tags, graph.vars.follows);
+/** Marginals of a graph are known up to its residual: what is below that counts as 0. */
+const visible = (table) => table.map((row) => row.map((p) => (p < 1e-6 ? 0 : p)));
+const solve = (title) => {
+  const { tags, follows } = graph.solve({ tags: UNARY, follows: scores.transitions }).marginals;
+  const verbs = tags.reduce((sum, row) => sum + row[VERB], 0).toFixed(2);
+  const marginals = { unary: visible(tags), transitions: follows.map(visible) };
+  return drawLattice({ ...names, ...marginals, title: `${title}: ${verbs} verbs` });
+};
+const alone = solve('sequence alone');
+graph.add(factors.xor(), graph.vars.tags.slice(1, VERB));
+const frames = [
+  { name: 'sequence', from: 0, to: LABELS.length - 1 },
+  { name: 'xor: exactly one', from: VERB, to: VERB },
+];
+await write(
+  'structured-graph',
+  sideBySide([drawVariables({ ...names, title: 'two factors', frames }), alone, solve('both')]),
 );

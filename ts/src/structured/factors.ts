@@ -128,8 +128,9 @@ function count(op: string, name: string, value: unknown): number {
 }
 
 /**
- * The sets of structures that SparseMAP knows. Letters: T positions, S states, n words or items, m columns; a leading axis
- * more than the table has is a batch. Ties of the oracles go to the lowest index; a sequence's to the lexicographically first.
+ * The sets of structures that SparseMAP knows, and the factors of logic that only a `factorGraph` takes ("In a graph"); all others go
+ * into a graph too. Letters: T positions, S states, n words, items or variables, m columns; a leading axis more than the table
+ * has is a batch. Ties of the oracles go to the lowest index; a sequence's to the lexicographically first.
  */
 export const factors = {
   /**

@@ -1,5 +1,6 @@
 /**
- * entmax/structured: sparse distributions over structures (sequences, trees, matchings, sets) by SparseMAP.
+ * entmax/structured: sparse distributions over structures (sequences, trees, matchings, sets, your own) by SparseMAP, and marginals
+ * that many factors agree on by LP-SparseMAP.
  *
  * @packageDocumentation
  */
