@@ -174,7 +174,7 @@ impl<'a, F: Factor> Solver<'a, F> {
             self.factor.best(self.left, room, key);
             let best = self.factor.score(self.left, key);
             turn.gap = best - tau;
-            let rounding = 1e-15 * (best.abs() + tau.abs()) * (16.0 + self.atoms.count as f64);
+            let rounding = 1e-15 * self.size_of(key) * (4.0 + self.atoms.count as f64);
             if turn.gap <= limits.tolerance.max(rounding) {
                 break;
             }
@@ -259,6 +259,16 @@ impl<'a, F: Factor> Solver<'a, F> {
     fn rebuild(&mut self) {
         self.cholesky.order = 0;
         self.begin();
+    }
+
+    /// How large the numbers are that a structure's score in eta - mu is a sum of: that may be 0 where these are not.
+    fn size_of(&self, key: &[i32]) -> f64 {
+        let mut size = self.factor.score(self.unary, key).abs();
+        self.factor.each_entry(key, |part, entry| {
+            let score = self.unary.get(part).copied().unwrap_or(0.0);
+            size += entry.abs() * (score.abs() + self.factor.weight(part));
+        });
+        size
     }
 
     fn holds(&self, key: &[i32]) -> bool {

@@ -27,6 +27,8 @@ pub struct Kept {
     pub damping: f64,
     /// Of the solver (see [`Solver::rebuilt`]), while it waits for an answer.
     pub rebuilt: bool,
+    /// Calls of the oracle in this projection, while it waits for an answer.
+    pub calls: usize,
 }
 
 /// A factor with weights of its parts. Marks are 0 between calls.
@@ -231,7 +233,7 @@ impl<'a, F: Factor> Structured<'a, F> {
         // The square of an error of the copy is at most twice the gap over the damping.
         let limits = Limits {
             tolerance: 0.5 * damping * self.error * self.error,
-            calls: CALLS,
+            calls: CALLS.saturating_sub(self.kept.calls).max(1),
             last: true,
         };
         let turn = solver.solve(limits, &mut room, self.key);
@@ -241,6 +243,11 @@ impl<'a, F: Factor> Structured<'a, F> {
             count: atoms.count,
             damping,
             rebuilt,
+            calls: if waits {
+                self.kept.calls + turn.calls
+            } else {
+                0
+            },
         };
         match turn.ending {
             Ending::Infeasible => Projection::Infeasible,
