@@ -25,7 +25,7 @@ def exact(value):
     if isinstance(value, fmpq):
         return value
     part = fraction(value)
-    return fmpq(part.numerator, part.denominator)
+    return fmpq(int(part.numerator), int(part.denominator))
 
 
 def exact_to_float(value):

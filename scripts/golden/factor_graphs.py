@@ -65,7 +65,7 @@ def pairs():
         factor("pair", "!x[2]", "x[0]", coupling="c[2]"),
     ]
     yield solved("a triangle of pairs with negations", {"x": given([0.75, 0.5, 0.3125]), "c": given([0.375, -0.5, 0.25])}, negated, 230)
-    negated[1] = factor("pair", "x[1]", "!x[2]", coupling="c[1]")
+    negated = [negated[0], factor("pair", "x[1]", "!x[2]", coupling="c[1]"), negated[2]]
     tables = {"x": given([0.5, 0.625, 0.25]), "c": given([-0.75, -0.5, -0.625])}
     yield solved("a triangle of repulsive pairs with negations", tables, negated, 231)
 
@@ -126,9 +126,10 @@ def structured():
     yield solved("two sequences tied by implications", two, [chain, factor("sequence", "y"), *agree], 523)
     for k, root in enumerate(("many", "one")):
         tables = {"x": normal(530 + k, 5, 5, scale=0.5)}
-        more = [factor("budget", f"x[{h},:]", k=1, **AT_MOST) for h in range(1, 5)]
+        arcs = {h: [f"x[{h},{m}]" for m in range(1, 5) if m != h] for h in range(1, 5)}
+        more = [factor("budget", *arcs[h], k=1, **AT_MOST) for h in range(1, 5)]
         parameters = {} if root == "many" else {"root": root}
-        yield solved(f"a tree of 4, {root} roots, heads of one word each", tables, [factor("arborescence", "x", **parameters), *more], 532)
+        yield solved(f"a tree of 4, root {root}, heads of one word each", tables, [factor("arborescence", "x", **parameters), *more], 532)
     tables = {"x": normal(540, 5, 5, scale=0.5)}
     more = [factor("atMostOne", "x[0,1]", "x[0,3]"), factor("imply", "x[1,2]", "x[3,4]")]
     yield solved("a projective tree of 4 and logic", tables, [factor("projectiveTree", "x"), *more], 541)

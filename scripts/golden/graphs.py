@@ -75,6 +75,9 @@ class Polytope:
         self.flat = [0.0 if value == -INF else value for value in flat]
         for each in factors:
             self.add(**each)
+        # Variables that a tree leaves unused are no part of the problem: they get some value inside, which is left out.
+        for place in self.unused:
+            self.flat[place] = 0.5
 
     @staticmethod
     def at(place):
@@ -207,7 +210,7 @@ class GraphSolved:
         first = column(listed(start)[:named])
         self.answer = optimum_on(self.face, first, self.scores, polytope.squared)
         self.prove(active, right, x, multiplier)
-        self.objective = objective(self.answer, self.scores, polytope.squared)
+        self.objective = objective(self.answer, self.scores, polytope.squared) - exact(0.125) * len(polytope.unused)
 
     def interior(self):
         polytope = self.polytope

@@ -7,7 +7,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from scipy.optimize import linprog
 
-from cases import number, numbers, tolerance
+from cases import normal_row, number, numbers, tolerance
 from faces import Face, NotProven, basis, column, exact_to_float, interior_point, listed, nearest_solution, objective, optimum_on, rows_of
 from structures import TABLES, enumerated
 from tables import INF, written
@@ -63,6 +63,7 @@ class Solved:
         self.weights = self.inner_weights()
         self.smooth = self.weights is not None
         self.unique = self.smooth and self.face.rank == len(self.best) - 1
+        self.ties = self.smooth and self.of_fewer()
 
     def proposals(self, flat):
         """Sets of structures that may have weight, by the interior-point solver."""
@@ -120,6 +121,18 @@ class Solved:
         found = linprog(goal, **limits, method="highs", options=LINPROG)
         return listed(self.inside(rows, found.x[:-1])) if found.x is not None else None
 
+    def of_fewer(self):
+        """Whether fewer structures than span the face can give mu too: basic solutions, for some linear goals."""
+        rows = self.problem.rows[self.best]
+        mu = [exact_to_float(each) for each in listed(self.mu)]
+        equal = np.vstack([rows.T, [[1] * len(rows)]])
+        for seed in range(1, 9):
+            goal = np.array(normal_row(seed, len(rows)))
+            found = linprog(goal, A_eq=equal, b_eq=[*mu, 1], method="highs-ds", options=LINPROG)
+            if found.x is not None and np.sum(found.x > 1e-9) <= self.face.rank:
+                return True
+        return False
+
     def inner_weights(self):
         """Weights above 0 of all of the best structures, if there are any."""
         weights = self.best_inside(self.problem.rows[self.best])
@@ -173,6 +186,8 @@ def sparsemap_case(name, factor, scores, parameters=None, cotangents=None, dweig
         case["target"] = list(target)
         expected["loss"] = number(exact_to_float(solved.objective - objective(y, problem.scores, problem.squared)))
         bounds.setdefault("loss", 1e-9)
+    if solved.ties:
+        case["ties"] = True
     case["expected"] = expected
     rows = [[v for v in table.values] for table in [*scores.values(), *(cotangents or {}).values()]]
     single = {key: max(bounds[key] * 10, 1e-5 if "radients" in key else 2e-6) for key in bounds}

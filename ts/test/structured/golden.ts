@@ -57,6 +57,8 @@ export interface StructuredCase {
   readonly cotangents?: Blocks;
   readonly dweights?: readonly number[];
   readonly target?: readonly number[];
+  /** The marginals are the mean of fewer structures too than their derivative needs. */
+  readonly ties?: true;
   readonly expected: GoldenExpected;
   readonly tolerance: Readonly<Partial<Record<FloatType, Partial<Record<GoldenQuantity, number>>>>>;
 }
