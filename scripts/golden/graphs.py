@@ -265,7 +265,7 @@ def by_name(polytope, vector):
     return found
 
 
-def graph_case(name, tables, factors, cotangents=None, tolerances=(), options=None):
+def graph_case(name, tables, factors, cotangents=None, tolerances=()):
     polytope = Polytope(tables, factors)
     case = {"name": name, "operation": "lpSparsemap", "scores": written(tables), "factors": factors}
     solved = GraphSolved(polytope)
@@ -273,7 +273,7 @@ def graph_case(name, tables, factors, cotangents=None, tolerances=(), options=No
         "marginals": by_name(polytope, solved.answer),
         "objective": number(exact_to_float(solved.objective)),
     }
-    bounds = {"marginals": 1e-7, "objective": 1e-7, **dict(tolerances)}
+    bounds = {"marginals": 1e-8, "objective": 1e-8, **dict(tolerances)}
     if cotangents:
         case["cotangents"] = written(cotangents)
         flat = []
@@ -281,7 +281,7 @@ def graph_case(name, tables, factors, cotangents=None, tolerances=(), options=No
             flat += cotangents[each].values if each in cotangents else [0.0] * len(table.values)
         flat = [0.0 if place in polytope.unused else value for place, value in enumerate(flat)]
         expected["gradients"] = by_name(polytope, solved.gradient(flat))
-        bounds.setdefault("gradients", 1e-6)
+        bounds.setdefault("gradients", 1e-8)
     return {**case, "expected": expected, "tolerance": tolerance(bounds)}, solved
 
 

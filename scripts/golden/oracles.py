@@ -209,7 +209,6 @@ def kbest_case(name, factor, scores, k, parameters=None):
 
 def ranked(name, operation, factor, scores, parameters, structures, totals):
     expected = {"structures": structures, "scores": numbers(totals)}
-    bound = 1e-15 * max(1.0, *(abs(each) for each in totals)) * len(scores["unary"].values)
     return {
         "name": name,
         "operation": operation,
@@ -217,5 +216,5 @@ def ranked(name, operation, factor, scores, parameters, structures, totals):
         "parameters": parameters,
         "scores": written(scores),
         "expected": expected,
-        "tolerance": tolerance({"scores": bound}, {"scores": bound}, [table.values for table in scores.values()]),
+        "tolerance": tolerance({"scores": 1e-12}, {"scores": 1e-12}, [table.values for table in scores.values()]),
     }

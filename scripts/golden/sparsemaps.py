@@ -160,13 +160,13 @@ def sparsemap_case(name, factor, scores, parameters=None, cotangents=None, dweig
     solved = Solved(problem, hint)
     expected = {"marginals": problem.by_table(solved.mu), "objective": number(exact_to_float(solved.objective))}
     case = {"name": name, "operation": "sparsemap", "factor": factor, "parameters": parameters, "scores": written(scores)}
-    bounds = {"marginals": 1e-10, "objective": 1e-9, **dict(tolerances)}
+    bounds = {"marginals": 1e-12, "objective": 1e-12, **dict(tolerances)}
     if solved.unique:
         order = sorted(range(len(solved.best)), key=lambda j: problem.structures[solved.best[j]])
         weights = solved.weights
         expected["structures"] = [problem.structures[solved.best[j]] for j in order]
         expected["weights"] = numbers([exact_to_float(weights[j]) for j in order])
-        bounds.setdefault("weights", 1e-9)
+        bounds.setdefault("weights", 1e-12)
         if dweights is not None:
             chosen = dweights[: len(order)]
             case["dweights"] = numbers(chosen)
@@ -174,22 +174,22 @@ def sparsemap_case(name, factor, scores, parameters=None, cotangents=None, dweig
             for j, value in zip(order, chosen):
                 by_atom[j] = value
             expected["weightGradients"] = problem.by_table(solved.weight_gradient(by_atom))
-            bounds.setdefault("weightGradients", 1e-9)
+            bounds.setdefault("weightGradients", 1e-11)
     if cotangents and solved.smooth:
         case["cotangents"] = written(cotangents)
         flat = [v for n, size in zip(problem.names, problem.sizes) for v in (cotangents[n].values if n in cotangents else [0.0] * size)]
         expected["gradients"] = problem.by_table(solved.gradient(flat))
-        bounds.setdefault("gradients", 1e-9)
+        bounds.setdefault("gradients", 1e-11)
     if target is not None:
         row = problem.rows[problem.structures.index(list(target))]
         y = column([float(each) for each in row])
         case["target"] = list(target)
         expected["loss"] = number(exact_to_float(solved.objective - objective(y, problem.scores, problem.squared)))
-        bounds.setdefault("loss", 1e-9)
+        bounds.setdefault("loss", 1e-12)
     if solved.ties:
         case["ties"] = True
     case["expected"] = expected
     rows = [[v for v in table.values] for table in [*scores.values(), *(cotangents or {}).values()]]
-    single = {key: max(bounds[key] * 10, 1e-5 if "radients" in key else 2e-6) for key in bounds}
+    single = {key: max(bounds[key], 2e-6 if "radients" in key else 5e-7) for key in bounds}
     case["tolerance"] = tolerance(bounds, single, rows)
     return case, solved

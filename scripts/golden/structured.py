@@ -179,7 +179,7 @@ def main():
     cases = [case for make in makers for case in make()]
     about = "one factor: best structures, the k best, SparseMAP with weights, gradients and losses"
     used = {name: version(package) for name, package in PACKAGES.items()}
-    write("structured.json", about, cases, "structured.py", **used)
+    write("structured.json", about, cases, "structured.py", digits="exact", **used)
 
 
 PACKAGES = {"scipy": "scipy", "networkx": "networkx", "cvxopt": "cvxopt", "flint": "python-flint"}

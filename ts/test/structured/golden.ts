@@ -64,8 +64,7 @@ export interface StructuredCase {
 }
 
 type RawTable = { shape: number[] } & (
-  | { values: (number | string)[] }
-  | { generator: 'normal'; seed: number; scale: number; forbidden?: number[] }
+  { values: (number | string)[] } | { generator: 'normal'; seed: number; scale: number; forbidden?: number[] }
 );
 type RawEntries = Record<string, number[] | Entries>;
 type RawCase = Omit<StructuredCase, 'scores' | 'cotangents' | 'expected'> & {
