@@ -106,15 +106,13 @@ class Theirs:
     def by_name(self, values, extra):
         flat = np.full(self.polytope.named, np.nan)
         flat[list(self.variables)] = values
-        if extra:
-            extra = [each for each in extra if np.size(each)]
-            places = [each for each in self.couplings if each]
-            for where, each in zip(places, extra):
-                flat[where] = np.ravel(each) if len(where) == np.size(each) else each
+        # A flat list of all, or a list for each factor, empty where it has none.
+        extra = np.concatenate([np.ravel(each) for each in extra]) if extra else []
+        flat[[place for places in self.couplings for place in places][: len(extra)]] = extra
         found = {}
         for name, table in self.tables.items():
             part = flat[self.polytope.offsets[name] :][: len(table.values)]
-            if not self.polytope.squared[self.polytope.offsets[name]] and not extra:
+            if not self.polytope.squared[self.polytope.offsets[name]] and not len(extra):
                 continue
             found[name] = numbers(part)
         return found
@@ -122,7 +120,7 @@ class Theirs:
 
 def coupling_gradient():
     what = "the gradient by the coupling of a repulsive pair"
-    for x, c, name in (([0.9375, 0.8125], -0.25, "both likely"), ([0.75, 0.6875], -0.1875, "equal marginals nearly")):
+    for x, c, name in (([0.9375, 0.8125], -0.25, "both likely"), ([0.75, 0.6875], -0.1875, "a smaller coupling")):
         tables, factors = {"x": given(x), "c": given([c])}, [factor("pair", "x[0]", "x[1]", coupling="c[0]")]
         cotangent = given([1, 0.5])
         case, _ = graph_case(name, tables, factors, {"x": cotangent})

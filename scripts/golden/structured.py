@@ -6,6 +6,7 @@ Writes ts/test/conformance/structured.json (docs/conformance.md).
     golden-env/bin/python scripts/golden/structured.py
 """
 
+import math
 from importlib.metadata import version
 
 from cases import normal_row, write
@@ -121,7 +122,7 @@ def medium():
 
 def ties():
     """All equal, whole numbers, and equal rows: the marginals are unique all the same, and so is their gradient inside of a face."""
-    flat = lambda *shape: given([0] * _size(shape), *shape)
+    flat = lambda *shape: given([0] * math.prod(shape), *shape)
     yield solved("sequence 4 x 3, all scores 0", "sequence", {"unary": flat(4, 3)}, seed=6001)
     yield solved("arborescence of 4, all scores 0", "arborescence", {"unary": flat(5, 5)}, seed=6002)
     yield solved("arborescence of 3, one root, all scores 0", "arborescence", {"unary": flat(4, 4)}, ONE, seed=6003)
@@ -133,13 +134,6 @@ def ties():
     yield solved("assignment 3 x 3, two equal rows", "assignment", {"unary": given(rows, 3, 3)}, seed=6008)
     twin = [0.5, 0.5, 0, 0.25, 0.25, 1, 0, 0, 0.5, 0.125, 0.125, 0.25]
     yield solved("sequence 4 x 3, a state twice", "sequence", {"unary": given(twin, 4, 3)}, seed=6009)
-
-
-def _size(shape):
-    product = 1
-    for each in shape:
-        product *= each
-    return product
 
 
 def forbidden():
@@ -174,15 +168,15 @@ def offsets():
     yield solved("sequence 4 x 3, millions by position", "sequence", scores, seed=8021, **more)
 
 
+PACKAGES = {"scipy": "scipy", "networkx": "networkx", "cvxopt": "cvxopt", "flint": "python-flint"}
+
+
 def main():
     makers = [maps, many_best, small, medium, ties, forbidden, offsets]
     cases = [case for make in makers for case in make()]
     about = "one factor: best structures, the k best, SparseMAP with weights, gradients and losses"
     used = {name: version(package) for name, package in PACKAGES.items()}
     write("structured.json", about, cases, "structured.py", digits="exact", **used)
-
-
-PACKAGES = {"scipy": "scipy", "networkx": "networkx", "cvxopt": "cvxopt", "flint": "python-flint"}
 
 
 if __name__ == "__main__":
