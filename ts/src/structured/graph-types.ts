@@ -78,7 +78,7 @@ export interface GraphSolve<V extends string> {
 /** Solves a graph for a solution and its pullback. */
 export interface GraphVjp<V extends string> {
   /**
-   * The derivative on the faces that the factors ended on, which is the gradient wherever there is one, by conjugate gradients
+   * The derivative on the faces that the factors ended on, which is the gradient unless scores coincide, by conjugate gradients
    * (MATH.md section 11). Errors: as `solve`.
    */
   <X extends Block>(scores: GraphScores<V, X>, options?: GraphOptions<V>): [GraphSolution<V, X>, GraphPullback<V, X>];
@@ -95,8 +95,8 @@ export interface GraphVjp<V extends string> {
  * SparseMAP over the assignments that fulfil all, else a relaxation of it.
  *
  * Solved by alternating directions: in each turn every factor projects its own copy, and copies are averaged. A factor whose scores
- * have not changed is passed over. Cost: 30 to 300 turns, O(n) each for a factor of logic of n variables, and about one call of
- * the oracle for a structured one.
+ * have not changed is passed over. Cost: 30 to 600 turns, O(n) each for a factor of logic of n variables, and a call of the oracle
+ * or two for a structured one.
  */
 export interface FactorGraph<V extends string> {
   /** The variables by name. */

@@ -121,8 +121,9 @@ export interface SparseMap {
     options?: SolveOptions,
   ): Solution<S | 'unary', K, X>;
   /**
-   * The solution with its pullback: the derivative on the support that was returned, which is the gradient wherever there is
-   * one (MATH.md section 9: M Q M^T). Makes it by two substitutions with a factor of A (A + 1) / 2 numbers a problem.
+   * The solution with its pullback: the derivative on the support that was returned (MATH.md section 9: M Q M^T). That is the
+   * gradient unless scores coincide, where fewer structures may be returned than can have weight, and it is then a projection of
+   * the gradient. Two substitutions with a factor of A (A + 1) / 2 numbers a problem.
    */
   vjp<S extends string, K, X extends Block>(
     scores: In<S, X>,
