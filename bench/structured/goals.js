@@ -1,0 +1,1 @@
+export const STRUCTURED_GOALS = [];
