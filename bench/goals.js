@@ -175,12 +175,7 @@ function figureOf({ slow, fast, times, fact }, result) {
 /** Whether a goal speaks about a suite. */
 export function concerns({ group, map, scores, shape }, suite) {
   const among = (list, value) => list === undefined || list.includes(value);
-  return (
-    group === suite.group &&
-    among(map, suite.map) &&
-    among(scores, suite.scores) &&
-    among(shape, sizeOf(suite))
-  );
+  return group === suite.group && among(map, suite.map) && among(scores, suite.scores) && among(shape, sizeOf(suite));
 }
 
 function verdict({ says, atLeast, atMost }, suite, figure) {

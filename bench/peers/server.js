@@ -128,6 +128,23 @@ export class Server {
   }
 
   /**
+   * A task on structured problems: all their scores, and cotangents where they are asked for.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/structured.js').Problems} data
+   */
+  prepareProblems(task, data) {
+    const { sizes, unary, transitions, cotangents, shape } = data.leading(task.problems);
+    const arrays = {
+      unary,
+      ...(transitions && { transitions }),
+      ...(task.operation === 'sparsemapBackward' && { cotangents }),
+    };
+    const options = { ...task.options, table: sizes.table, ...(sizes.k && { budget: sizes.k }) };
+    return this.prepare({ map: sizes.factor, ...task, options }, arrays, shape);
+  }
+
+  /**
    * A task on queries, keys and values; with it go the sizes.
    *
    * @param {import('../reference/tasks.js').Task} task
@@ -167,6 +184,7 @@ export class Server {
   }
 
   async close() {
+    if (this.#ended) return;
     this.#child.removeAllListeners('exit');
     const ended = new Promise((resolve) => this.#child.on('exit', resolve));
     this.#child.stdin.end();

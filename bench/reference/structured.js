@@ -130,7 +130,8 @@ export class Problems {
     let isValid = indptr[b + 1] > indptr[b];
     for (let j = indptr[b]; j < indptr[b + 1]; j++) {
       const [structure, weight] = [structures[j], weights[j]];
-      if (!oracle.isOne(structure, this.sizes)) return { marginals, objective: NaN, gap: NaN, error: Infinity, support };
+      if (!oracle.isOne(structure, this.sizes))
+        return { marginals, objective: NaN, gap: NaN, error: Infinity, support };
       isValid &&= weight >= 0;
       const parts = oracle.parts(structure, this.sizes);
       const transitions = oracle.transitions?.(structure, this.sizes) ?? [];
@@ -212,11 +213,16 @@ function judgeSolution({ solution, marginals, iterations, allConverged = true },
     solved: proofs.filter(({ error }) => error <= SOLVED).length,
   };
   const calls = iterations && mean(Array.from(iterations));
-  return { error: largest(errors), facts: calls ? { calls, ...facts, 'calls / structures': calls / structures } : facts };
+  return {
+    error: largest(errors),
+    facts: calls ? { calls, ...facts, 'calls / structures': calls / structures } : facts,
+  };
 }
 
 function marginalsOff({ unary, transitions }, proofs, problems) {
-  const errors = proofs.map(({ marginals }, b) => difference(unary.subarray(b * problems.size, (b + 1) * problems.size), marginals));
+  const errors = proofs.map(({ marginals }, b) =>
+    difference(unary.subarray(b * problems.size, (b + 1) * problems.size), marginals),
+  );
   if (!transitions) return largest(errors);
   const size = transitions.length / problems.count;
   proofs.forEach(({ support }, b) => {
@@ -229,14 +235,15 @@ function marginalsOff({ unary, transitions }, proofs, problems) {
 
 /**
  * M Q M^T v for the unary scores and N Q M^T v for transitions (MATH.md §9), Q M^T v = z from [0 1^T; 1 G] [t; z] = [0; M^T v] by
- * elimination. It is a derivative on a support: who comes with a solution of his own is compared where that has the same one.
+ * elimination. It is a derivative on a support: who comes with a solution of his own is compared where that is the answer and
+ * has the same one.
  */
 function judgeGradient({ unary, transitions, solution }, problems) {
   const own = solution && problems.prove(solution);
   const errors = [];
   for (let b = 0; b < problems.count; b++) {
     const { support } = problems.proved[b];
-    if (own && namesOf(own[b].support) !== namesOf(support)) continue;
+    if (own && (own[b].error > SOLVED || namesOf(own[b].support) !== namesOf(support))) continue;
     const v = problems.cotangents.subarray(b * problems.size, (b + 1) * problems.size);
     const z = movesOf(support, v);
     for (const [got, places] of [
@@ -249,7 +256,9 @@ function judgeGradient({ unary, transitions, solution }, problems) {
       support.forEach((y, j) => {
         for (const at of y[places]) expected[at] += z[j];
       });
-      errors.push(difference(got.subarray(b * size, (b + 1) * size), expected) / Math.max(1, largest(expected.map(Math.abs))));
+      errors.push(
+        difference(got.subarray(b * size, (b + 1) * size), expected) / Math.max(1, largest(expected.map(Math.abs))),
+      );
     }
   }
   if (errors.length === 0) throw new Error('no problem has the support of the proved solution');
@@ -280,9 +289,15 @@ function movesOf(support, v) {
 
 /** Marginals alone, by whatever means: a projection, a map of rows; sparsemax is there as a measure of time. */
 function judgeMarginals({ values }, problems, { map }) {
-  const sparsemax = () => Array.from({ length: problems.count }, (_, b) => MAPS.sparsemax(problems.tables(b).unary.slice()));
+  const sparsemax = () =>
+    Array.from({ length: problems.count }, (_, b) => MAPS.sparsemax(problems.tables(b).unary.slice()));
   const truth = map === 'sparsemax' ? sparsemax() : problems.proved.map(({ marginals }) => marginals);
-  return { error: difference(values, truth.flatMap((each) => [...each])) };
+  return {
+    error: difference(
+      values,
+      truth.flatMap((each) => [...each]),
+    ),
+  };
 }
 
 /** The best structures' scores; where structures are given, these must have them. */

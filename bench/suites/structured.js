@@ -104,7 +104,7 @@ const budgets = each(
         ...solve,
         budget: rowMap('budget', { options }),
         sparsemax: { ...rowMap('sparsemax'), label: 'our sparsemax' },
-        'budget_bisect': peer('python', { operation: 'forward', map: 'budget', options }, 'PyTorch budget_bisect'),
+        budget_bisect: peer('python', { operation: 'forward', map: 'budget', options }, 'PyTorch budget_bisect'),
         'lp-sparsemap': peer('lp-sparsemap', { operation: 'marginals', map: 'budget' }, 'lp-sparsemap, BUDGET'),
       },
     );
@@ -112,7 +112,10 @@ const budgets = each(
 );
 
 const bits = each({ scores: scales }, ({ scores }) =>
-  structured({ factor: 'bits', table: [128], scores }, { ...solve, sort: peer('plain', { operation: 'sort' }, 'a sort') }),
+  structured(
+    { factor: 'bits', table: [128], scores },
+    { ...solve, sort: peer('plain', { operation: 'sort' }, 'a sort') },
+  ),
 );
 
 export const STRUCTURED = [...sequences, ...trees, ...assignments, ...budgets, ...bits];
