@@ -9,6 +9,8 @@ export const TOLERANCE = 5e-6;
 export const ATTENTION_TOLERANCE = 2e-5;
 /** Of structured problems in float64: a gap of 1e-9 and what the proof itself rounds, as a share of the objective. */
 export const STRUCTURED_TOLERANCE = 1e-8;
+/** Of a graph's gradients, where a difference of solutions is what they are compared with. */
+export const GRAPH_GRADIENT_TOLERANCE = 1e-4;
 /** For the packages of others: rougher exponentials, sums of thousands one after the other, bisection to a fixed depth. */
 export const PEER_TOLERANCE = 5e-5;
 

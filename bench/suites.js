@@ -26,10 +26,11 @@ import { TYPED_ARRAYS } from './suites/typed-arrays.js';
  * @property {string} [size] as it stands in the name; rows x n where absent
  * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS |
  *   keyof typeof import('./structured/inputs.js').SCALES} scores
- * @property {'scores' | 'heads' | 'training' | 'structured'} [data] what the entries work on (reference/data.js); scores where absent
+ * @property {'scores' | 'heads' | 'training' | 'structured' | 'graph'} [data] what the entries work on (reference/data.js); scores where absent
  * @property {number} [elements] what the time of a call is divided by; rows x n where absent
  * @property {Entry[]} entries the first is what the others are compared with
  * @property {Partial<Effort>} [effort] where it differs from the run's
+ * @property {string} [needs] an export of entmax/structured without which there is nothing to measure
  * @property {boolean} [compact] one line in the report
  *
  * @typedef {object} Entry

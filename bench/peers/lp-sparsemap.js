@@ -28,13 +28,24 @@ async function findPython() {
 /** Operations that answer with structures and weights. */
 const SOLUTIONS = ['sparsemap', 'sparsemapBackward'];
 
+const GRAPHS = ['graphSolve', 'graphBackward'];
+
 /**
  * It stops at a number of steps without a word, and where its inverse drifts it never arrives: a gap is a property of its
  * answer that is shown, and no error. That something else is solved would be seen at the other problems.
  */
 const ANY = Infinity;
 /** Gradients are compared where the supports are the same; the best structures are exact. */
-const tolerances = { sparsemap: ANY, sparsemapBackward: 1e-6, map: 1e-9, marginals: 1e-7 };
+const tolerances = {
+  sparsemap: ANY,
+  sparsemapBackward: 1e-6,
+  map: 1e-9,
+  marginals: 1e-7,
+  graphSolve: ANY,
+  graphBackward: ANY,
+};
+/** Of a graph that it is to solve exactly. */
+const EXACT = 1e-8;
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
@@ -48,6 +59,10 @@ export async function open() {
         label: 'lp-sparsemap, Python',
         async prepare(task, data) {
           if (!(task.operation in tolerances)) return undefined;
+          if (GRAPHS.includes(task.operation)) {
+            const prepared = await server.prepareGraphs(task, data);
+            return { ...prepared, tolerance: task.options?.tol ? EXACT : tolerances[task.operation] };
+          }
           const prepared = await server.prepareProblems(task, data);
           if (!prepared) return undefined;
           const problems = data.leading(task.problems);

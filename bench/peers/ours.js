@@ -3,9 +3,10 @@
  * prepared data serves every thread count; `useThreads` changes the pool between the rounds.
  */
 
-import { ATTENTION_TOLERANCE, STRUCTURED_TOLERANCE, TOLERANCE } from '../check.js';
+import { ATTENTION_TOLERANCE, GRAPH_GRADIENT_TOLERANCE, STRUCTURED_TOLERANCE, TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
 import { ATTENTION_OPERATIONS } from './ours-attention.js';
+import { GRAPH_OPERATIONS } from './ours-graphs.js';
 import { STRUCTURED_OPERATIONS } from './ours-structured.js';
 import { fresh, inPlace } from './prepared.js';
 
@@ -62,6 +63,7 @@ const optionsOf = (task, data, form) => ({
 const OPERATIONS = {
   ...ATTENTION_OPERATIONS,
   ...STRUCTURED_OPERATIONS,
+  ...GRAPH_OPERATIONS,
 
   forward(entmax, form, task, data) {
     const map = entmax[task.map];
@@ -146,6 +148,8 @@ const OPERATIONS = {
 };
 
 function toleranceOf({ operation }) {
+  if (operation in GRAPH_OPERATIONS)
+    return operation === 'graphBackward' ? GRAPH_GRADIENT_TOLERANCE : STRUCTURED_TOLERANCE;
   if (operation in STRUCTURED_OPERATIONS) return STRUCTURED_TOLERANCE;
   return operation in ATTENTION_OPERATIONS ? ATTENTION_TOLERANCE : TOLERANCE;
 }

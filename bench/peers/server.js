@@ -145,6 +145,21 @@ export class Server {
   }
 
   /**
+   * A task on graphs: scores of all variables and of couplings, and cotangents where they are asked for.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/graphs.js').Graphs} data
+   */
+  prepareGraphs(task, { unary, couplings, cotangents, shape, table }) {
+    const arrays = {
+      unary,
+      ...(couplings && { couplings }),
+      ...(task.operation === 'graphBackward' && { cotangents }),
+    };
+    return this.prepare({ ...task, options: { ...task.options, table } }, arrays, shape);
+  }
+
+  /**
    * A task on queries, keys and values; with it go the sizes.
    *
    * @param {import('../reference/tasks.js').Task} task

@@ -1,6 +1,7 @@
 /** What a suite works on, with the truth about it. */
 
 import { Heads } from './attention.js';
+import { Graphs } from './graphs.js';
 import { Problems } from './structured.js';
 import { Matrix } from './tasks.js';
 import { Training } from './training.js';
@@ -17,6 +18,7 @@ const KINDS = {
   heads: Heads.of,
   training: Training.of,
   structured: Problems.of,
+  graph: Graphs.of,
 };
 
 /**

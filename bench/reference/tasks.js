@@ -18,7 +18,8 @@ import { MAPS, alphaOf } from './maps.js';
  * @property {number} [problems] of structured inference so many, from the first on; all where absent
  *
  * @typedef {'attention' | 'attentionBackward' | 'decode' | 'trainingStep'} AttentionOperation reference/attention.js
- * @typedef {'sparsemap' | 'sparsemapBackward' | 'map' | 'marginals' | 'sort'} StructuredOperation reference/structured.js
+ * @typedef {'sparsemap' | 'sparsemapBackward' | 'map' | 'marginals' | 'sort' | 'graphSolve' | 'graphBackward'}
+ *   StructuredOperation reference/structured.js, reference/graphs.js
  *
  * @typedef {object} Expected
  * @property {(output: any) => { error: number, facts?: Record<string, number> }} [judge] where an output is more than rows of

@@ -118,6 +118,6 @@ export const STRUCTURED_GOALS = [
     slow: 'ours',
     fast: 'ours, 2 threads',
     atLeast: 1.85,
-    says: '1 thread / 2 threads, 64 problems',
+    says: '1 thread / 2 threads',
   },
 ];

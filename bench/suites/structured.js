@@ -34,6 +34,9 @@ const solve = {
 };
 const backward = { backward: ours('sparsemapBackward') };
 
+/** A solve and the calls of its oracle alone. */
+export const solveAndMap = (facts) => structured(facts, { ours: solve.ours, map: solve.map });
+
 /** @param {import('../structured/inputs.js').Sizes & { scores: string, problems?: number, effort?: object }} facts */
 function structured({ factor, table, k, scores, problems = PROBLEMS, effort = {}, ...more }, entries) {
   const size = [...table.slice(0, table.length === 1 || factor === 'sequence' ? 2 : 1), ...(k ? [k] : [])];
@@ -62,10 +65,15 @@ const sequences = each(
     const { problems, ofPeer, effort } = table[0] === 100 ? LONG : {};
     // Problems differ: a peer that gets only some is compared with ourselves on these.
     const task = { operation: 'sparsemap', problems: ofPeer };
-    const same = ofPeer ? { [`ours, ${ofPeer} problems`]: ours('sparsemap', { task }) } : {};
+    const same = ofPeer
+      ? { [`ours, ${ofPeer} problems`]: ours('sparsemap', { task, label: `sparsemap of ${ofPeer}` }) }
+      : {};
+    const peers = lpSparsemap(ofPeer);
+    // It does not come to an answer there, of which this would be the gradient.
+    if (ofPeer && scores === 'flat') delete peers['lp-sparsemap backward'];
     return structured(
       { factor: 'sequence', table, scores, problems, effort },
-      { ...solve, ...backward, ...same, ...lpSparsemap(ofPeer) },
+      { ...solve, ...backward, ...same, ...peers },
     );
   },
 );
@@ -118,4 +126,32 @@ const bits = each({ scores: scales }, ({ scores }) =>
   ),
 );
 
-export const STRUCTURED = [...sequences, ...trees, ...assignments, ...budgets, ...bits];
+/**
+ * LP-SparseMAP: factors that share variables. The peer at 1e-13 is no rival but the truth; its default is what users get, who are not
+ * told how far off it is.
+ */
+const GRAPHS = 16;
+const TOL = { tol: 1e-8, maxIter: 10_000 };
+const EXACT = { tol: 1e-13, steps: 100_000, inner: 200 };
+
+const graphs = each({ graph: ['matching', 'grid', 'tree'], scores: scales }, ({ graph, scores }) => {
+  const task = (operation, options = {}) => ({ operation, map: graph, options });
+  const ofPeer = (operation, label, options) =>
+    peer('lp-sparsemap', task(operation, options), `lp-sparsemap, ${label}`);
+  const own = (operation, label, more = {}) => ({ engine: 'tensor-1', task: task(operation, TOL), label, ...more });
+  const facts = { map: graph, rows: GRAPHS, n: 10, size: '10', scores, data: 'graph', elements: GRAPHS };
+  return suite(
+    'structured',
+    { ...facts, needs: 'factorGraph' },
+    {
+      ours: own('graphSolve', 'graph.solve'),
+      'ours, 2 threads': own('graphSolve', 'graph.solve', { engine: 'tensor-2', sameBits: 'ours' }),
+      backward: own('graphBackward', 'pullback'),
+      'lp-sparsemap, default': ofPeer('graphSolve', 'its default'),
+      'lp-sparsemap, exact': ofPeer('graphSolve', 'to 1e-13', EXACT),
+      'lp-sparsemap backward': ofPeer('graphBackward', 'its default, backward'),
+    },
+  );
+});
+
+export const STRUCTURED = [...sequences, ...trees, ...assignments, ...budgets, ...bits, ...graphs];

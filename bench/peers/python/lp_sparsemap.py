@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 warnings.filterwarnings("ignore", message="pytorch cannot be found")  # which is no loss here
 
+import lp_graphs
 import numpy as np
 import protocol
 from lpsmap.ad3ext.sequence import PFactorSequence
@@ -128,7 +129,7 @@ class Problems:
             solved.append((graph, factor))
         return lambda: (solved, [factor.jacobian_vec(v)[0] for (_, factor), v in zip(solved, self.cotangents)])
 
-    def table(self, values):
+    def table_of(self, values):
         """Values of the variables in their places of the tables."""
         tables = np.zeros((len(values), self.table_size))
         tables[:, self.places] = values
@@ -148,7 +149,11 @@ class Tasks(protocol.Tasks):
         return np.frombuffer(data, dtype=dtype)
 
     def find(self, operation, map_name, rows, n, settings):
-        factor = factor_of(map_name, [int(side) for side in settings["table"].split(",")], settings)
+        table = [int(side) for side in settings["table"].split(",")]
+        if operation in ("graphSolve", "graphBackward"):
+            call, graphs = lp_graphs.prepare(operation, map_name, self.arrays, rows, table, settings)
+            return lambda: (graphs, None, call())
+        factor = factor_of(map_name, table, settings)
         if factor is None:
             return None
         problems = Problems(factor, self.arrays, rows, int(settings.get("steps", CONVERGED)))
@@ -164,7 +169,7 @@ class Tasks(protocol.Tasks):
 
     def read(self, result):
         problems, solved, values = result
-        parts = [] if values is None else [problems.table(values)]
+        parts = [] if values is None else [problems.table_of(values)]
         if solved is not None:
             parts.append(problems.solutions(solved))
         return np.concatenate(parts).astype(np.float64).tobytes(), "float64", None
