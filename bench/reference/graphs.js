@@ -1,20 +1,16 @@
 /**
- * Graphs of factors and the checks of their solutions, in float64. No simple oracle proves a solution of LP-SparseMAP, so there are
- * three checks: the package's marginals must be feasible, no feasible structure among many may promise a gain from them (the
- * objective is concave: at its maximum <scores - mu, z - mu> <= 0 for every feasible z), and the peer's, run to 1e-13, must be the
- * same. Of a matching the first-order condition is exact, for the best structure is known.
+ * Graphs of factors and the checks of their solutions, in float64. The package's marginals must be feasible, and their distance from
+ * the answer is bounded (graph-optimality.js). Others are compared with them: lp-sparsemap's matchings and pairs stop some 1e-6 from
+ * the answer whatever is asked for, and its tree under budgets is another, feasible and worse.
  */
 
-import { mulberry32 } from '../random.js';
 import { makeCotangents } from '../structured/inputs.js';
-import { isArc, makeGraphScores, MOST_DEPENDENTS, NEIGHBOURS, SIDE, TABLES } from '../structured/graphs.js';
+import { isArc, makeGraphScores, MOST_DEPENDENTS, SIDE, TABLES } from '../structured/graphs.js';
 import { quartiles } from '../statistics.js';
-import { ORACLES } from './oracles.js';
+import { distanceOfPairs, distanceUnder, violation } from './graph-optimality.js';
 
 /** Marginals are the answer when they are no farther from it. */
 const SOLVED = 1e-8;
-/** Structures that are tried at each solution. */
-const TRIES = 200;
 /** Scores are moved so far for a difference. */
 const STEP = 1e-4;
 
@@ -78,16 +74,14 @@ export class Graphs {
     return Array.from({ length: this.count }, (_, b) => make(b));
   }
 
-  /** What a solution is infeasible by, or the largest gain that a structure promises. */
+  /** What a solution violates, or how far it may be from the answer. */
   #off(mu, b) {
-    const { infeasibility, structures } = CHECKS[this.graph];
-    const unary = this.part(this.unary, b);
-    const couplings = this.couplings && this.part(this.couplings, b);
-    const left = unary.map((score, at) => (this.isVariable(at) ? score - mu[at] : 0));
-    const value = (z) => dot(left, z) + (couplings ? dot(couplings, couplingsOf(z, couplings)) : 0);
-    const own = value(mu);
-    const gains = structures(left, mulberry32(5 + b)).map((z) => value(z) - own);
-    return Math.max(infeasibility(mu), ...mu.map((each) => Math.max(-each, each - 1)), ...gains);
+    const constraints = CONSTRAINTS[this.graph];
+    const eta = this.part(this.unary, b);
+    const distance = this.couplings
+      ? distanceOfPairs(mu, eta, this.part(this.couplings, b))
+      : distanceUnder(mu, eta, constraints);
+    return Math.max(violation(mu, constraints), distance);
   }
 
   /**
@@ -121,62 +115,40 @@ export class Graphs {
 
 const dot = (a, b) => a.reduce((sum, each, at) => sum + each * b[at], 0);
 const difference = (a, b) => a.reduce((worst, each, at) => Math.max(worst, Math.abs(each - b[at])), 0);
-const sumOf = (mu, places) => places.reduce((sum, at) => sum + mu[at], 0);
-const line = (axis, i, [rows, columns]) =>
-  Array.from({ length: axis === 0 ? columns : rows }, (_, j) => (axis === 0 ? i * columns + j : j * columns + i));
-
-/** The best that couplings can be at these marginals: both at once as often as possible where that is liked, else as rarely. */
-const couplingsOf = (z, couplings) =>
-  NEIGHBOURS.map(([a, b], k) => (couplings[k] > 0 ? Math.min(z[a], z[b]) : Math.max(0, z[a] + z[b] - 1)));
-
-/** @type {Record<string, { infeasibility: (mu: Float64Array) => number,
- *   structures: (left: Float64Array, uniform: () => number) => Float64Array[] }>} */
-const CHECKS = {
-  matching: {
-    infeasibility: (mu) =>
-      Math.max(...[0, 1].flatMap((axis) => everyLine((i) => Math.abs(sumOf(mu, line(axis, i, TABLES.matching)) - 1)))),
-    structures(left) {
-      const sizes = { factor: 'assignment', table: TABLES.matching };
-      const best = ORACLES.assignment.best({ unary: left }, sizes);
-      return [indicator(left.length, ORACLES.assignment.parts(best, sizes))];
-    },
-  },
-  /** Anything between 0 and 1 is feasible. */
-  grid: {
-    infeasibility: () => 0,
-    structures: (left, uniform) => tries(() => left.map(() => Number(uniform() < 0.5))),
-  },
-  tree: {
-    infeasibility: (mu) =>
-      Math.max(
-        ...everyLine((word) => Math.abs(sumOf(mu, line(1, word + 1, TABLES.tree).filter(isArc)) - 1)),
-        ...everyLine((word) => sumOf(mu, line(0, word + 1, TABLES.tree).filter(isArc)) - MOST_DEPENDENTS),
-      ),
-    // Words in a random order, each under one before it that has room, or under the root.
-    structures: (left, uniform) =>
-      tries(() => {
-        const order = Array.from({ length: SIDE }, (_, i) => i + 1).sort(() => uniform() - 0.5);
-        const dependents = Array(SIDE + 1).fill(0);
-        return indicator(
-          left.length,
-          order.map((word, place) => {
-            const heads = order.slice(0, place).filter((head) => dependents[head] < MOST_DEPENDENTS);
-            const head = [0, ...heads].reduce((a, b) =>
-              left[b * (SIDE + 1) + word] > left[a * (SIDE + 1) + word] ? b : a,
-            );
-            dependents[head]++;
-            return head * (SIDE + 1) + word;
-          }),
-        );
-      }),
-  },
-};
 
 const everyLine = (make) => Array.from({ length: SIDE }, (_, i) => make(i));
-const tries = (make) => Array.from({ length: TRIES }, make);
+const [MATCHING, TREE] = [TABLES.matching[1], TABLES.tree[1]];
 
-function indicator(length, places) {
-  const z = new Float64Array(length);
-  for (const at of places) z[at] = 1;
-  return z;
+/** Words that do not all hang from one another: of each set at least one has its head elsewhere. */
+function noCycles() {
+  const words = everyLine((i) => i + 1);
+  const sets = Array.from({ length: 2 ** SIDE }, (_, bits) => words.filter((word) => (bits >> (word - 1)) & 1));
+  return sets
+    .filter((set) => set.length > 1)
+    .map((set) => ({
+      places: set.flatMap((head) => set.filter((word) => word !== head).map((word) => head * TREE + word)),
+      bound: set.length - 1,
+      atMost: true,
+    }));
+}
+
+/** What the marginals of each graph must fulfil, and no more: between these and 0 and 1 all is feasible. */
+const CONSTRAINTS = {
+  matching: [
+    ...everyLine((i) => ({ places: everyLine((j) => i * MATCHING + j), bound: 1 })),
+    ...everyLine((j) => ({ places: everyLine((i) => i * MATCHING + j), bound: 1 })),
+  ],
+  grid: [],
+  tree: [
+    ...everyLine((i) => ({ places: headsOf(i + 1), bound: 1 })),
+    ...everyLine((i) => ({ places: dependentsOf(i + 1), bound: MOST_DEPENDENTS, atMost: true })),
+    ...noCycles(),
+  ],
+};
+
+function headsOf(word) {
+  return Array.from({ length: TREE }, (_, head) => head * TREE + word).filter(isArc);
+}
+function dependentsOf(head) {
+  return Array.from({ length: TREE }, (_, word) => head * TREE + word).filter(isArc);
 }

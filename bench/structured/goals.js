@@ -5,6 +5,7 @@
  */
 
 const group = 'structured';
+const GRAPHS = ['matching', 'grid', 'tree'];
 const TREES = ['arborescence', 'projective'];
 const ALL_BUT_LONGEST = ['20x5', '50x20', '10', '20', '40'];
 const LONGEST = ['100x50'];
@@ -111,6 +112,18 @@ export const STRUCTURED_GOALS = [
   },
   { group, map: ['budget'], slow: 'budget', fast: 'sparsemax', atMost: 3, says: 'our budget / our sparsemax' },
   { group, map: ['bits'], slow: 'ours', fast: 'sort', atMost: 3, says: 'sets with weights / a sort of the scores' },
+
+  ...[
+    ['lp-sparsemap, default', 'ours', 2, 'its default / ours, to 1e-8'],
+    ['lp-sparsemap backward', 'backward', 3, 'its default / ours, pullback'],
+  ].map(([slow, fast, atLeast, says]) => ({
+    group,
+    map: GRAPHS,
+    slow,
+    fast,
+    atLeast,
+    says: `lp-sparsemap from Python, ${says}`,
+  })),
 
   {
     group,
