@@ -32,9 +32,9 @@ const GRAPHS = ['graphSolve', 'graphBackward'];
 
 /**
  * It stops at a number of steps without a word, and where its inverse drifts it never arrives: a gap is a property of its
- * answer that is shown, and no error. That something else is solved would be seen at the other problems.
+ * answer that is shown, and no error. What is no structure is one, and so is another objective where the gap is 0.
  */
-const ANY = Infinity;
+const ANY = Number.MAX_VALUE;
 /** Gradients are compared where the supports are the same; the best structures are exact. */
 const tolerances = {
   sparsemap: ANY,

@@ -50,7 +50,7 @@ export class Graphs {
   /** @param {import('./tasks.js').Task} task @returns {import('./tasks.js').Expected} */
   expected({ operation }) {
     const judge = (output) => (operation === 'graphSolve' ? this.#judgeSolution(output) : this.#judgeGradient(output));
-    return { judge };
+    return { values: [], judge };
   }
   meanSupport() {
     return undefined;

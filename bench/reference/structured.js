@@ -160,7 +160,7 @@ export class Problems {
   /** @param {import('./tasks.js').Task} task @returns {import('./tasks.js').Expected} */
   expected(task) {
     const problems = this.leading(task.problems);
-    return { judge: (output) => JUDGES[task.operation](output, problems, task) };
+    return { values: [], judge: (output) => JUDGES[task.operation](output, problems, task) };
   }
 
   /** Supports are told by the solutions themselves. */

@@ -23,8 +23,8 @@ import { MAPS, alphaOf } from './maps.js';
  *
  * @typedef {object} Expected
  * @property {(output: any) => { error: number, facts?: Record<string, number> }} [judge] where an output is more than rows of
- *   values that are known beforehand; nothing else is there then
- * @property {ArrayLike<number>} [values] row after row
+ *   values that are known beforehand
+ * @property {ArrayLike<number>} values row after row; none where there is a judge
  * @property {number} [scalar] of a loss
  * @property {ArrayLike<number>} [scales] see worstError
  * @property {number} [width] of a row; n of the suite where absent
