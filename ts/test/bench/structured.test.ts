@@ -100,6 +100,23 @@ test('weights, marginals, structures and gradients that are off are seen', () =>
   expect(judge('sparsemapBackward', { unary: gradient }).error).toBeGreaterThan(1e-7);
 });
 
+test("another's gradients are compared where the support is the same, and must be right somewhere", () => {
+  const { output, gradient, judge } = solved();
+  judge('sparsemap', output);
+  const { solution } = output;
+  expect(judge('sparsemapBackward', { unary: gradient, solution }).error).toBeLessThan(1e-10);
+  // Of the first problem only.
+  gradient[1]! += 1e-3;
+  expect(judge('sparsemapBackward', { unary: gradient, solution }).error).toBeLessThan(1e-10);
+  const off = gradient.map((each) => each + 1e-3);
+  expect(judge('sparsemapBackward', { unary: off, solution }).error).toBe(Infinity);
+  const [first, last] = [solution.indptr[0]!, solution.indptr[1]! - 1];
+  const without = { ...solution, indptr: Int32Array.of(first, last, last + 1, last + 2) };
+  expect(() => judge('sparsemapBackward', { unary: gradient, solution: without })).toThrow(
+    'no problem has the support',
+  );
+});
+
 test('nothing is compared with a solution that is not proved', () => {
   const { gradient, judge } = solved();
   expect(() => judge('sparsemapBackward', { unary: gradient })).toThrow('no proved solution');
