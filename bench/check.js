@@ -7,6 +7,10 @@
 export const TOLERANCE = 5e-6;
 /** Of attention: its scores are sums of D products in float32, and what they lose is lost to the weights as well. */
 export const ATTENTION_TOLERANCE = 2e-5;
+/** Of structured problems in float64: a gap of 1e-9 and what the proof itself rounds, as a share of the objective. */
+export const STRUCTURED_TOLERANCE = 1e-8;
+/** Of a graph's gradients, where a difference of solutions is what they are compared with. */
+export const GRAPH_GRADIENT_TOLERANCE = 1e-4;
 /** For the packages of others: rougher exponentials, sums of thousands one after the other, bisection to a fixed depth. */
 export const PEER_TOLERANCE = 5e-5;
 
@@ -38,7 +42,8 @@ export function worstError(actual, expected, n, scales) {
 }
 
 /**
- * Checks one engine's output and returns its error and the checksum to find again after timing.
+ * Checks one engine's output and returns its error, the checksum to find again after timing, and what else the judge of the
+ * problem found out.
  *
  * @param {string} who named in the message
  * @param {import('./run-suite.js').Output} output
@@ -46,18 +51,24 @@ export function worstError(actual, expected, n, scales) {
  * @param {number} n
  * @param {number} [least] what the engine is allowed, where the problem does not ask for more
  */
-export function verify(who, { values, scalar }, expected, n, least = TOLERANCE) {
-  const { width = n } = expected;
+export function verify(who, output, expected, n, least = TOLERANCE) {
+  const { values, scalar } = output;
   const tolerance = Math.max(least, expected.tolerance ?? 0);
-  const error = worstError(rowsOf(values, expected, width), expected.values, width, expected.scales);
+  const { error, facts } = expected.judge?.(output) ?? { error: errorOfRows(output, expected, n) };
   if (!(error <= tolerance)) {
-    throw new WrongResult(`${who}: expected an error of at most ${tolerance} of the row's largest, got ${error}`);
+    const of = expected.judge ? '' : " of the row's largest";
+    throw new WrongResult(`${who}: expected an error of at most ${tolerance}${of}, got ${error}`);
   }
   if (expected.scalar !== undefined) {
     const relative = Math.abs(scalar - expected.scalar) / Math.abs(expected.scalar);
     if (!(relative <= tolerance)) throw new WrongResult(`${who}: expected ${expected.scalar}, got ${scalar}`);
   }
-  return { error, checksum: checksum({ values, scalar }) };
+  return { error, checksum: checksum({ values, scalar }), ...(facts && { facts }) };
+}
+
+function errorOfRows({ values }, expected, n) {
+  const { width = n } = expected;
+  return worstError(rowsOf(values, expected, width), expected.values, width, expected.scales);
 }
 
 /** The rows that the reference has. In the others there must at least be numbers. */
@@ -75,7 +86,7 @@ export function checksum({ values, scalar }) {
   const add = (words) => {
     for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
   };
-  add(new Uint32Array(values.buffer, values.byteOffset, values.length));
+  add(new Uint32Array(values.buffer, values.byteOffset, values.byteLength / Uint32Array.BYTES_PER_ELEMENT));
   if (scalar !== undefined) add(new Uint32Array(Float64Array.of(scalar).buffer));
   return (hash >>> 0).toString(16).padStart(8, '0');
 }

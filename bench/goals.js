@@ -7,6 +7,8 @@
 
 import { ATTENTION_GOALS } from './attention/goals.js';
 import { ratio } from './run-suite.js';
+import { STRUCTURED_GOALS } from './structured/goals.js';
+import { sizeOf } from './suites/suite.js';
 
 const LARGE = ['512x4096'];
 const POWERS = ['entmax1.25', 'entmax1.7'];
@@ -19,7 +21,9 @@ const SPARSE = ['sparsemax', 'entmax15', ...POWERS];
  * @property {string[]} [scores]
  * @property {string[]} [shape]
  * @property {string} slow
- * @property {string} fast
+ * @property {string} [fast] absent where `fact` is
+ * @property {string} [times] a fact of `slow`, so many times of `fast`'s time it is compared with
+ * @property {string} [fact] of `slow`: that is judged, and no time
  * @property {number} [atLeast]
  * @property {number} [atMost]
  * @property {boolean} [worst]
@@ -108,6 +112,7 @@ export const GOALS = [
   { group: 'threads', slow: 'paused, 2 threads', fast: 'paused', atMost: 1.1, says: '2 threads / 1, after 5 ms' },
 
   ...ATTENTION_GOALS,
+  ...STRUCTURED_GOALS,
 ];
 
 function peaked(map) {
@@ -152,22 +157,25 @@ export function judge(results, suites, simd) {
     if (asked.length === 0) return [];
     const verdicts = results
       .filter(({ suite }) => concerns(goal, suite))
-      .filter(({ entries }) => entries[goal.slow] && entries[goal.fast])
-      .map((result) => verdict(goal, result.suite.name, ratio(result, goal.slow, goal.fast)));
+      .filter(({ entries }) => entries[goal.slow] && (goal.fact || entries[goal.fast]))
+      .map((result) => verdict(goal, result.suite.name, figureOf(goal, result)));
     if (verdicts.length === 0) return [verdict(goal, asked.length === 1 ? asked[0].name : `${goal.group}/...`)];
     return goal.worst ? worst(verdicts, goal) : verdicts;
   });
 }
 
+function figureOf({ slow, fast, times, fact }, result) {
+  const { facts } = result.entries[slow];
+  if (fact) return { median: facts[fact], q1: facts[fact], q3: facts[fact] };
+  const { median, q1, q3 } = ratio(result, slow, fast);
+  const by = times ? facts[times] : 1;
+  return { median: median / by, q1: q1 / by, q3: q3 / by };
+}
+
 /** Whether a goal speaks about a suite. */
 export function concerns({ group, map, scores, shape }, suite) {
   const among = (list, value) => list === undefined || list.includes(value);
-  return (
-    group === suite.group &&
-    among(map, suite.map) &&
-    among(scores, suite.scores) &&
-    among(shape, `${suite.rows}x${suite.n}`)
-  );
+  return group === suite.group && among(map, suite.map) && among(scores, suite.scores) && among(shape, sizeOf(suite));
 }
 
 function verdict({ says, atLeast, atMost }, suite, figure) {

@@ -1,7 +1,7 @@
 /**
  * Cost against the length of a row, drawn: nanoseconds per element on logarithmic axes, for every map, kind of rows and
  * form. A straight or falling line is good; a step up is a cliff, and steps are listed too. Of attention also time against
- * the support. Every point is a suite like those of the benchmark: checked against the reference, all maps of a length taking
+ * the support, and of structured inference time, calls and structures against the size. Every point is a suite like those of the benchmark: checked against the reference, all maps of a length taking
  * turns.
  *
  *     npm run bench:plot                       bench/results/cost-*.svg, and .json with the figures
@@ -64,7 +64,8 @@ async function plot(name) {
 async function measure(form, suite) {
   const result = await runSuite(suite, engines, suite.effort, useThreads);
   for (const message of result.wrong) throw new Error(`${suite.name}: ${message}`);
-  return Object.keys(result.entries).map((map) => ({ suite, scores: suite.scores, map, ...form.point(result, map) }));
+  const { curves = Object.keys(result.entries), panel = ({ scores }) => scores } = form;
+  return curves.map((map) => ({ suite, scores: panel(suite), map, ...form.point(result, map) }));
 }
 
 /** Measures both ends of every step once more: a slow moment of the machine makes a step, but not twice. */

@@ -1,14 +1,16 @@
 /** What the person at the terminal sees: a table per suite, then the goals. */
 
-import { nanosecondsPerElement, ratio } from './run-suite.js';
+import { elementsOf, nanosecondsPerElement, ratio } from './run-suite.js';
 import { INPUTS } from './attention/inputs.js';
 import { SCORES } from './scores.js';
+import { KINDS } from './structured/inputs.js';
 import { plainTable } from './table.js';
 
 /** @param {import('./run-suite.js').SuiteResult} result */
 export function suiteTable(result) {
   const { suite, entries } = result;
   if (Object.values(entries).every(({ timing }) => timing === undefined)) return errors(result);
+  if (suite.data === 'structured' || suite.data === 'graph') return problemTable(result);
   return suite.compact ? line(result) : table(result);
 }
 
@@ -38,6 +40,40 @@ function table(result) {
   const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
   const kind = { ...SCORES, ...INPUTS }[suite.scores];
   return `${suite.name}: ${kind}${about}, ${rounds} rounds\n${rows}\n${factLines(entries)}${missing}`;
+}
+
+/**
+ * Structured inference: what a problem takes, and of solutions the calls of the oracle, the structures, how many problems are
+ * solved and the largest gap. Means over the problems.
+ */
+function problemTable(result) {
+  const { suite, entries, absent } = result;
+  const base = suite.entries[0].id;
+  const columns = ['us/problem', 'problems', 'calls', 'structures', 'solved', 'gap', `time / ${base}`, 'ms', 'error'];
+  const rows = plainTable(['', 'threads', ...columns], 1);
+  for (const [id, { label, threads, error, timing, facts = {} }] of Object.entries(entries)) {
+    const { median, q1, q3 } = nanosecondsPerElement(result, id);
+    const time = spread({ median: median / 1000, q1: q1 / 1000, q3: q3 / 1000 });
+    const told = [facts.calls, facts.structures, facts.solved, facts.gap].map((each) =>
+      each === undefined ? '' : digits(each),
+    );
+    const times = entries[base] ? spread(ratio(result, id, base)) : '';
+    const problems = elementsOf(suite, id);
+    const milliseconds = digits(timing.samples.median);
+    rows.push([label, threads, time, problems, ...told, times, milliseconds, error.toExponential(0)]);
+  }
+  const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
+  const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
+  const scores = KINDS[suite.scores];
+  return `${suite.name}: ${scores}, ${rounds} rounds\n${rows}\n${overCalls(result, base)}${missing}`;
+}
+
+/** What a solve takes beside its calls of the oracle: one call of the oracle alone for each, in the same rounds. */
+function overCalls(result, base) {
+  const calls = result.entries[base]?.facts?.calls;
+  if (calls === undefined || !result.entries.map) return '';
+  const { median, q1, q3 } = ratio(result, base, 'map');
+  return `time / (calls x map): ${spread({ median: median / calls, q1: q1 / calls, q3: q3 / calls })}\n`;
 }
 
 /** Figures besides the time. */

@@ -32,8 +32,8 @@ import { quartiles } from './statistics.js';
  * @property {number} [tolerance] of the check, where this engine needs another
  * @property {() => Record<string, number>} [facts] figures besides the time, taken once
  *
- * @typedef {object} Output
- * @property {Float32Array} values
+ * @typedef {object} Output what the judge of the problem wants to see may come with it
+ * @property {Float32Array | Float64Array} values
  * @property {number} [scalar]
  */
 
@@ -94,7 +94,8 @@ async function check(suite, entries, data, useThreads) {
       await useThreads(entry.threads);
       await entry.call();
       const found = verify(who, await entry.output(), data.expected(task), suite.n, tolerance);
-      checks.set(id, { ...found, support: data.meanSupport(task), facts: entry.facts?.() });
+      const facts = { ...found.facts, ...entry.facts?.() };
+      checks.set(id, { ...found, support: data.meanSupport(task), facts: isEmpty(facts) ? undefined : facts });
       await entry.clear();
       right.push(entry);
     } catch (error) {
@@ -103,6 +104,8 @@ async function check(suite, entries, data, useThreads) {
   }
   return { checks, right, wrong };
 }
+
+const isEmpty = (facts) => Object.keys(facts).length === 0;
 
 /** Whether what the timed calls left behind has the bits of the checked results. */
 async function checkAgain(entries, checks, wrong) {
@@ -136,24 +139,31 @@ async function prepareEntries(suite, engines, data) {
 }
 
 /**
- * How many times longer `slow` takes than `fast`: quartiles over the rounds of the ratio within a round, where both ran.
+ * How many times longer `slow` takes than `fast` for as much: quartiles over the rounds of the ratio within a round, where
+ * both ran.
  *
  * @param {SuiteResult} result
  * @param {string} slow
  * @param {string} fast
  */
-export function ratio({ entries }, slow, fast) {
+export function ratio({ suite, entries }, slow, fast) {
   const { rounds } = entries[fast].timing;
-  const ratios = entries[slow].timing.rounds.map((time, round) => time / rounds[round]);
+  const share = elementsOf(suite, fast) / elementsOf(suite, slow);
+  const ratios = entries[slow].timing.rounds.map((time, round) => (share * time) / rounds[round]);
   return quartiles(ratios.filter((value) => !Number.isNaN(value)));
 }
 
 /** Nanoseconds per element of the scores: quartiles over all samples. */
 export function nanosecondsPerElement({ suite, entries }, id) {
-  const perElement = 1e6 / elementsOf(suite);
+  const perElement = 1e6 / elementsOf(suite, id);
   const { median, q1, q3 } = entries[id].timing.samples;
   return { median: median * perElement, q1: q1 * perElement, q3: q3 * perElement };
 }
 
-/** Scores of a suite; of attention those that a query sees by its place. */
-export const elementsOf = ({ rows, n, elements = rows * n }) => elements;
+/**
+ * What the time of an entry is divided by: scores of a suite; of attention those that a query sees by its place; of structured
+ * inference problems, of which an entry may be given less.
+ */
+export function elementsOf({ rows, n, elements = rows * n, entries }, id) {
+  return entries.find((entry) => entry.id === id)?.task.problems ?? elements;
+}

@@ -11,22 +11,26 @@ import { CSR } from './suites/csr.js';
 import { HEADS } from './suites/heads.js';
 import { LOSSES } from './suites/losses.js';
 import { MAPS } from './suites/maps.js';
+import { STRUCTURED } from './suites/structured.js';
 import { SWEEP } from './suites/sweep.js';
 import { THREADS } from './suites/threads.js';
 import { TYPED_ARRAYS } from './suites/typed-arrays.js';
 
 /**
  * @typedef {object} Suite
- * @property {string} name group/map/rows x n/scores
+ * @property {string} name group/map/size/scores
  * @property {string} group
  * @property {string} map as suites/suite.js names it
  * @property {number} rows
  * @property {number} n
- * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS} scores
- * @property {'scores' | 'heads' | 'training'} [data] what the entries work on (reference/data.js); scores where absent
+ * @property {string} [size] as it stands in the name; rows x n where absent
+ * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS |
+ *   keyof typeof import('./structured/inputs.js').SCALES} scores
+ * @property {'scores' | 'heads' | 'training' | 'structured' | 'graph'} [data] what the entries work on (reference/data.js); scores where absent
  * @property {number} [elements] what the time of a call is divided by; rows x n where absent
  * @property {Entry[]} entries the first is what the others are compared with
  * @property {Partial<Effort>} [effort] where it differs from the run's
+ * @property {string} [needs] an export of entmax/structured without which there is nothing to measure
  * @property {boolean} [compact] one line in the report
  *
  * @typedef {object} Entry
@@ -56,6 +60,7 @@ export const SUITES = [
   ...TYPED_ARRAYS,
   ...THREADS,
   ...ATTENTION,
+  ...STRUCTURED,
 ];
 
 /** @type {Record<'full' | 'quick' | 'none', Effort>} */

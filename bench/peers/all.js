@@ -2,6 +2,8 @@
 
 import { open as openAssemblyScript } from './assemblyscript.js';
 import { open as openJax } from './jax.js';
+import { open as openJaxopt } from './jaxopt.js';
+import { open as openLpSparsemap } from './lp-sparsemap.js';
 import { open as openNative } from './native.js';
 import { open as openOnnxRuntime, openNative as openOnnxRuntimeNode } from './onnxruntime.js';
 import { open as openOurs } from './ours.js';
@@ -25,7 +27,7 @@ export async function openPeers({ python, alone }) {
     jax: openJax,
     native: openNative,
   };
-  if (python) others.python = openPython;
+  if (python) Object.assign(others, { python: openPython, 'lp-sparsemap': openLpSparsemap, jaxopt: openJaxopt });
   for (const [name, open] of Object.entries(others)) {
     try {
       const peer = await open();

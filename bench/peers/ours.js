@@ -3,9 +3,11 @@
  * prepared data serves every thread count; `useThreads` changes the pool between the rounds.
  */
 
-import { ATTENTION_TOLERANCE, TOLERANCE } from '../check.js';
+import { ATTENTION_TOLERANCE, GRAPH_GRADIENT_TOLERANCE, STRUCTURED_TOLERANCE, TOLERANCE } from '../check.js';
 import { local } from '../samplers.js';
 import { ATTENTION_OPERATIONS } from './ours-attention.js';
+import { GRAPH_OPERATIONS } from './ours-graphs.js';
+import { STRUCTURED_OPERATIONS } from './ours-structured.js';
 import { fresh, inPlace } from './prepared.js';
 
 const THREADS = [1, 2];
@@ -30,7 +32,7 @@ const LOSSES = {
  * @property {(shape: number[]) => object} options that the form needs
  */
 
-/** @typedef {typeof import('entmax') & typeof import('entmax/attention')} Package */
+/** @typedef {typeof import('entmax') & typeof import('entmax/attention') & typeof import('entmax/structured')} Package */
 
 /** @param {Package} entmax @returns {Record<'tensor' | 'arrays', Form>} */
 const formsOf = (entmax) => ({
@@ -60,6 +62,8 @@ const optionsOf = (task, data, form) => ({
 /** What each operation does; undefined where the package does not have it. */
 const OPERATIONS = {
   ...ATTENTION_OPERATIONS,
+  ...STRUCTURED_OPERATIONS,
+  ...GRAPH_OPERATIONS,
 
   forward(entmax, form, task, data) {
     const map = entmax[task.map];
@@ -143,12 +147,20 @@ const OPERATIONS = {
   },
 };
 
+function toleranceOf({ operation }) {
+  if (operation in GRAPH_OPERATIONS)
+    return operation === 'graphBackward' ? GRAPH_GRADIENT_TOLERANCE : STRUCTURED_TOLERANCE;
+  if (operation in STRUCTURED_OPERATIONS) return STRUCTURED_TOLERANCE;
+  return operation in ATTENTION_OPERATIONS ? ATTENTION_TOLERANCE : TOLERANCE;
+}
+
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const [maps, attention] = await Promise.all([import('entmax'), import('entmax/attention')]).catch((cause) => {
+  const names = ['entmax', 'entmax/attention', 'entmax/structured'];
+  const modules = await Promise.all(names.map((name) => import(name))).catch((cause) => {
     throw new Error('bench: the package is not built, or not whole: npm run build', { cause });
   });
-  const entmax = { ...maps, ...attention };
+  const entmax = Object.assign({}, ...modules);
   const forms = formsOf(entmax);
 
   const engine = (form, label, threads) => ({
@@ -156,8 +168,7 @@ export async function open() {
     threads,
     prepare: (task, data, { pause }) => {
       const prepared = OPERATIONS[task.operation]?.(entmax, forms[form], task, data);
-      const tolerance = task.operation in ATTENTION_OPERATIONS ? ATTENTION_TOLERANCE : TOLERANCE;
-      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance };
+      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance: toleranceOf(task) };
     },
   });
 

@@ -37,8 +37,8 @@ export function fresh(others, { form, call, release, output }) {
 }
 
 /** Arrays one after the other. */
-export function joined(arrays) {
-  const out = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+export function joined(arrays, Values = Float32Array) {
+  const out = new Values(arrays.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const array of arrays) {
     out.set(array, at);

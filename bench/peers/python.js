@@ -4,15 +4,9 @@
  * gigabytes.
  */
 
-import { join } from 'node:path';
-import { ROOT } from '../../scripts/setup/paths.js';
-import { run } from '../../scripts/setup/process.js';
 import { PEER_TOLERANCE } from '../check.js';
-import { cached } from './cache.js';
+import { pythonFile, pythonWith } from './python-environment.js';
 import { Server } from './server.js';
-
-const HERE = join(ROOT, 'bench/peers/python');
-const REQUIREMENTS = join(HERE, 'requirements.txt');
 
 /** What each operation on a matrix of scores reads. */
 const INPUTS = {
@@ -31,14 +25,11 @@ async function prepare(server, task, data) {
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const folder = await cached('bench-python', [REQUIREMENTS], async (target) => {
-    await run('python3', ['-m', 'venv', target]);
-    await run(join(target, 'bin/python'), ['-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS]);
-  });
+  const python = await pythonWith('bench-python', 'requirements.txt');
   /** @type {Server[]} by the number of threads */
   const servers = [];
   const serverWith = (threads) =>
-    (servers[threads] ??= new Server(join(folder, 'bin/python'), [join(HERE, 'server.py'), `${threads}`], {
+    (servers[threads] ??= new Server(python, [pythonFile('server.py'), `${threads}`], {
       env: { ...process.env, OMP_NUM_THREADS: `${threads}` },
     }));
 

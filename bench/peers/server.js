@@ -3,11 +3,12 @@
  * input between their turns: so they take part in the rounds like everybody else. A request is a line, an answer is a
  * line; arrays follow theirs as bytes.
  *
- *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp, q, k, v, dout; int32 targets
+ *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp, q, k, v, dout; int32 targets;
+ *                                                                   float64 of structured problems
  *     prepare ID OPERATION MAP ROWS N [KEY=VALUE ...]     ok | missing     alphas=0.25,0.5: one for each block of rows;
  *                                                                   of attention its sizes and options
  *     time ID MILLISECONDS CALLS                  nanoseconds of each call, with spaces between
- *     output ID                                   LENGTH, then bytes of float32; then a scalar or `none`
+ *     output ID                                   LENGTH [TYPE], then bytes of float32 or that type; then a scalar or `none`
  *     clear ID                                    ok                 overwrites or forgets the output
  *     forget                                      ok                 everything that was prepared, and the arrays
  *     about                                       JSON
@@ -17,6 +18,8 @@
 
 import { spawn } from 'node:child_process';
 import { joined } from './prepared.js';
+
+const TYPES = { float32: Float32Array, float64: Float64Array, int32: Int32Array };
 
 export class Server {
   #child;
@@ -98,14 +101,14 @@ export class Server {
 
   /**
    * @param {import('../reference/tasks.js').Task} task
-   * @param {Record<string, Float32Array | Int32Array>} arrays that the operation reads
+   * @param {Record<string, Float32Array | Float64Array | Int32Array>} arrays that the operation reads
    * @param {[rows: number, n: number]} shape
    * @returns {Promise<import('../run-suite.js').Prepared | undefined>}
    */
   async prepare({ operation, map = '-', options = {}, alphas }, arrays, shape) {
     const id = `task${this.#next++}`;
     for (const [name, array] of Object.entries(arrays)) {
-      const type = array instanceof Int32Array ? 'int32' : 'float32';
+      const [type] = Object.entries(TYPES).find(([, Values]) => array instanceof Values);
       await this.ask(`array ${name} ${type} ${array.length}`, array);
     }
     const settings = Object.entries({ ...options, ...(alphas && { alphas }) }).map(([key, value]) => `${key}=${value}`);
@@ -122,6 +125,38 @@ export class Server {
       clear: () => this.ask(`clear ${id}`),
       dispose: () => this.ask('forget'),
     };
+  }
+
+  /**
+   * A task on structured problems: all their scores, and cotangents where they are asked for.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/structured.js').Problems} data
+   */
+  prepareProblems(task, data) {
+    const { sizes, unary, transitions, cotangents, shape } = data.leading(task.problems);
+    const arrays = {
+      unary,
+      ...(transitions && { transitions }),
+      ...(task.operation === 'sparsemapBackward' && { cotangents }),
+    };
+    const options = { ...task.options, table: sizes.table, ...(sizes.k && { budget: sizes.k }) };
+    return this.prepare({ map: sizes.factor, ...task, options }, arrays, shape);
+  }
+
+  /**
+   * A task on graphs: scores of all variables and of couplings, and cotangents where they are asked for.
+   *
+   * @param {import('../reference/tasks.js').Task} task
+   * @param {import('../reference/graphs.js').Graphs} data
+   */
+  prepareGraphs(task, { unary, couplings, cotangents, shape, table }) {
+    const arrays = {
+      unary,
+      ...(couplings && { couplings }),
+      ...(task.operation === 'graphBackward' && { cotangents }),
+    };
+    return this.prepare({ ...task, options: { ...task.options, table } }, arrays, shape);
   }
 
   /**
@@ -151,9 +186,10 @@ export class Server {
   }
 
   async #output(id) {
-    const length = Number(await this.ask(`output ${id}`));
+    const [length, type = 'float32'] = (await this.ask(`output ${id}`)).split(' ');
+    const Values = TYPES[type];
     // A copy, so that it begins where a float may begin.
-    const values = new Float32Array(Uint8Array.from(await this.#bytes(4 * length)).buffer);
+    const values = new Values(Uint8Array.from(await this.#bytes(Values.BYTES_PER_ELEMENT * length)).buffer);
     const scalar = await this.#line();
     return scalar === 'none' ? { values } : { values, scalar: Number(scalar) };
   }
@@ -163,6 +199,7 @@ export class Server {
   }
 
   async close() {
+    if (this.#ended) return;
     this.#child.removeAllListeners('exit');
     const ended = new Promise((resolve) => this.#child.on('exit', resolve));
     this.#child.stdin.end();

@@ -4,5 +4,5 @@ import { elementsOf } from '../run-suite.js';
 
 /** Nanoseconds per element. */
 export function fastest({ suite, entries }, id) {
-  return Number(((1e6 * entries[id].timing.samples.min) / elementsOf(suite)).toPrecision(4));
+  return Number(((1e6 * entries[id].timing.samples.min) / elementsOf(suite, id)).toPrecision(4));
 }

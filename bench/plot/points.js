@@ -7,6 +7,7 @@ import { SCORES } from '../scores.js';
 import { each, MAP, ours } from '../suites/suite.js';
 import { ATTENTION_FORMS } from './attention.js';
 import { fastest } from './fastest.js';
+import { STRUCTURED_FORMS } from './structured.js';
 
 /** Elements of a matrix, where a row is not longer: it and its result stay in 512 KB of second-level cache, so that work is what shows. */
 const ELEMENTS = 2 ** 15;
@@ -43,7 +44,9 @@ function suiteOf(operation, scores, n) {
  * @property {string} y
  * @property {Record<string, string>} panels titles
  * @property {import('../suites.js').Suite[]} suites panel after panel, in order of x
+ * @property {string[]} [curves] what `point` is asked for; the suites' entries where absent
  * @property {(result: import('../run-suite.js').SuiteResult, map: string) => { x: number, cost: number }} point
+ * @property {(suite: import('../suites.js').Suite) => string} [panel] of a suite; its scores where absent
  * @property {boolean} [steps] whether a step up is worth a line
  */
 
@@ -63,4 +66,5 @@ export const FORMS = {
   backward: rowForm('Backward passes', 'backward'),
   csr: rowForm('CSR results', 'csr'),
   ...ATTENTION_FORMS,
+  ...STRUCTURED_FORMS,
 };

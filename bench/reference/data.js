@@ -1,6 +1,8 @@
 /** What a suite works on, with the truth about it. */
 
 import { Heads } from './attention.js';
+import { Graphs } from './graphs.js';
+import { Problems } from './structured.js';
 import { Matrix } from './tasks.js';
 import { Training } from './training.js';
 
@@ -15,6 +17,8 @@ const KINDS = {
   scores: (suite) => new Matrix(suite),
   heads: Heads.of,
   training: Training.of,
+  structured: Problems.of,
+  graph: Graphs.of,
 };
 
 /**

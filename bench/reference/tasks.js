@@ -11,15 +11,20 @@ import { MAPS, alphaOf } from './maps.js';
 
 /**
  * @typedef {object} Task
- * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr' | AttentionOperation} operation
+ * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr' | AttentionOperation | StructuredOperation} operation
  * @property {string} [map] `learned`: of attention, an alpha for each head that comes with the inputs
  * @property {Record<string, number>} [options]
  * @property {number[]} [alphas]
+ * @property {number} [problems] of structured inference so many, from the first on; all where absent
  *
  * @typedef {'attention' | 'attentionBackward' | 'decode' | 'trainingStep'} AttentionOperation reference/attention.js
+ * @typedef {'sparsemap' | 'sparsemapBackward' | 'map' | 'marginals' | 'sort' | 'graphSolve' | 'graphBackward'}
+ *   StructuredOperation reference/structured.js, reference/graphs.js
  *
  * @typedef {object} Expected
- * @property {ArrayLike<number>} values row after row
+ * @property {(output: any) => { error: number, facts?: Record<string, number> }} [judge] where an output is more than rows of
+ *   values that are known beforehand
+ * @property {ArrayLike<number>} values row after row; none where there is a judge
  * @property {number} [scalar] of a loss
  * @property {ArrayLike<number>} [scales] see worstError
  * @property {number} [width] of a row; n of the suite where absent

@@ -37,16 +37,19 @@ export const softmax = { softmax: ours({ operation: 'forward', ...MAP.softmax },
 
 /**
  * @param {string} group
- * @param {{ map: string, rows: number, n: number, scores: string, effort?: object, compact?: boolean }} facts
+ * @param {{ map: string, rows: number, n: number, size?: string, scores: string, effort?: object, compact?: boolean }} facts
  * @param {Record<string, Omit<import('../suites.js').Entry, 'id'>>} entries
  * @returns {import('../suites.js').Suite}
  */
 export const suite = (group, facts, entries) => ({
-  name: `${group}/${facts.map}/${facts.rows}x${facts.n}/${facts.scores}`,
+  name: `${group}/${facts.map}/${sizeOf(facts)}/${facts.scores}`,
   group,
   ...facts,
   entries: Object.entries(entries).map(([id, entry]) => ({ id, ...entry })),
 });
+
+/** How a suite's name says what size it has. */
+export const sizeOf = ({ rows, n, size = `${rows}x${n}` }) => size;
 
 /** Every combination: `each({ a: [1, 2], b: [3] }, make)`. */
 export const each = (choices, make) =>
