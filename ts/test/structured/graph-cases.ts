@@ -2,8 +2,8 @@
 
 import { factors } from 'entmax/structured';
 import { assignments, sequences, trees } from './enumerate.ts';
-import { listed } from './listed.ts';
-import { knapsack, logic, pair, structured, upTo } from './rules.ts';
+import { cloud, listed } from './listed.ts';
+import { knapsack, logic, normals, pair, structured, tablesOf, upTo, variablesOf } from './rules.ts';
 import type { Described, Rule } from './rules.ts';
 
 /** Variables of one name. */
@@ -213,3 +213,27 @@ export const CYCLIC: readonly (readonly [string, Described])[] = [
     },
   ],
 ];
+
+/** Something of everything, with loops. */
+export const MIXED: Described = {
+  shapes: { s: [3, 2], t: [2, 2, 2], y: [4], c: [1] },
+  rules: [
+    structured(factors.sequence(), 's', upTo(6), sequences(3, 2), 't'),
+    logic('or', [~1, 14, 15]),
+    logic('imply', [3, 14, 16]),
+    pair([5, ~17], 'c'),
+    custom(
+      [14, 16, 17],
+      cloud(5, 3, 7).map((vertex) => vertex.map((entry) => Math.abs(entry) / 4)),
+    ),
+  ],
+};
+export const scoresOf = (seed: number): number[] => normals(variablesOf(MIXED.shapes), seed);
+/** A batch of the problems of these seeds. */
+export const batchOf = (seeds: readonly number[]) =>
+  Object.fromEntries(
+    Object.entries(MIXED.shapes).map(([name, shape]) => {
+      const data = seeds.flatMap((seed) => [...tablesOf(MIXED.shapes, scoresOf(seed))[name]!.data]);
+      return [name, { data: Float64Array.from(data), shape: [seeds.length, ...shape] }];
+    }),
+  );
