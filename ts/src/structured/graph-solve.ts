@@ -324,7 +324,7 @@ type Cotangents = Readonly<Record<string, ReadScores | undefined>>;
 
 function makePullback(made: GraphCall, left: Kept, scores: Float64Array<ArrayBuffer>, isAsync: boolean): AnyPullback {
   let saved: Kept | undefined = left;
-  const op = made.op.replace(/vjp$/, 'pullback');
+  const op = made.op.replace('vjp', 'pullback');
   const { model, problems } = made;
   const templates = Object.fromEntries(
     Object.entries(made.scores).map(([name, { form, dtype, shape }]): [string, Template] => [
