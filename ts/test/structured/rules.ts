@@ -217,7 +217,7 @@ export function joint({ shapes, rules }: Described, scores: readonly number[]): 
  * LP-SparseMAP by the plain alternating directions method, its projections over listed corners; another splitting than the
  * package's: variables keep their scores to themselves.
  */
-export function relaxation({ shapes, rules }: Described, scores: readonly number[], rho = 1): number[] {
+export function relaxation({ shapes, rules }: Described, scores: readonly number[], rho = 1, most = 20_000): number[] {
   const size = variablesOf(shapes);
   const numbers = rules.map(({ variables }) => variables.map(numberOf));
   // Corners in the values of the variables.
@@ -232,7 +232,7 @@ export function relaxation({ shapes, rules }: Described, scores: readonly number
   const clip = (score: number): number => Math.min(1, Math.max(0, score));
   const z = scores.map(clip);
   const multipliers = numbers.map((each) => each.map(() => 0));
-  for (let turn = 0; turn < 20_000; turn++) {
+  for (let turn = 0; turn < most; turn++) {
     const found = rules.map((_, f) => {
       const wanted = numbers[f]!.map((number, at) => z[number]! - multipliers[f]![at]!);
       return nearest(points[f]!, wanted, extras[f]);
