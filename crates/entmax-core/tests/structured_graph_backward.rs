@@ -84,6 +84,34 @@ fn matchings_and_variables_in_no_factor() {
 }
 
 #[test]
+fn where_no_factor_is_tight_the_gradient_is_the_cotangent() {
+    // (I - T) v is rounding here, which a linear solve must not take for a direction.
+    let mut numbers = Numbers(34);
+    for times in 1..12 {
+        for negated in [false, true] {
+            let mut or = Rule::new(Kind::Or, 0.0, &[0, 1, 2]);
+            or.places[0].1 = negated;
+            let mut rules = vec![or; times];
+            rules.push(Rule::new(Kind::Or, 0.0, &[2, 3]));
+            rules.push(Rule::new(Kind::Budget, 1.0, &[4, 5]));
+            let scores = [0.45, 0.8, 0.7, 0.6, 0.5, 0.3];
+            let v = numbers.table(6, 1.0, false);
+            let (solved, gradient, _) = solve(&rules, &scores, PLAIN, Some(&v));
+            assert_eq!(solved.ending, Ending::Converged);
+            let part = 0.5 * (v[4] - v[5]);
+            for (own, v) in gradient.iter().zip([v[0], v[1], v[2], v[3], part, -part]) {
+                assert!((own - v).abs() < 1e-12, "{times} times: {gradient:?}, {v}");
+            }
+            let v = [&v[..4], &[1.0, -1.0]].concat();
+            let (_, gradient, _) = solve(&rules, &scores, PLAIN, Some(&v));
+            for (own, v) in gradient.iter().zip(&v) {
+                assert!((own - v).abs() < 1e-12, "{times} times: {gradient:?}, {v}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pairs_on_a_grid_with_their_couplings() {
     let mut numbers = Numbers(32);
     let (mut compared, mut all) = (0, 0);

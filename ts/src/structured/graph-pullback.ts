@@ -34,7 +34,7 @@ export function makeGraphPullback(
   isAsync: boolean,
 ): AnyPullback {
   let saved: Kept | undefined = left;
-  const op = made.op.replace(/vjp$/, 'pullback');
+  const op = made.op.replace('vjp', 'pullback');
   const { model, problems } = made;
   const templates = Object.fromEntries(
     Object.entries(made.scores).map(([name, { form, dtype, shape }]): [string, Template] => [

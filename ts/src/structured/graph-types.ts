@@ -45,7 +45,10 @@ export interface GraphSolution<V extends string, X> {
   readonly converged: boolean;
 }
 
-/** A table of scores for each name of variables, with a leading axis more for a batch. */
+/**
+ * A table of scores for each name of variables, with a leading axis more for a batch. -inf forbids a variable: its marginal and
+ * its gradient are 0. NaN and +inf are errors.
+ */
 export type GraphScores<V extends string, X> = { [N in V]: X };
 
 /** The gradients of the scores of a graph. */

@@ -372,14 +372,12 @@ impl<'a> State<'a> {
         progress.dual = libm::sqrt(dual / count) * progress.gamma.max(1.0);
     }
 
-    /// The marginals: averages of the copies.
+    /// The marginals: averages of the copies, 0 where a variable is forbidden.
     pub fn marginals(&self, mu: &mut [f64]) {
-        for ((mu, &average), &root) in mu
-            .iter_mut()
-            .zip(self.averages.iter())
-            .zip(self.roots.iter())
-        {
-            *mu = (average * if root > 0.0 { root } else { 1.0 }).clamp(0.0, 1.0);
+        let own = self.roots.iter().zip(self.graph.scores);
+        for ((mu, &average), (&root, &score)) in mu.iter_mut().zip(self.averages.iter()).zip(own) {
+            let most = if score > f64::NEG_INFINITY { 1.0 } else { 0.0 };
+            *mu = (average * if root > 0.0 { root } else { 1.0 }).clamp(0.0, most);
         }
     }
 

@@ -13,11 +13,15 @@ pub const fn numbers(variables: usize, places: usize) -> usize {
     4 * variables + places
 }
 
+/// A direction that I - T shortens by this is one that T leaves alone, but for rounding: a step along it would be of any length.
+/// That is all there is to see where no factor is tight.
+const ROUNDING: f64 = 1e-12;
+
 /// How the solve ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Solved {
     pub steps: usize,
-    /// Of the residual to the right-hand side, in norm; 0 where that is 0.
+    /// Of the residual to the cotangent, in norm; 0 where that is 0.
     pub residual: f64,
 }
 
@@ -125,7 +129,7 @@ pub fn pull_back(
     while solved.steps < steps && square > tolerance * tolerance * first {
         operator.apply(direction, product);
         let curvature = dot(direction, product);
-        if curvature <= 0.0 {
+        if curvature <= ROUNDING * dot(direction, direction) {
             break;
         }
         let step = square / curvature;
@@ -145,8 +149,9 @@ pub fn pull_back(
         square = next;
         solved.steps += 1;
     }
-    if first > 0.0 {
-        solved.residual = libm::sqrt(square / first);
+    let all = dot(cotangent, cotangent);
+    if all > 0.0 {
+        solved.residual = libm::sqrt(square / all);
     }
     let own = graph.scores.iter().zip(state.roots());
     for (((gradient, v), y), (&score, &root)) in gradient
@@ -155,7 +160,8 @@ pub fn pull_back(
         .zip(solution.iter())
         .zip(own)
     {
-        let fixed = root == 0.0 && (score <= 0.0 || score >= 1.0);
+        let free = root > 0.0 || (score > 0.0 && score < 1.0);
+        let fixed = !free || score == f64::NEG_INFINITY;
         *gradient = if fixed { 0.0 } else { v - y };
     }
     for (factor, range) in graph.each_factor() {

@@ -176,6 +176,13 @@ impl<'a> GraphFactors<'a> {
         }
     }
 
+    /// A structure's additional scores are worth no more than this.
+    fn additional(&self, f: usize) -> f64 {
+        let couplings = self.couplings.get(self.layout.coupling_range(f));
+        let finite = couplings.unwrap_or(&[]).iter().filter(|c| c.is_finite());
+        finite.map(|coupling| coupling.abs()).sum()
+    }
+
     /// Which places of a factor are negated.
     fn negated(&self, places: &Places) -> &'a [u8] {
         let layout: &'a Layout = self.layout;
@@ -217,6 +224,23 @@ fn add_each(layout: &Layout, couplings: Range<usize>, numbers: &[f64], table: &m
     }
 }
 
+/// The negation of what is forbidden has the score +inf, of which structures have no difference. What stands for it is worth more
+/// than all else together, and no more than that: large scores cost digits.
+fn force(scores: &mut [f64], scale: &[f64], damping: f64, additional: f64) {
+    let mut all = 1.0 + additional;
+    for (score, scale) in scores.iter().zip(scale) {
+        all += damping / (scale * scale);
+        if score.is_finite() {
+            all += (score / scale).abs();
+        }
+    }
+    for (score, scale) in scores.iter_mut().zip(scale) {
+        if *score == f64::INFINITY {
+            *score = all * scale;
+        }
+    }
+}
+
 /// Changes the sign where a place is negated.
 fn flip_signs(negated: &[u8], x: &mut [f64]) {
     for (x, _) in x.iter_mut().zip(negated).filter(|(_, &flag)| flag != 0) {
@@ -241,15 +265,24 @@ impl Factors for GraphFactors<'_> {
         // What is negated is 1 / scale - u, whose scores are these.
         let negated = self.negated(places);
         let room = core::mem::take(&mut self.room);
-        let turned = room.iter_mut().zip(negated);
-        for ((turned, &flag), (score, scale)) in turned.zip(scores.iter().zip(places.scale)) {
+        let turned = room.get_mut(..negated.len()).unwrap_or(&mut []);
+        let mut is_forced = false;
+        for ((turned, &flag), (score, scale)) in turned
+            .iter_mut()
+            .zip(negated)
+            .zip(scores.iter().zip(places.scale))
+        {
             *turned = if flag == 0 {
                 *score
             } else {
                 damping / scale - score
             };
+            is_forced |= *turned == f64::INFINITY;
         }
-        let turned = room.get(..negated.len()).unwrap_or(&[]);
+        if is_forced {
+            force(turned, places.scale, damping, self.additional(factor));
+        }
+        let turned = &*turned;
         let (question, error) = (self.question, self.error);
         let ending = self.with_structured(factor, |structured| {
             structured.error = error;

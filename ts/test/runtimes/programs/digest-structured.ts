@@ -46,7 +46,22 @@ const FACTORS: readonly [name: string, factor: unknown, table: number[], transit
   ['budget', factors.budget(5), [40]],
   ['bits', factors.bits(), [35]],
   ['one-hot', factors.oneHot(), [33]],
+  ['custom', factors.custom({ size: 12, map: bestRun }), [12]],
 ];
+
+/** An oracle of the program's own: the best run of neighbours, whose first counts twice. */
+function bestRun(scores: Float64Array): { key: string; value: number[]; vertex: number[] } {
+  let [best, from, to] = [-Infinity, 0, 0];
+  for (let i = 0; i < scores.length; i++) {
+    let sum = scores[i]!;
+    for (let j = i; j < scores.length; j++) {
+      sum += scores[j]!;
+      if (sum > best) [best, from, to] = [sum, i, j];
+    }
+  }
+  const entry = (part: number): number => (part < from || part > to ? 0 : part === from ? 2 : 1);
+  return { key: `${from}-${to}`, value: [from, to], vertex: Array.from(scores, (_, part) => entry(part)) };
+}
 
 export function* structuredCases(): Generator<StructuredCase> {
   for (const dtype of ['float32', 'float64'] as const) {
