@@ -17,7 +17,7 @@ pub struct Support {
 }
 
 /// Bytes of a list for rows of `n`.
-pub fn list_bytes(n: usize) -> usize {
+pub const fn list_bytes(n: usize) -> usize {
     n * (2 * size_of::<f64>() + size_of::<u32>())
 }
 
