@@ -205,8 +205,11 @@ pub unsafe fn prox_tv(mut segments: Segments, edges: *mut Edge) {
         left: before,
     };
     if n < 2 || lambda == 0.0 {
-        for _ in 0..n {
-            let right = if walk.start + 1 == n { behind } else { 0.0 };
+        while let Some(&z) = walk.segments.row.get(walk.start) {
+            let right = match walk.segments.row.get(walk.start + 1) {
+                Some(&next) => f64::from(next > z) - f64::from(next < z),
+                None => behind,
+            };
             walk.emit(1.0, right);
         }
         return;

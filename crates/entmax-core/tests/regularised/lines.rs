@@ -299,6 +299,19 @@ fn a_tie_that_no_segment_holds_together_is_not_averaged() {
 }
 
 #[test]
+fn the_derivative_by_lambda_at_0_is_that_to_the_right() {
+    let x = [0.3, 0.1, 0.25, 0.42, 0.41, 0.5];
+    let v = [1.0, -2.0, 0.5, 3.0, 0.25, -1.0];
+    for map in [Map::Fused, Map::Grid(2, 3), Map::Grid(6, 1), Map::Oscar] {
+        let (at_0, ahead) = (solve(map, &x, 0.0, 1.0), solve(map, &x, 1e-6, 1.0));
+        let moved = (0..6).map(|j| v[j] * (ahead.p[j] - at_0.p[j])).sum::<f64>();
+        let dlambda = pull_back(&at_0, &v, 1.0).1;
+        assert!((dlambda - moved / 1e-6).abs() < 1e-9, "{map:?}: {dlambda}");
+        assert!(dlambda != 0.0);
+    }
+}
+
+#[test]
 fn lambda_zero_is_sparsemax_and_its_pullback() {
     let mut random = Random(2);
     for n in 1..40 {

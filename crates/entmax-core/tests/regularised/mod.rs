@@ -10,6 +10,7 @@ use entmax_core::regularised::{fusedmax, groups, oscarmax, tvmax};
 pub trait Number: call::Number + Score {}
 impl<T: call::Number + Score> Number for T {}
 
+mod grids;
 mod lines;
 mod orders;
 mod ranks;
