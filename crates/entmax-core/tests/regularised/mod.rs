@@ -10,8 +10,10 @@ use entmax_core::regularised::{fusedmax, groups, oscarmax, tvmax};
 pub trait Number: call::Number + Score {}
 impl<T: call::Number + Score> Number for T {}
 
+mod bounds;
 mod grids;
 mod lines;
+mod norms;
 mod orders;
 mod ranks;
 
@@ -129,20 +131,31 @@ pub fn pull_back<T: Number>(answer: &Answer<T>, v: &[T], temperature: f64) -> (V
     let n = v.len();
     let mut dx = vec![T::ONE; n];
     let mut memory = Memory::new(groups::backward_scratch(n));
-    let none: *const T = std::ptr::null();
-    let row = Row {
-        p: Cells::new(answer.p.as_ptr()),
-        v: Cells::new(v.as_ptr()),
-        upper: Cells::new(none),
-        dx: Cells::new(dx.as_mut_ptr()),
-        dupper: Cells::new(none),
-        n,
-        scratch: memory.at(),
-    };
+    let row = backward_row(&answer.p, v, None, (&mut dx, &mut []), memory.at());
     let rates = Cells::new(answer.rates.as_ptr());
     // SAFETY: all lengths are n.
     let dlambda = unsafe { groups::pull_back(&row, answer.groups.as_ptr(), rates, temperature) };
     (dx, dlambda)
+}
+
+/// A row of a pullback, with bounds and their gradient if there are any.
+pub fn backward_row<T: Number>(
+    p: &[T],
+    v: &[T],
+    upper: Option<&[T]>,
+    (dx, dupper): (&mut [T], &mut [T]),
+    scratch: *mut u8,
+) -> Row {
+    let none: *const T = std::ptr::null();
+    Row {
+        p: Cells::new(p.as_ptr()),
+        v: Cells::new(v.as_ptr()),
+        upper: Cells::new(upper.map_or(none, |upper| upper.as_ptr())),
+        dx: Cells::new(dx.as_mut_ptr()),
+        dupper: Cells::new(upper.map_or(none, |_| dupper.as_mut_ptr())),
+        n: p.len(),
+        scratch,
+    }
 }
 
 /// The pullback against central differences, for cotangents of several kinds; true where it could be compared: the groups and
