@@ -117,7 +117,7 @@ fn ranks_behind_the_support_have_no_say() {
             let plateau = -0.9 + lambda * 0.5 * n as f64;
             let expected = if plateau > 0.0 { n } else { 1 };
             let size = answer.p.iter().filter(|&&p| p > 0.0).count();
-            if plateau < -1.0 || plateau > 0.0 {
+            if !(-1.0..=0.0).contains(&plateau) {
                 assert_eq!(size, expected, "n = {n}, {lambda}");
             }
             is_sound(&x, &answer, 1e-12, "plateau");
