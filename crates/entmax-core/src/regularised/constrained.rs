@@ -8,9 +8,11 @@
 //! there does so at the true c. It gets its bound, and the rest, with what then is left, goes again (variable fixing). A mass r is
 //! no other problem than 1: p = r entmax(z / r^e).
 //!
-//! That takes 2 to 5 rounds for most rows, but one for each score if bounds are chosen so. From the fourth round on each round
-//! also asks on which side of c the median of the undecided *keys* lies, the c at which a score meets its bound: O(log n) rounds. Not for
-//! alpha > 2, where keys keep no digits of small bounds.
+//! One round does where the bounds are wide. Where they are not, Newton's method in a bracket narrows c down from above,
+//! and what exceeds its bound there leaves at once; 1 or 2 rounds then remain for the last digits. Bounds can be chosen such
+//! that both get nowhere: from the fourth round on each round also asks on which side of c the median of the undecided *keys*
+//! lies, the c at which a score meets its bound, so there are O(log n) rounds. Not for alpha > 2, where keys keep no digits of
+//! small bounds.
 //!
 //! Scores stay as they are and are only taken relative to the largest free one: what lies 1e30 below scores that their bounds
 //! hold down still has its digits.
@@ -27,6 +29,8 @@ use crate::simd::sqrt;
 
 /// Rounds before medians are asked.
 const ROUNDS: usize = 3;
+/// Newton's steps and bisections take 5 to 15.
+const NARROWING: usize = 30;
 /// Keys farther below the largest score have no digits left of their bounds.
 const FAR: f64 = 1e6;
 
@@ -140,6 +144,7 @@ impl Free<'_> {
         self.len += 1;
     }
 
+    #[inline(always)]
     fn put(&mut self, at: usize, (score, bound, index): (f64, f64, u32)) {
         if let (Some(s), Some(b), Some(i)) = (
             self.scores.get_mut(at),
@@ -150,6 +155,7 @@ impl Free<'_> {
         }
     }
 
+    #[inline(always)]
     fn get(&self, at: usize) -> (f64, f64, u32) {
         let number = |values: &[f64]| values.get(at).copied().unwrap_or(0.0);
         (
@@ -173,6 +179,9 @@ impl Free<'_> {
                 }
             } else {
                 self.put(self.len, (score, bound, index));
+                if let Some(place) = self.p.get_mut(self.len) {
+                    *place = p;
+                }
                 self.len += 1;
             }
         }
@@ -218,6 +227,60 @@ impl Free<'_> {
         }
     }
 
+    /// p at the c that Newton's method comes to from `start`, which is too large: what exceeds its bound there does so at the true c.
+    /// `origin` is what scores and c are relative to; p comes as it is at the start.
+    fn narrow(&mut self, start: f64, origin: f64, e: f64, temperature: f64) {
+        let rest = self.rest.total();
+        let (mut low, mut high, mut c) = (f64::NEG_INFINITY, start, start);
+        for step in 0..NARROWING {
+            // Where p is an exponential, all of them move by one factor.
+            let factor = if e == 0.0 { libm::exp(start - c) } else { 1.0 };
+            let (mut sum, mut slope) = (0.0, 0.0);
+            let entries = self.scores.iter().zip(self.bounds.iter());
+            for ((z, &bound), p) in entries.zip(self.p.iter()).take(self.len) {
+                let (p, s) = if e == 0.0 {
+                    (p * factor, p * factor)
+                } else {
+                    deformed_exp((z - origin) / temperature - c, e)
+                };
+                if p >= bound {
+                    sum += bound;
+                } else {
+                    sum += p;
+                    slope += s;
+                }
+            }
+            let excess = sum - rest;
+            if excess >= 0.0 {
+                low = c;
+            } else {
+                high = c;
+            }
+            if excess.abs() <= 1e-13 * rest || high - low <= 1e-14 * (1.0 + c.abs()) {
+                break;
+            }
+            // Of G(c) - 1, which falls.
+            c += excess / slope;
+            if !(low < c && c < high) {
+                c = if low.is_finite() {
+                    0.5 * (low + high)
+                } else {
+                    high - f64::from(1u32 << step.min(20))
+                };
+            }
+        }
+        // What rounding could decide is left to the rounds.
+        let high = high + 1e-13 * (1.0 + high.abs());
+        let factor = libm::exp(start - high);
+        for (p, z) in self.p.iter_mut().zip(self.scores.iter()).take(self.len) {
+            *p = if e == 0.0 {
+                *p * factor
+            } else {
+                deformed_exp((z - origin) / temperature - high, e).0
+            };
+        }
+    }
+
     /// The median of the keys above `low`, if there are any. Scores far down come into question when those far above have their
     /// bounds.
     fn median(&mut self, low: f64, key: impl Fn(f64, f64) -> f64) -> Option<f64> {
@@ -250,7 +313,12 @@ impl Free<'_> {
             if self.len == 0 || rest <= 0.0 {
                 break;
             }
+            let before = self.largest();
             let solved = self.relax(rest, e, temperature);
+            // The c of that, from its largest entry.
+            let top = self.p.iter().take(self.len);
+            let top = top.fold(0.0, |max, &p| if p > max { p } else { max });
+            let largest_c = key(0.0, top, e);
             if !self.fix(row, |p, _, bound| p >= bound) {
                 for k in 0..self.len {
                     let (index, p) = (self.get(k).2, self.p.get(k).copied().unwrap_or(0.0));
@@ -260,10 +328,17 @@ impl Free<'_> {
                 }
                 return solved;
             }
+            let largest = self.largest();
+            if round == 0 {
+                let start = largest_c + (before - largest) / temperature;
+                if start.abs() < if e == 0.0 { 500.0 } else { FAR } {
+                    self.narrow(start, largest, e, temperature);
+                    self.fix(row, |p, _, bound| p >= bound);
+                }
+            }
             if round < ROUNDS || e > 1.0 {
                 continue;
             }
-            let largest = self.largest();
             low += (origin - largest) / temperature;
             origin = largest;
             let relative = move |score: f64| (score - largest) / temperature;
@@ -272,7 +347,7 @@ impl Free<'_> {
                 let mut sum = Sum::new();
                 for k in 0..self.len {
                     let (score, bound, _) = self.get(k);
-                    sum.add(deformed_exp(relative(score) - median, e).min(bound));
+                    sum.add(deformed_exp(relative(score) - median, e).0.min(bound));
                 }
                 if sum.minus(self.rest.total()) >= 0.0 {
                     // c is no smaller.
@@ -289,14 +364,22 @@ impl Free<'_> {
     }
 }
 
-/// exp_e(x) = [1 + e x]+^(1/e).
-fn deformed_exp(x: f64, e: f64) -> f64 {
+/// exp_e(x) = [1 + e x]+^(1/e), and its derivative.
+#[inline(always)]
+fn deformed_exp(x: f64, e: f64) -> (f64, f64) {
+    let base = 1.0 + e * x;
     if e == 0.0 {
-        libm::exp(x)
-    } else if e * x <= -1.0 {
-        0.0
+        let p = libm::exp(x);
+        (p, p)
+    } else if base <= 0.0 {
+        (0.0, 0.0)
+    } else if e == 1.0 {
+        (base, 1.0)
+    } else if e == 0.5 {
+        (base * base, base)
     } else {
-        libm::exp(libm::log1p(e * x) / e)
+        let p = libm::exp(libm::log1p(e * x) / e);
+        (p, p / base)
     }
 }
 
