@@ -20,9 +20,6 @@
 //! At alpha = 2 this is a budget of 1 with bounds (`maps::budget`), which finds the same by other means.
 
 use super::frame::{self, Outcome, Solved};
-use crate::gradients::rows::Row;
-use crate::gradients::support::Support;
-use crate::gradients::tsallis::Terms;
 use crate::maps::kernels::{EntmaxF64, List, Outcome as Mapped, RowKernel, Sum};
 use crate::maps::Score;
 use crate::simd::sqrt;
@@ -234,8 +231,8 @@ impl Free<'_> {
         let (mut low, mut high, mut c) = (f64::NEG_INFINITY, start, start);
         for step in 0..NARROWING {
             // Where p is an exponential, all of them move by one factor.
-            let factor = if e == 0.0 { libm::exp(start - c) } else { 1.0 };
-            let (mut sum, mut slope) = (0.0, 0.0);
+            let factor = grown(start - c);
+            let (mut met, mut free, mut slope) = (0.0, 0.0, 0.0);
             let entries = self.scores.iter().zip(self.bounds.iter());
             for ((z, &bound), p) in entries.zip(self.p.iter()).take(self.len) {
                 let (p, s) = if e == 0.0 {
@@ -244,23 +241,28 @@ impl Free<'_> {
                     deformed_exp((z - origin) / temperature - c, e)
                 };
                 if p >= bound {
-                    sum += bound;
+                    met += bound;
                 } else {
-                    sum += p;
+                    free += p;
                     slope += s;
                 }
             }
-            let excess = sum - rest;
+            let excess = (met - rest) + free;
             if excess >= 0.0 {
                 low = c;
-            } else {
+            } else if excess < 0.0 {
                 high = c;
             }
-            if excess.abs() <= 1e-13 * rest || high - low <= 1e-14 * (1.0 + c.abs()) {
+            let is_near = excess.abs() <= 1e-13 * rest || high - low <= 1e-14 * (1.0 + c.abs());
+            if is_near || excess.is_nan() {
                 break;
             }
-            // Of G(c) - 1, which falls.
-            c += excess / slope;
+            // Of the sum, which falls; of its logarithm where it is one of exponentials.
+            c += if e == 0.0 {
+                libm::log(free / (rest - met))
+            } else {
+                excess / slope
+            };
             if !(low < c && c < high) {
                 c = if low.is_finite() {
                     0.5 * (low + high)
@@ -271,7 +273,7 @@ impl Free<'_> {
         }
         // What rounding could decide is left to the rounds.
         let high = high + 1e-13 * (1.0 + high.abs());
-        let factor = libm::exp(start - high);
+        let factor = grown(start - high);
         for (p, z) in self.p.iter_mut().zip(self.scores.iter()).take(self.len) {
             *p = if e == 0.0 {
                 *p * factor
@@ -364,6 +366,11 @@ impl Free<'_> {
     }
 }
 
+/// exp, without what overflows.
+fn grown(x: f64) -> f64 {
+    libm::exp(x.min(700.0))
+}
+
 /// exp_e(x) = [1 + e x]+^(1/e), and its derivative.
 #[inline(always)]
 fn deformed_exp(x: f64, e: f64) -> (f64, f64) {
@@ -392,56 +399,4 @@ fn key(score: f64, bound: f64, e: f64) -> f64 {
         } else {
             libm::expm1(e * log) / e
         }
-}
-
-/// dx and dupper (either may be null) of a row; returns <v, dp/dalpha>.
-///
-/// # Safety
-/// As [`Row`] says, with the bounds in `upper`.
-#[inline(never)]
-pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) -> f64 {
-    // SAFETY: by the caller; what is read of p and v is in the list before anything is written.
-    unsafe {
-        let list = Support::gather(row);
-        // Free entries to the front.
-        let (mut free, mut total) = (0, 0.0);
-        for k in 0..list.len {
-            let p = *list.p.add(k);
-            total += p + *list.v.add(k);
-            if p < row.upper.get(*list.indices.add(k) as usize) {
-                core::ptr::swap(list.p.add(k), list.p.add(free));
-                core::ptr::swap(list.v.add(k), list.v.add(free));
-                core::ptr::swap(list.indices.add(k), list.indices.add(free));
-                free += 1;
-            }
-        }
-        let (mut w_sum, mut g_sum, mut s_sum, mut g_v, mut w_v) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for k in 0..free {
-            let (p, v) = (*list.p.add(k), *list.v.add(k) - *list.v);
-            let terms = Terms::new(p, e);
-            let g = p + e * terms.h;
-            (g_sum, w_sum, s_sum) = (g_sum + g, w_sum + terms.w, s_sum + terms.s);
-            (g_v, w_v) = (g_v + g * v, w_v + terms.w * v);
-        }
-        let moving = Support { len: free, ..list };
-        let mean = if total.is_finite() {
-            moving.pull_back(e, temperature)
-        } else {
-            None
-        };
-        row.dx.fill(row.n, mean.is_none());
-        row.dupper.fill(row.n, mean.is_none());
-        let Some(mean) = mean else { return f64::NAN };
-        moving.scatter(list.v, row.dx);
-        for k in free..if row.dupper.is_null() { 0 } else { list.len } {
-            row.dupper
-                .set(*list.indices.add(k) as usize, *list.v.add(k) - mean);
-        }
-        // As `gradients::support::by_alpha`: what the mass gives and takes stays among the free.
-        if w_sum == 0.0 {
-            0.0
-        } else {
-            (w_sum / s_sum) * (g_v - g_sum * (w_v / w_sum))
-        }
-    }
 }

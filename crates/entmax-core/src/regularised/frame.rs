@@ -18,7 +18,8 @@ pub enum Outcome {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Solved {
-    /// tau of the last step, in units of the scores divided by the temperature, relative to their maximum.
+    /// tau of the last step: of what it is applied to, over the temperature and relative to the largest score, unless the map says
+    /// something else.
     pub threshold: f64,
     pub converged: bool,
 }

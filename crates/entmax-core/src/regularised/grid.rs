@@ -25,7 +25,7 @@ const ACCEPTABLE: f64 = 5e-13;
 const ROUNDED: f64 = 1e-5;
 const STEPS: usize = 2000;
 /// What rounding does to the sums of a dual variable, in units of lambda and the range.
-const ROUNDING: f64 = 1e-13;
+pub(super) const ROUNDING: f64 = 1e-13;
 
 /// Pixels row by row, those of -inf not there.
 pub struct Grid<'a> {
@@ -43,9 +43,9 @@ pub struct Grid<'a> {
 /// A row of pixels, or a column, that are all there and at least two.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Run {
-    start: u32,
-    len: u32,
+pub(super) struct Run {
+    pub(super) start: u32,
+    pub(super) len: u32,
 }
 
 /// Numbers of scratch for a grid of `n` pixels.
@@ -57,28 +57,28 @@ pub const fn room(n: usize) -> usize {
 const ARRAYS: usize = 14 + 2 * taut_string::room(1) + 2;
 
 /// The scratch: a number for each pixel, unless something else is said.
-struct Scratch<'a> {
-    z: &'a mut [f64],
+pub(super) struct Scratch<'a> {
+    pub(super) z: &'a mut [f64],
     /// b as it is extrapolated, as it is, and as it was.
-    ahead: &'a mut [f64],
-    b: &'a mut [f64],
-    last: &'a mut [f64],
-    a: &'a mut [f64],
+    pub(super) ahead: &'a mut [f64],
+    pub(super) b: &'a mut [f64],
+    pub(super) last: &'a mut [f64],
+    pub(super) a: &'a mut [f64],
     /// What rows, and then columns, make of z - b.
-    by_rows: &'a mut [f64],
-    by_columns: &'a mut [f64],
+    pub(super) by_rows: &'a mut [f64],
+    pub(super) by_columns: &'a mut [f64],
     /// The dual variable of each edge to the right, and down.
-    right: &'a mut [f64],
-    down: &'a mut [f64],
+    pub(super) right: &'a mut [f64],
+    pub(super) down: &'a mut [f64],
     /// Of regions: sums and counts, at their first pixel.
-    sums: &'a mut [f64],
-    counts: &'a mut [f64],
-    row_groups: &'a mut [u32],
-    column_groups: &'a mut [u32],
-    runs: &'a mut [Run],
-    line: &'a mut [f64],
-    line_groups: &'a mut [u32],
-    edges: *mut Edge,
+    pub(super) sums: &'a mut [f64],
+    pub(super) counts: &'a mut [f64],
+    pub(super) row_groups: &'a mut [u32],
+    pub(super) column_groups: &'a mut [u32],
+    pub(super) runs: &'a mut [Run],
+    pub(super) line: &'a mut [f64],
+    pub(super) line_groups: &'a mut [u32],
+    pub(super) edges: *mut Edge,
 }
 
 impl<'a> Scratch<'a> {
@@ -117,65 +117,22 @@ impl<'a> Scratch<'a> {
 }
 
 #[inline(always)]
-fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
+pub(super) fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
     values.get(index).copied().unwrap_or_default()
 }
 
 #[inline(always)]
-fn add(values: &mut [f64], index: usize, value: f64) {
+pub(super) fn add(values: &mut [f64], index: usize, value: f64) {
     if let Some(place) = values.get_mut(index) {
         *place += value;
     }
 }
 
-fn is_there(score: f64) -> bool {
+pub(super) fn is_there(score: f64) -> bool {
     score > f64::NEG_INFINITY
 }
 
-/// The pixel that names a region so far; the way to it is halved.
-fn root(groups: &mut [u32], mut pixel: usize) -> usize {
-    loop {
-        let parent = at(groups, pixel);
-        let above = at(groups, parent as usize);
-        if above == parent {
-            return parent as usize;
-        }
-        if let Some(place) = groups.get_mut(pixel) {
-            *place = above;
-        }
-        pixel = above as usize;
-    }
-}
-
-fn join(groups: &mut [u32], i: usize, j: usize) {
-    let (i, j) = (root(groups, i), root(groups, j));
-    if let Some(place) = groups.get_mut(i.max(j)) {
-        *place = i.min(j) as u32;
-    }
-}
-
 impl Grid<'_> {
-    /// Whether both pixels of an edge are there.
-    fn is_edge(&self, pixel: usize, is_inside: bool, next: usize) -> bool {
-        is_inside && is_there(at(self.row, pixel)) && is_there(at(self.row, next))
-    }
-
-    /// For each edge: its pixels, and whether it goes down.
-    #[inline(always)]
-    fn each_edge(&self, mut visit: impl FnMut(usize, usize, bool)) {
-        for i in 0..self.height {
-            for j in 0..self.width {
-                let pixel = i * self.width + j;
-                if self.is_edge(pixel, j + 1 < self.width, pixel + 1) {
-                    visit(pixel, pixel + 1, false);
-                }
-                if self.is_edge(pixel, i + 1 < self.height, pixel + self.width) {
-                    visit(pixel, pixel + self.width, true);
-                }
-            }
-        }
-    }
-
     /// Lists the runs of rows from the front of the room, those of columns behind them; returns how many there are of both.
     fn list_runs(&self, runs: &mut [Run]) -> (usize, usize) {
         let mut len = 0;
@@ -324,134 +281,6 @@ impl Grid<'_> {
         let values = scratch.b.iter_mut().zip(scratch.by_columns.iter());
         for ((b, y), (z, a)) in values.zip(scratch.z.iter().zip(scratch.a.iter())) {
             *b = z - a - y;
-        }
-    }
-
-    /// The regions of the last step and their values, which become y; returns the duality gap.
-    fn regions(
-        &mut self,
-        scratch: &mut Scratch,
-        range: f64,
-        (rows, columns): (usize, usize),
-    ) -> f64 {
-        let lambda = self.lambda;
-        for (pixel, group) in self.groups.iter_mut().enumerate() {
-            if is_there(at(self.row, pixel)) {
-                *group = pixel as u32;
-            }
-        }
-        for (which, run) in scratch.runs.iter().take(rows + columns).enumerate() {
-            let down = which >= rows;
-            let step = if down { self.width } else { 1 };
-            let (segments, dual, flow) = if down {
-                (&scratch.column_groups, &scratch.b, &mut scratch.down)
-            } else {
-                (&scratch.row_groups, &scratch.a, &mut scratch.right)
-            };
-            let mut sum = 0.0;
-            for k in 0..run.len as usize - 1 {
-                let pixel = run.start as usize + k * step;
-                sum += at(dual, pixel);
-                if let Some(place) = flow.get_mut(pixel) {
-                    let is_tight = lambda - sum.abs() <= ROUNDING * (lambda + range);
-                    *place = if is_tight { lambda.copysign(sum) } else { sum };
-                }
-                if at(segments, pixel) == at(segments, pixel + step) {
-                    join(self.groups, pixel, pixel + step);
-                }
-            }
-        }
-        scratch.sums.fill(0.0);
-        scratch.counts.fill(0.0);
-        for pixel in 0..self.groups.len() {
-            if is_there(at(self.row, pixel)) {
-                // Regions are named by their first pixel: all before this one are settled.
-                let first = root(self.groups, pixel);
-                if let Some(place) = self.groups.get_mut(pixel) {
-                    *place = first as u32;
-                }
-                add(scratch.sums, first, at(scratch.by_columns, pixel));
-                add(scratch.counts, first, 1.0);
-            }
-        }
-        // Means of what is known of y decide on which side of each edge the higher region lies.
-        let mean =
-            |scratch: &Scratch, first: usize| at(scratch.sums, first) / at(scratch.counts, first);
-        for first in 0..scratch.last.len() {
-            let value = mean(scratch, first);
-            if let Some(place) = scratch.by_rows.get_mut(first) {
-                *place = value;
-            }
-        }
-        scratch.sums.fill(0.0);
-        for (pixel, &z) in scratch.z.iter().enumerate() {
-            if is_there(at(self.row, pixel)) {
-                add(scratch.sums, at(self.groups, pixel) as usize, z);
-            }
-        }
-        self.each_edge(|i, j, is_down| {
-            let (first, second) = (at(self.groups, i) as usize, at(self.groups, j) as usize);
-            if first == second {
-                return;
-            }
-            let jump = at(scratch.by_rows, first) - at(scratch.by_rows, second);
-            let flow = if jump.abs() > 1e-9 * range {
-                lambda.copysign(jump)
-            } else {
-                at(if is_down { scratch.down } else { scratch.right }, i)
-            };
-            add(scratch.sums, first, -flow);
-            add(scratch.sums, second, flow);
-        });
-        let mut gap = 0.0;
-        for pixel in 0..self.row.len() {
-            if is_there(at(self.row, pixel)) {
-                let y = mean(scratch, at(self.groups, pixel) as usize);
-                let dual = at(scratch.z, pixel) - at(scratch.a, pixel) - at(scratch.b, pixel);
-                gap += 0.5 * (y - dual) * (y - dual);
-                if let Some(place) = self.row.get_mut(pixel) {
-                    *place = y;
-                }
-            }
-        }
-        self.each_edge(|i, j, is_down| {
-            let jump = at(self.row, i) - at(self.row, j);
-            let flow = at(if is_down { scratch.down } else { scratch.right }, i);
-            gap += lambda * jump.abs() - flow * jump;
-        });
-        gap
-    }
-
-    /// dy/dlambda: minus the signs of the jumps around a region, over its size.
-    fn rate(&mut self, scratch: &mut Scratch) {
-        if self.rates.is_empty() {
-            return;
-        }
-        scratch.sums.fill(0.0);
-        for (pixel, &rate) in self.rates.iter().enumerate() {
-            add(scratch.sums, at(self.groups, pixel) as usize, rate);
-        }
-        self.each_edge(|i, j, is_down| {
-            let (first, second) = (at(self.groups, i) as usize, at(self.groups, j) as usize);
-            if first != second {
-                let jump = at(self.row, i) - at(self.row, j);
-                let flow = at(if is_down { scratch.down } else { scratch.right }, i);
-                let sign = if jump != 0.0 {
-                    1f64.copysign(jump)
-                } else if self.lambda > 0.0 {
-                    flow / self.lambda
-                } else {
-                    0.0
-                };
-                add(scratch.sums, first, -sign);
-                add(scratch.sums, second, sign);
-            }
-        });
-        for (pixel, rate) in self.rates.iter_mut().enumerate() {
-            let group = at(self.groups, pixel) as usize;
-            if is_there(at(self.row, pixel)) {
-                *rate = at(scratch.sums, group) / at(scratch.counts, group);
-            }
         }
     }
 }

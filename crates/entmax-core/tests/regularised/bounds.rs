@@ -5,10 +5,11 @@ use crate::common::budget::budget;
 use crate::common::oracle::{entmax, sum};
 use crate::common::rows::{row, Random, KINDS};
 use entmax_core::regularised::constrained::{self, constrained_workspace};
+use entmax_core::regularised::constrained_backward;
 use entmax_core::regularised::frame::{Outcome, Solved};
 use entmax_core::regularised::groups::backward_scratch;
 
-fn solve<T: Number>(x: &[T], u: &[T], e: f64, temperature: f64) -> (Vec<T>, Outcome) {
+pub fn solve<T: Number>(x: &[T], u: &[T], e: f64, temperature: f64) -> (Vec<T>, Outcome) {
     let n = x.len();
     let mut memory = Memory::new(constrained_workspace(n));
     let mut p = x.to_vec();
@@ -27,12 +28,12 @@ fn solved<T: Number>(x: &[T], u: &[T], e: f64, temperature: f64) -> (Vec<T>, Sol
 }
 
 /// (dx, dupper, dalpha).
-fn pull_back<T: Number>(p: &[T], u: &[T], v: &[T], e: f64, t: f64) -> (Vec<T>, Vec<T>, f64) {
+pub fn pull_back<T: Number>(p: &[T], u: &[T], v: &[T], e: f64, t: f64) -> (Vec<T>, Vec<T>, f64) {
     let (mut dx, mut dupper) = (vec![T::ONE; p.len()], vec![T::ONE; p.len()]);
     let mut memory = Memory::new(backward_scratch(p.len()));
     let row = backward_row(p, v, Some(u), (&mut dx, &mut dupper), memory.at());
     // SAFETY: all lengths are those of p.
-    let dalpha = unsafe { constrained::pull_back(&row, e, t) };
+    let dalpha = unsafe { constrained_backward::pull_back(&row, e, t) };
     (dx, dupper, dalpha)
 }
 

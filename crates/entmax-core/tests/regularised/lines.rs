@@ -153,6 +153,14 @@ fn fusedmax_is_the_minimum_over_all_orders() {
     }
 }
 
+#[test]
+fn values_known_from_elsewhere() {
+    let p = solve(Map::Fused, &[0.5, 1.2, -0.3, 2.0, 1.9], 0.3, 1.0).p;
+    assert!(distance(&p, &[0.0, 0.0, 0.0, 0.5, 0.5]) < 1e-15);
+    let p = solve(Map::Fused, &[1.0f32, 2.1, 1.9], 0.1, 1.0).p;
+    assert!(distance(&p, &[0.0, 0.5, 0.5]) < 1e-7);
+}
+
 /// sparsemax of the unpruned proximal operator.
 fn plain(z: &[f64], lambda: f64) -> Vec<f64> {
     let y = prox(z, lambda, (0.0, 0.0)).y;

@@ -15,6 +15,7 @@ mod grids;
 mod lines;
 mod norms;
 mod orders;
+mod properties;
 mod ranks;
 
 /// Memory of a workspace, not zeroed, with a guard behind it.
@@ -208,7 +209,7 @@ pub fn is_sound<T: Number>(x: &[T], answer: &Answer<T>, tolerance: f64, label: &
         let group = answer.groups[j];
         if x.wide() == f64::NEG_INFINITY {
             assert_eq!((p.wide(), group), (0.0, groups::EXCLUDED), "{label}: {j}");
-        } else if group < groups::TURNED {
+        } else if group < groups::MIXED {
             assert_eq!(p.bits(), answer.p[group as usize].bits(), "{label}: {j}");
             assert_eq!(answer.groups[group as usize], group, "{label}: {j}");
         }

@@ -7,7 +7,7 @@ use entmax_core::regularised::frame::{Outcome, Solved};
 use entmax_core::regularised::groups::backward_scratch;
 use entmax_core::regularised::normmax::{self, normmax_loss, normmax_workspace};
 
-fn solve<T: Number>(x: &[T], e: f64, temperature: f64) -> (Vec<T>, Outcome) {
+pub fn solve<T: Number>(x: &[T], e: f64, temperature: f64) -> (Vec<T>, Outcome) {
     let n = x.len();
     let mut memory = Memory::new(normmax_workspace(n));
     let mut p = x.to_vec();
@@ -25,7 +25,7 @@ fn solved<T: Number>(x: &[T], e: f64, temperature: f64) -> (Vec<T>, Solved) {
 }
 
 /// (dx, dalpha).
-fn pull_back<T: Number>(p: &[T], v: &[T], e: f64, temperature: f64) -> (Vec<T>, f64) {
+pub fn pull_back<T: Number>(p: &[T], v: &[T], e: f64, temperature: f64) -> (Vec<T>, f64) {
     let mut dx = vec![T::ONE; p.len()];
     let mut memory = Memory::new(backward_scratch(p.len()));
     let row = backward_row(p, v, None, (&mut dx, &mut []), memory.at());
