@@ -87,7 +87,8 @@ impl<'a> Scratch<'a> {
     unsafe fn new(work: *mut f64, n: usize) -> Scratch<'a> {
         // SAFETY: disjoint parts; any bits are numbers.
         unsafe {
-            core::ptr::write_bytes(work, 0, room(n));
+            // Where pixels are not there, or have no neighbour, these stay 0; the others are written before they are read.
+            core::ptr::write_bytes(work, 0, 9 * n);
             let numbers = |part: usize| core::slice::from_raw_parts_mut(work.add(part * n), n);
             let labels = |part: usize, half: usize| {
                 let at: *mut u32 = work.add(part * n).cast();
