@@ -8,6 +8,7 @@
 //! - [`maps`]: softmax, sparsemax and entmax for any alpha >= 1, dense and as support;
 //! - [`gradients`]: the pullbacks of the maps, from their output alone;
 //! - [`losses`]: the Fenchel-Young losses of the maps, with their gradients;
+//! - `regularised`: maps with another regulariser or with bounds: fusedmax, oscarmax, TVmax, normmax, constrained maps;
 //! - `attention`: attention whose weights are a map of this family;
 //! - `structured`: sets of structures (sequences, trees, matchings, subsets), and the best of each;
 //! - [`status`]: what a kernel answers.
@@ -21,6 +22,8 @@ pub mod gradients;
 pub mod losses;
 #[cfg(feature = "maps")]
 pub mod maps;
+#[cfg(feature = "regularised")]
+pub mod regularised;
 pub mod simd;
 pub mod status;
 #[cfg(feature = "structured")]

@@ -24,8 +24,9 @@ pub(crate) mod support;
 pub(crate) mod tsallis;
 pub(crate) mod tsallis_f32;
 
+pub use cells::Cells;
 pub use expand::csr_expand;
-pub use rows::GradientBatch;
+pub use rows::{GradientBatch, Row};
 
 use crate::simd::{F32Block, Native};
 use crate::status::Status;

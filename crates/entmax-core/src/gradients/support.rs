@@ -17,7 +17,7 @@ pub struct Support {
 }
 
 /// Bytes of a list for rows of `n`.
-pub fn list_bytes(n: usize) -> usize {
+pub const fn list_bytes(n: usize) -> usize {
     n * (2 * size_of::<f64>() + size_of::<u32>())
 }
 
@@ -57,14 +57,14 @@ impl Support {
         }
     }
 
-    /// Replaces v by s (v - mean) / temperature; returns false where the mean is not finite.
+    /// Replaces v by s (v - mean) / temperature and returns the mean of v by s, 0 for an empty list; None where it is not finite.
     ///
     /// # Safety
     /// The list is writable; p is spoilt.
     #[inline(never)]
-    unsafe fn pull_back(&self, e: f64, temperature: f64) -> bool {
+    pub unsafe fn pull_back(&self, e: f64, temperature: f64) -> Option<f64> {
         if self.len == 0 {
-            return true;
+            return Some(0.0);
         }
         // SAFETY: indices below len.
         unsafe {
@@ -85,13 +85,13 @@ impl Support {
             }
             let mean = s_v / s_sum;
             if !mean.is_finite() {
-                return false;
+                return None;
             }
             for j in 0..self.len {
                 *self.v.add(j) = *self.p.add(j) * ((*self.v.add(j) - origin) - mean) / temperature;
             }
+            Some(origin + mean)
         }
-        true
     }
 }
 
@@ -137,7 +137,7 @@ pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) {
     // SAFETY: by the caller; what is read is in the list before dx is written.
     unsafe {
         let list = Support::gather(row);
-        let finite = list.pull_back(e, temperature);
+        let finite = list.pull_back(e, temperature).is_some();
         row.dx.fill(row.n, !finite);
         if finite {
             list.scatter(list.v, row.dx);

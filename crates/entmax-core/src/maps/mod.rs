@@ -56,6 +56,8 @@ pub use score::Score;
 /// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
     pub(crate) use super::candidates_f32::Candidates;
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::compensated::{Pair, Sum};
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;

@@ -1,0 +1,34 @@
+//! Maps onto the simplex with another regulariser than an entropy of its own, or with bounds (MATH.md sections 6 to 8).
+//!
+//! | file | map |
+//! |---|---|
+//! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` |
+//! | `tvmax` | the same on a grid, `grid` and `regions` |
+//! | `oscarmax` | entries of similar size are drawn together |
+//! | `normmax` | a norm instead of an entropy |
+//! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
+//!
+//! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
+//!
+//! The first three end in groups of equal entries, and have one pullback (`groups`): a cotangent goes through that of
+//! sparsemax and is then averaged over each group. Groups are what the algorithm joined, never what turned out equal; where
+//! p = 0 they mean nothing, since what cannot be in the support is left out before anything is joined.
+//!
+//! A row function takes contiguous scores, -inf where masked, and a workspace of its own, and says what became of the row: over a
+//! batch it is a loop, with the staging of `maps` where rows are strided.
+//!
+//! A row is read as f64, relative to its maximum (`frame`); all arithmetic is f64. Excluded scores (-inf) are not there: they are
+//! no neighbours and count for no rank, so that a row with padding is the row without. Of scores of +inf those share the mass
+//! equally, and no gradient passes.
+
+pub mod constrained;
+pub mod constrained_backward;
+pub mod frame;
+pub mod fusedmax;
+pub mod grid;
+pub mod groups;
+pub mod normmax;
+pub mod oscarmax;
+mod regions;
+pub mod taut_string;
+pub mod tvmax;

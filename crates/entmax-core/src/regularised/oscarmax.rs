@@ -1,0 +1,285 @@
+//! oscarmax (MATH.md section 8.3): sparsemax that draws entries of similar size together,
+//!
+//! ```text
+//! argmin over the simplex of 1/2 |p - z / T|^2 + lambda sum over pairs of max(p_i, p_j)
+//! ```
+//!
+//! p has the order of the scores, so the second term is lambda times the sum of (n - 1 - i) p_(i) over ranks i from 0: up to a
+//! constant, a bonus of lambda i for rank i. The sorted scores with their bonuses are made nonincreasing by pooling adjacent
+//! violators (PAV), then comes sparsemax. Ranks behind the support have no say. So only scores that can be in it are sorted: K
+//! of them remain if nothing but what exceeds max - 1 - lambda (K - 1) does, since a bonus is at most lambda (K - 1).
+//!
+//! Niculae and Blondel (2017) publish another order: the proximal operator of OSCAR, of magnitudes and cut off at 0, then
+//! sparsemax. That is not the minimum (134 of 400 random rows); `published` gives it for comparison with torchsparseattn.
+
+use super::frame::{self, Frame, Labels, Outcome, Solved};
+use super::groups::{self, project, sparsemax, FIXED, MIXED, TURNED};
+use crate::maps::Score;
+
+/// A score, or its magnitude, and where it is.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Item {
+    value: f64,
+    index: u32,
+    is_negative: bool,
+}
+
+/// Neighbours in the order that share a mean.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Block {
+    sum: f64,
+    count: f64,
+}
+
+/// Numbers of scratch: items and blocks have two each, and so has sparsemax.
+const fn numbers(n: usize) -> usize {
+    4 * n + groups::room(n)
+}
+
+/// Bytes of workspace for a row of `n`.
+pub const fn oscarmax_workspace(n: usize) -> usize {
+    frame::workspace(n, numbers(n))
+}
+
+/// oscarmax of x / temperature for lambda >= 0, or what is published as it. Groups are the blocks. Rates are relative: lambda
+/// times n - 1, which all entries lose alike, is left out.
+///
+/// # Safety
+/// As [`frame::solve_grouped`], with a workspace of [`oscarmax_workspace`].
+#[allow(clippy::too_many_arguments)]
+pub unsafe fn oscarmax<T: Score>(
+    x: *const T,
+    n: usize,
+    lambda: f64,
+    published: bool,
+    temperature: f64,
+    out: *mut T,
+    labels: Labels<T>,
+    workspace: *mut u8,
+) -> Outcome {
+    let memory = (workspace, numbers(n));
+    // SAFETY: passed on.
+    unsafe {
+        frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
+            if published {
+                solve_published(frame, lambda)
+            } else {
+                solve(frame, lambda)
+            }
+        })
+    }
+}
+
+/// The scratch as items and blocks, as many as the row has entries, and the rest.
+fn parts(work: &mut [f64], n: usize) -> (&mut [Item], &mut [Block], &mut [f64]) {
+    const { assert!(size_of::<Item>() == 16 && size_of::<Block>() == 16) };
+    let at = work.as_mut_ptr();
+    let rest = work.len().saturating_sub(4 * n);
+    let n = if rest + 4 * n == work.len() { n } else { 0 };
+    // SAFETY: disjoint parts of the scratch, which holds 4 n numbers and the rest; any bits are numbers, and a bool is written before
+    // it is read.
+    unsafe {
+        let (items, blocks): (*mut Item, *mut Block) = (at.cast(), at.add(2 * n).cast());
+        items.write_bytes(0, n);
+        (
+            core::slice::from_raw_parts_mut(items, n),
+            core::slice::from_raw_parts_mut(blocks, n),
+            core::slice::from_raw_parts_mut(at.add(4 * n), rest),
+        )
+    }
+}
+
+/// Descending, ties ascending by index.
+fn sort(items: &mut [Item]) {
+    items.sort_unstable_by(|a, b| b.value.total_cmp(&a.value).then(a.index.cmp(&b.index)));
+}
+
+/// The nonincreasing fit of values with bonuses, as blocks; returns how many. Neighbours of equal mean are one, unless there are
+/// no bonuses.
+fn pool<'a>(items: &[Item], lambda: f64, blocks: &'a mut [Block]) -> &'a [Block] {
+    let mut len = 0usize;
+    for (rank, item) in items.iter().enumerate() {
+        let mut block = Block {
+            sum: item.value + lambda * rank as f64,
+            count: 1.0,
+        };
+        while let Some(last) = len.checked_sub(1).and_then(|last| blocks.get(last)) {
+            if lambda == 0.0 || last.sum * block.count > block.sum * last.count {
+                break;
+            }
+            block.sum += last.sum;
+            block.count += last.count;
+            len -= 1;
+        }
+        if let Some(place) = blocks.get_mut(len) {
+            *place = block;
+        }
+        len += 1;
+    }
+    blocks.get(..len).unwrap_or_default()
+}
+
+/// The items of each block, and the mean rank of these.
+fn each_block<'a>(
+    items: &'a [Item],
+    blocks: &'a [Block],
+) -> impl Iterator<Item = (&'a [Item], Block, f64)> {
+    let mut start = 0;
+    blocks.iter().map(move |&block| {
+        let end = start + block.count as usize;
+        let members = items.get(start..end).unwrap_or_default();
+        let rank = start as f64 + 0.5 * (block.count - 1.0);
+        start = end;
+        (members, block, rank)
+    })
+}
+
+/// Beyond the range of the scores a bonus only says that all are one block.
+fn enough(lambda: f64, items: &[Item]) -> f64 {
+    match (items.first(), items.last()) {
+        (Some(first), Some(last)) => lambda.min(1.0 + 2.0 * (first.value - last.value)),
+        _ => lambda,
+    }
+}
+
+/// Scores to probabilities.
+#[inline(never)]
+fn solve(frame: Frame, lambda: f64) -> Solved {
+    let Frame {
+        row,
+        groups,
+        rates,
+        work,
+        ..
+    } = frame;
+    let (items, blocks, scratch) = parts(work, row.len());
+    let mut count = row.iter().filter(|&&u| u > f64::NEG_INFINITY).count();
+    let floor = |count: usize| -1.0 - lambda * (count - 1) as f64;
+    let lowest = floor(count);
+    let mut len = 0;
+    for (index, &value) in row.iter().enumerate() {
+        if let Some(place) = items.get_mut(len) {
+            *place = Item {
+                value,
+                index: index as u32,
+                is_negative: false,
+            };
+        }
+        len += usize::from(value > lowest);
+    }
+    row.fill(0.0);
+    while len < count {
+        count = len;
+        let lowest = floor(count);
+        len = 0;
+        for k in 0..count {
+            let Some(&item) = items.get(k) else { break };
+            if item.value > lowest {
+                if let Some(place) = items.get_mut(len) {
+                    *place = item;
+                }
+                len += 1;
+            }
+        }
+    }
+    let items = items.get_mut(..len).unwrap_or_default();
+    sort(items);
+    let lambda = enough(lambda, items);
+    let blocks = pool(items, lambda, blocks);
+    let (list, scratch) = scratch.split_at_mut(scratch.len() / 2);
+    let list = list.get_mut(..len).unwrap_or_default();
+    let mut places = list.iter_mut();
+    for (members, block, _) in each_block(items, blocks) {
+        let mean = block.sum / block.count;
+        places
+            .by_ref()
+            .zip(members)
+            .for_each(|(place, _)| *place = mean);
+    }
+    let solved = project(list, scratch);
+    let mut probabilities = list.iter();
+    for (members, _, rank) in each_block(items, blocks) {
+        let label = members.first().map_or(0, |first| first.index);
+        for (item, &p) in members.iter().zip(probabilities.by_ref()) {
+            let index = item.index as usize;
+            set(row, index, p);
+            set(groups, index, label);
+            set(rates, index, rank);
+        }
+    }
+    solved
+}
+
+#[inline(always)]
+fn set<T>(to: &mut [T], index: usize, value: T) {
+    if let Some(place) = to.get_mut(index) {
+        *place = value;
+    }
+}
+
+/// Scores to what is published as oscarmax.
+#[inline(never)]
+fn solve_published(frame: Frame, lambda: f64) -> Solved {
+    let Frame {
+        row,
+        groups,
+        rates,
+        largest,
+        work,
+    } = frame;
+    let (items, blocks, scratch) = parts(work, row.len());
+    let mut len = 0;
+    for (index, &u) in row.iter().enumerate() {
+        if u > f64::NEG_INFINITY {
+            let score = u + largest;
+            set(
+                items,
+                len,
+                Item {
+                    value: score.abs(),
+                    index: index as u32,
+                    is_negative: score < 0.0,
+                },
+            );
+            len += 1;
+        }
+    }
+    let items = items.get_mut(..len).unwrap_or_default();
+    sort(items);
+    let bonus = enough(lambda, items);
+    let blocks = pool(items, bonus, blocks);
+    // A larger lambda than that cuts everything off.
+    let last = (len as f64 - 1.0) * lambda.min(WIDEST_PENALTY);
+    for (members, block, rank) in each_block(items, blocks) {
+        let label = members.first().map_or(0, |first| first.index);
+        let magnitude = if lambda == bonus {
+            block.sum / block.count - last
+        } else {
+            members.iter().map(|item| item.value).sum::<f64>() / block.count - 0.5 * last
+        };
+        let negative = members.iter().filter(|item| item.is_negative).count();
+        let mixed = if negative % members.len().max(1) == 0 {
+            0
+        } else {
+            MIXED
+        };
+        for item in members {
+            let index = item.index as usize;
+            let sign = if item.is_negative { -1.0 } else { 1.0 };
+            set(row, index, sign * magnitude.max(0.0));
+            if magnitude > 0.0 {
+                let turned = if item.is_negative { TURNED } else { 0 };
+                set(groups, index, label | turned | mixed);
+                set(rates, index, sign * (rank - (len as f64 - 1.0)));
+            } else {
+                set(groups, index, FIXED);
+            }
+        }
+    }
+    sparsemax(row, scratch)
+}
+
+/// As [`frame::WIDEST`].
+const WIDEST_PENALTY: f64 = frame::WIDEST;
