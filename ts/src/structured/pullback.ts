@@ -10,9 +10,8 @@ import type { Room } from '../maps/room.ts';
 import type { Job } from '../runtime/job.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { memory } from '../runtime/runtime.ts';
-import { newArray, readLike } from '../scores.ts';
+import { readLike } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
-import { sizeOf } from '../shape.ts';
 import { FORM_BYTES, structuredKernel, writeForm, writePull } from './description.ts';
 import type { Pull } from './description.ts';
 import { keyLength } from './factors.ts';
@@ -67,13 +66,13 @@ function* factorise(call: SolveCall, { atoms }: Solved, room: Room): Plan<Saved>
   const length = places.at(-1)!;
   const factors = room.allocate(8 * length);
   const most = Math.max(1, ...counts);
-  const pull = { cotangents: presence(call), gradients: {}, weights: 0, factors };
+  const pull = { cotangents: {}, gradients: presence(call), weights: 0, factors };
   yield pullJob('factorise', call, { ...pull, ...placeSaved({ indptr, keys, places, vertices }, room) }, most, room);
   return { indptr, keys, places, factors: Float64Array.from(memory().f64(factors, length)), vertices, most };
 }
 
 /** That a table was given, which is all that the factorisation asks of it. */
-function presence(call: SolveCall): Pull['cotangents'] {
+function presence(call: SolveCall): Pull['gradients'] {
   return eachTable(call.scores, () => 8);
 }
 
@@ -136,6 +135,7 @@ function pullJob(
   };
 }
 
+/** Those that were given; the others are 0. */
 type Cotangents = Partial<Record<TableName, ReadScores>>;
 
 function makePullback(made: SolveCall, kept: Saved, isAsync: boolean): AnyPullback {
@@ -174,17 +174,13 @@ function readCotangents(
   if (!named) throw new EntmaxError('ENTMAX_OPTION', op, `cotangents as { ${names.join(', ')} }`, show(given));
   const source = given as Record<string, unknown>;
   const tables = eachTable(scores, (table, name) =>
-    source[name] === undefined ? zerosLike(table) : readLike(op, source[name], table, name),
+    source[name] === undefined ? undefined : readLike(op, source[name], table, name),
   );
   const { weights } = source;
   if (weights === undefined) return { tables, weights: undefined };
   if (weights instanceof Float64Array && weights.length === indptr.at(-1)) return { tables, weights };
   const expected = `weights as a Float64Array of ${indptr.at(-1)}, one for each structure`;
   throw new EntmaxError('ENTMAX_SHAPE', op, expected, show(weights));
-}
-
-function zerosLike({ dtype, shape }: ReadScores): ReadScores {
-  return { form: 'block', dtype, shape, data: newArray(dtype, sizeOf(shape)) };
 }
 
 function* pullBack(

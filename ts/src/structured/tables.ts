@@ -44,14 +44,16 @@ export function placeResults(tables: Named<ReadScores>, op: string, room: Room):
   };
 }
 
+/** What is made of each table; nothing of those of which nothing is made. */
 export function eachTable<T, R>(
   tables: Named<T>,
   visit: (table: T, name: TableName) => R,
-): Partial<Record<TableName, R>> {
-  const made: Partial<Record<TableName, R>> = {};
+): Partial<Record<TableName, Exclude<R, undefined>>> {
+  const made: Partial<Record<TableName, Exclude<R, undefined>>> = {};
   for (const name of TABLES) {
     const table = tables[name];
-    if (table !== undefined) made[name] = visit(table, name);
+    const result = table === undefined ? undefined : visit(table, name);
+    if (result !== undefined) made[name] = result as Exclude<R, undefined>;
   }
   return made;
 }

@@ -64,8 +64,8 @@ impl Factor for Any<'_> {
 
     fn kbest_room(&self, k: usize) -> RoomSize {
         match self {
-            Any::Sequence(factor) => factor.kbest_room(k),
-            Any::Bits(factor) => factor.kbest_room(k),
+            Any::Sequence(factor) if k > 1 => factor.kbest_room(k),
+            Any::Bits(factor) if k > 1 => factor.kbest_room(k),
             _ => self.room(),
         }
     }
@@ -79,8 +79,8 @@ impl Factor for Any<'_> {
         scores: &mut [f64],
     ) -> usize {
         match self {
-            Any::Sequence(factor) => factor.kbest(k, unary, room, keys, scores),
-            Any::Bits(factor) => factor.kbest(k, unary, room, keys, scores),
+            Any::Sequence(factor) if k > 1 => factor.kbest(k, unary, room, keys, scores),
+            Any::Bits(factor) if k > 1 => factor.kbest(k, unary, room, keys, scores),
             _ => best_alone(self, unary, room, keys, scores),
         }
     }

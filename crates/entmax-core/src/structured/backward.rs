@@ -10,15 +10,16 @@ use super::any::Any;
 use super::call::{factor, Form, Staged, Tables};
 use super::cholesky::{self, Cholesky};
 use super::factor::Factor;
-use super::solve::{add_structure, length_of, slice};
+use super::solve::length_of;
 use core::ops::Range;
 
 /// A pullback; TypeScript writes the fields in this order (ts/src/structured/description.ts).
 #[repr(C)]
 pub struct Backward {
     pub form: Form,
-    /// Cotangents of the marginals; their additional tables are null where the scores had none.
+    /// Cotangents of the marginals; null where they are 0.
     pub cotangents: Tables,
+    /// Null where the scores had none.
     pub gradients: Tables,
     pub lengths: *const i32,
     /// Where each problem's structures begin, and where the last one's end.
@@ -63,7 +64,7 @@ impl<'a> Problem<'a> {
             let length = length_of(&call.form, call.lengths, b);
             let first = *call.indptr.add(b) as usize;
             let count = *call.indptr.add(b + 1) as usize - first;
-            let mut staged = Staged::like(&call.cotangents);
+            let mut staged = Staged::like(&call.gradients);
             if !call.vertices.is_null() {
                 let numbers = (first + count) * length;
                 staged.vertices = core::slice::from_raw_parts(call.vertices, numbers);
@@ -118,25 +119,35 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Pulls the cotangents back, which are staged in the workspace.
+    /// Pulls the cotangents back.
     ///
     /// # Safety
     /// As [`factorise`].
     unsafe fn pull_back(&self, workspace: *mut f64) {
         let (call, factor) = (self.call, &self.factor);
-        let numbers = call.form.numbers();
-        let (sums, products) = (
-            workspace.wrapping_add(numbers),
-            workspace.wrapping_add(2 * numbers),
-        );
-        let additional = workspace.wrapping_add(factor.parts());
+        let form = &call.form;
+        let numbers = form.numbers();
         // SAFETY: by the caller; sums and products lie behind the staged cotangents.
         unsafe {
+            let cotangents = call.cotangents.stage(form, self.b, self.length, workspace);
+            let products = workspace.add(2 * numbers);
+            let tables = self.additional(&cotangents);
             for j in 0..self.count {
                 let key = self.key(j);
                 let mut product = 0.0;
-                factor.each_entry(key, |part, entry| product += entry * *workspace.add(part));
-                factor.each_additional(key, |part| product += *additional.add(part));
+                factor.each_entry(key, |part, entry| {
+                    product += entry * cotangents.unary.get(part).copied().unwrap_or(0.0);
+                });
+                factor.each_additional(key, |part| {
+                    let mut at = part;
+                    for (table, count) in tables {
+                        if at < count {
+                            product += table.and_then(|table| table.get(at)).unwrap_or(&0.0);
+                            break;
+                        }
+                        at -= count;
+                    }
+                });
                 if !call.weights.is_null() {
                     product += *call.weights.add(self.first + j);
                 }
@@ -145,13 +156,28 @@ impl<'a> Problem<'a> {
             let mut cholesky = self.cholesky();
             cholesky.order = self.count;
             cholesky.differentiate(products);
-            slice(sums, numbers).fill(0.0);
+            let mut sums = call
+                .gradients
+                .sums(form, self.b, self.length, workspace.add(numbers));
             for j in 0..self.count {
-                add_structure(factor, self.key(j), *products.add(j), sums);
+                sums.add(factor, self.key(j), *products.add(j));
             }
-            call.gradients
-                .unstage(&call.form, self.b, self.length, sums);
+            sums.finish();
         }
+    }
+
+    /// The cotangents of the additional tables, where given, and how many parts each of those has that the scores had.
+    fn additional<'s>(&self, cotangents: &Staged<'s>) -> [(Option<&'s [f64]>, usize); 3] {
+        let (gradients, (rows, s)) = (&self.call.gradients, self.call.form.table(self.length));
+        let count = |table: *mut u8, count: usize| if table.is_null() { 0 } else { count };
+        [
+            (
+                cotangents.transitions,
+                count(gradients.transitions, rows.saturating_sub(1) * s * s),
+            ),
+            (cotangents.start, count(gradients.start, s)),
+            (cotangents.end, count(gradients.end, s)),
+        ]
     }
 }
 
@@ -180,12 +206,11 @@ pub unsafe fn pull_back(call: &Backward, problems: Range<usize>, workspace: *mut
         // SAFETY: by the caller.
         unsafe {
             let problem = Problem::new(call, b);
-            let (form, length) = (&call.form, problem.length);
-            call.cotangents.copy(form, b, length, workspace.cast());
-            if length > 0 {
+            if problem.length > 0 {
                 problem.pull_back(workspace.cast());
             } else {
-                call.gradients.unstage(form, b, 0, workspace.cast());
+                let room = workspace.cast();
+                call.gradients.sums(&call.form, b, 0, room).finish();
             }
         }
     }

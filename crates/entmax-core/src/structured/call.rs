@@ -8,6 +8,7 @@ use super::any::Any;
 use super::arborescence::Arborescence;
 use super::assignment::Assignment;
 use super::custom::{Custom, WAITING};
+use super::factor::Factor;
 use super::projective::ProjectiveTree;
 use super::sequence::Sequence;
 use super::subsets::{Bits, Budget, OneHot};
@@ -230,29 +231,6 @@ impl Tables {
         length: usize,
         room: *mut f64,
     ) -> Staged<'a> {
-        // SAFETY: by the caller.
-        unsafe { self.place(form, b, length, room, true) }
-    }
-
-    /// Copies problem `b` to `room`, table behind table.
-    ///
-    /// # Safety
-    /// As [`Tables::stage`].
-    pub unsafe fn copy(&self, form: &Form, b: usize, length: usize, room: *mut f64) {
-        // SAFETY: by the caller.
-        unsafe { self.place(form, b, length, room, false) };
-    }
-
-    /// # Safety
-    /// As [`Tables::stage`].
-    unsafe fn place<'a>(
-        &self,
-        form: &Form,
-        b: usize,
-        length: usize,
-        room: *mut f64,
-        in_place: bool,
-    ) -> Staged<'a> {
         let single = form.single != 0;
         let mut free = room;
         let [unary, transitions, start, end] = self.parts(form, length).map(|part| {
@@ -262,7 +240,7 @@ impl Tables {
             let (numbers, first) = (part.rows * part.columns, b * part.size);
             // SAFETY: by the caller.
             unsafe {
-                if in_place && !single && part.stride == part.columns {
+                if !single && part.stride == part.columns {
                     let source = part.table.cast::<f64>().add(first);
                     return Some(core::slice::from_raw_parts(source, numbers));
                 }
@@ -287,29 +265,99 @@ impl Tables {
         }
     }
 
-    /// Copies sums over parts, in the order of [`Tables::stage`], to where the tables are, with zeros around a shorter problem.
+    /// Where sums over the parts of problem `b` go, all 0: the tables themselves where they are of f64 without gaps, and else `room`,
+    /// until [`Sums::finish`].
     ///
     /// # Safety
-    /// The tables are writable for problem `b`, and `sums` is readable for its parts.
-    pub unsafe fn unstage(&self, form: &Form, b: usize, length: usize, sums: *const f64) {
+    /// The tables are writable for problem `b`, and `room` for [`Form::numbers`].
+    pub unsafe fn sums(&self, form: &Form, b: usize, length: usize, room: *mut f64) -> Sums {
         let single = form.single != 0;
         let bytes = if single { 4 } else { 8 };
-        let mut next = sums;
-        for part in self.parts(form, length) {
+        let mut free = room;
+        let tables = self.parts(form, length).map(|part| {
+            let count = part.rows * part.columns;
             if part.table.is_null() {
-                continue;
+                return Sum {
+                    part,
+                    at: core::ptr::null_mut(),
+                    count: 0,
+                };
             }
-            let first = b * part.size;
             // SAFETY: by the caller.
             unsafe {
-                core::ptr::write_bytes(part.table.add(bytes * first), 0, bytes * part.size);
-                for r in 0..part.rows {
-                    for c in 0..part.columns {
-                        let sum = *next.add(r * part.columns + c);
-                        write(part.table, single, first + r * part.stride + c, sum);
+                let first = part.table.add(bytes * b * part.size);
+                core::ptr::write_bytes(first, 0, bytes * part.size);
+                let mut at = first.cast::<f64>();
+                if single || part.stride != part.columns {
+                    at = free;
+                    core::ptr::write_bytes(at, 0, count);
+                    free = at.add(count);
+                }
+                let part = Part {
+                    table: first,
+                    ..part
+                };
+                Sum { part, at, count }
+            }
+        });
+        Sums { tables, single }
+    }
+}
+
+/// Sums over the parts of one table of a problem, from `at` on.
+struct Sum {
+    part: Part,
+    at: *mut f64,
+    count: usize,
+}
+
+/// Sums over the parts of a problem.
+pub struct Sums {
+    tables: [Sum; 4],
+    single: bool,
+}
+
+impl Sums {
+    /// Adds a structure's parts, times `weight`.
+    ///
+    /// # Safety
+    /// The structure is one of the problem's.
+    #[inline(never)]
+    pub unsafe fn add(&mut self, factor: &impl Factor, key: &[i32], weight: f64) {
+        let [unary, additional @ ..] = &self.tables;
+        // SAFETY: parts are below their numbers.
+        unsafe {
+            factor.each_entry(key, |part, entry| *unary.at.add(part) += weight * entry);
+            factor.each_additional(key, |part| {
+                let mut at = part;
+                for table in additional {
+                    if at < table.count {
+                        *table.at.add(at) += weight;
+                        break;
+                    }
+                    at -= table.count;
+                }
+            });
+        }
+    }
+
+    /// Writes what was summed elsewhere to the tables.
+    ///
+    /// # Safety
+    /// As [`Tables::sums`].
+    pub unsafe fn finish(self) {
+        for Sum { part, at, .. } in self.tables {
+            if part.table.is_null() || part.table.cast() == at {
+                continue;
+            }
+            for r in 0..part.rows {
+                for c in 0..part.columns {
+                    // SAFETY: by the caller.
+                    unsafe {
+                        let sum = *at.add(r * part.columns + c);
+                        write(part.table, self.single, r * part.stride + c, sum);
                     }
                 }
-                next = next.add(part.rows * part.columns);
             }
         }
     }

@@ -8,6 +8,7 @@
 //! | `any` | one of these: code that has any is compiled once |
 //! | `sequence_kbest`, `subsets_kbest` | the k best structures |
 //! | `active_set` | SparseMAP, by asking an oracle; `cholesky` is its linear algebra |
+//! | `closed` | SparseMAP of sets in closed form |
 //! | `call` | a batch of problems in memory, and one problem of it as a factor |
 //! | `solve`, `backward`, `best` | the kernels: a batch in turns, its derivative, and the best structures alone |
 //! | `logic`, `capped` | the factors of logic: projections and their derivatives |
@@ -25,6 +26,7 @@ pub mod best;
 pub mod call;
 mod capped;
 pub mod cholesky;
+mod closed;
 pub mod custom;
 pub mod factor;
 pub mod graph;

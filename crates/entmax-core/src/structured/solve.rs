@@ -7,6 +7,7 @@
 use super::active_set::{self, Atoms, Ending, Limits, Solver, Turn};
 use super::any::Any;
 use super::call::{factor, Form, Staged, Tables};
+use super::closed;
 use super::factor::{Factor, Room, RoomSize};
 use super::graph_structured::Weighted;
 use core::ops::Range;
@@ -177,7 +178,25 @@ impl Problem<'_> {
                 last: left <= call.turn,
             };
             let Some(dialogue) = call.dialogue.as_mut() else {
-                let numbers = self.workspace.add(parts.solver).cast();
+                let numbers: *mut f64 = self.workspace.add(parts.solver).cast();
+                // What a solver needs for more atoms than parts is more than this.
+                let scratch = slice(numbers, closed::numbers(self.factor.parts()));
+                let closed = if call.capacity > self.factor.parts() {
+                    let oracle = (&mut room, &mut *key);
+                    closed::solve(
+                        &self.factor,
+                        self.unary,
+                        call.tolerance,
+                        atoms,
+                        scratch,
+                        oracle,
+                    )
+                } else {
+                    None
+                };
+                if let Some(turn) = closed {
+                    return turn;
+                }
                 let factor = Weighted::plain(&self.factor);
                 let mut solver = Solver::new(&factor, self.unary, atoms, numbers);
                 return solver.solve(limits, &mut room, key);
@@ -206,31 +225,17 @@ impl Problem<'_> {
         // SAFETY: by the caller; scores are not needed any more.
         unsafe {
             let parts = Parts::of(form, self.call.capacity, room_of(form));
-            let sums = self.workspace.add(parts.sums).cast::<f64>();
-            core::ptr::write_bytes(sums, 0, form.numbers());
+            let room = self.workspace.add(parts.sums).cast();
+            let mut sums = self.call.marginals.sums(form, self.b, self.length, room);
             let len = self.factor.key_len();
             for j in 0..atoms.count {
                 let key = core::slice::from_raw_parts(atoms.keys.add(j * len), len);
                 if self.length > 0 {
-                    add_structure(&self.factor, key, *atoms.weights.add(j), sums);
+                    sums.add(&self.factor, key, *atoms.weights.add(j));
                 }
             }
-            self.call.marginals.unstage(form, self.b, self.length, sums);
+            sums.finish();
         }
-    }
-}
-
-/// Adds a structure's parts times `weight` to sums over all parts, the additional ones behind the unary ones.
-///
-/// # Safety
-/// `sums` is writable for the factor's parts.
-#[inline(always)]
-pub unsafe fn add_structure<F: Factor>(factor: &F, key: &[i32], weight: f64, sums: *mut f64) {
-    let additional = sums.wrapping_add(factor.parts());
-    // SAFETY: parts are below their numbers.
-    unsafe {
-        factor.each_entry(key, |part, entry| *sums.add(part) += weight * entry);
-        factor.each_additional(key, |part| *additional.add(part) += weight);
     }
 }
 
