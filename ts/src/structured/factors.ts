@@ -258,7 +258,7 @@ export function keyLength({ isSet, kind }: Descriptor, length: number): number {
 
 /** A structure as the caller sees it. */
 export function structureOf({ isSet }: Descriptor, key: Int32Array, length: number): Int32Array | Uint8Array {
-  if (!isSet) return Int32Array.from(key);
+  if (!isSet) return key.slice();
   const bits = new Uint8Array(length);
   for (let item = 0; item < length; item++) bits[item] = (key[item >> 5]! >> (item & 31)) & 1;
   return bits;
