@@ -1,9 +1,6 @@
 /** The pullback of a graph: conjugate gradients on the faces that its factors ended on (MATH.md §11). */
 
 import { EntmaxError, show } from '../errors.ts';
-import { runPrepared, runPreparedAsync } from '../maps/forms.ts';
-import type { Prepared } from '../maps/forms.ts';
-import { readOptions } from '../maps/options.ts';
 import type { AnyPullback } from '../maps/pullback.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
@@ -14,6 +11,7 @@ import type { ReadScores, Template } from '../scores.ts';
 import { structuredKernel } from './description.ts';
 import { structuredFamily } from './family.ts';
 import { placeGraph, writeGraphPull } from './graph-call.ts';
+import { heldPullback } from './held-pullback.ts';
 import { GraphOracles } from './graph-oracles.ts';
 import type { GraphCall, Kept } from './graph-read.ts';
 import { placeTablesOf, takeTables } from './graph-tables.ts';
@@ -33,7 +31,6 @@ export function makeGraphPullback(
   scores: Float64Array<ArrayBuffer>,
   isAsync: boolean,
 ): AnyPullback {
-  let saved: Kept | undefined = left;
   const op = made.op.replace('vjp', 'pullback');
   const { model, problems } = made;
   const templates = Object.fromEntries(
@@ -42,12 +39,9 @@ export function makeGraphPullback(
       { form, dtype, shape },
     ]),
   );
-  const prepare = (given: unknown, run: unknown): Prepared<unknown> => {
-    if (!saved) throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live pullback', 'a disposed one');
-    const kept = saved;
+  return heldPullback(op, left, isAsync, (kept, given) => {
     const cotangents = readCotangents(op, templates, given);
     return {
-      op,
       plan: () =>
         inRoom(op, function* (room) {
           const gradients = yield* pullBack({ op, model, problems }, kept, scores, cotangents, room);
@@ -55,16 +49,8 @@ export function makeGraphPullback(
         }),
       rows: problems,
       reads: Object.values(cotangents),
-      given: readOptions(op, run, isAsync ? ['signal', 'onProgress'] : []),
     };
-  };
-  const pullback: (given: unknown, run?: unknown) => unknown = isAsync
-    ? async (given, run) => runPreparedAsync(prepare(given, run))
-    : (given, run) => runPrepared(prepare(given, run));
-  const dispose = (): void => {
-    saved = undefined;
-  };
-  return Object.assign(pullback, { dispose, [Symbol.dispose]: dispose });
+  });
 }
 
 function readCotangents(op: string, templates: Readonly<Record<string, Template>>, given: unknown): Cotangents {

@@ -6,9 +6,8 @@
 
 import { viewOf } from '../elements.ts';
 import { EntmaxError, show } from '../errors.ts';
-import { asynchronous, runPrepared, runPreparedAsync, synchronous } from '../maps/forms.ts';
+import { asynchronous, synchronous } from '../maps/forms.ts';
 import type { Prepared } from '../maps/forms.ts';
-import { readOptions } from '../maps/options.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
 import type { AnyPullback } from '../maps/pullback.ts';
@@ -17,6 +16,7 @@ import { scoresView } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import type { Float } from '../types.ts';
+import { heldPullback } from './held-pullback.ts';
 import { partsOf } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { lengthOf, readSolveCall } from './solve-call.ts';
@@ -157,31 +157,20 @@ function prepared(loss: LossCall, run: (room: Room) => Plan<unknown>): Prepared<
 
 function makePullback(call: SolveCall, kept: Record<string, unknown>, isAsync: boolean): AnyPullback {
   const op = call.op.replace(/vjp$/, 'pullback');
-  let saved: Named<Float> | undefined = eachTable(call.scores, (_, name) => arrayOf(kept[name]));
+  const saved = eachTable(call.scores, (_, name) => arrayOf(kept[name]));
   const templates = eachTable(call.scores, ({ form, dtype, shape }): Template => ({ form, dtype, shape }));
-  const prepare = (dloss: unknown, run: unknown): Prepared<unknown> => {
-    if (!saved) throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live pullback', 'a disposed one');
-    const gradients = saved;
+  return heldPullback(op, saved, isAsync, (gradients, dloss) => {
     const weights: ArrayLike<number> = typeof dloss === 'number' ? [dloss] : (dloss as ArrayLike<number>);
     const isList = Array.isArray(dloss) || dloss instanceof Float64Array || dloss instanceof Float32Array;
     if (!(isList || typeof dloss === 'number') || weights.length !== call.problems) {
       throw new EntmaxError('ENTMAX_SHAPE', op, `dloss with ${call.problems} numbers`, show(dloss));
     }
     return {
-      op,
       plan: () => inRoom(op, (room) => scaled(call, templates, gradients, weights, room)),
       rows: call.problems,
       reads: [],
-      given: readOptions(op, run, isAsync ? ['signal', 'onProgress'] : []),
     };
-  };
-  const pullback: (dloss: unknown, run?: unknown) => unknown = isAsync
-    ? async (dloss, run) => runPreparedAsync(prepare(dloss, run))
-    : (dloss, run) => runPrepared(prepare(dloss, run));
-  const dispose = (): void => {
-    saved = undefined;
-  };
-  return Object.assign(pullback, { dispose, [Symbol.dispose]: dispose });
+  });
 }
 
 /** The numbers of a table of gradients; a Tensor's are copied and its memory goes back. */

@@ -1,9 +1,7 @@
 /** SparseMAP with its pullback, which keeps the structures and the factor of their Gram matrix (MATH.md §9). */
 
 import { EntmaxError, show } from '../errors.ts';
-import { runPrepared, runPreparedAsync } from '../maps/forms.ts';
 import type { Prepared } from '../maps/forms.ts';
-import { readOptions } from '../maps/options.ts';
 import type { AnyPullback } from '../maps/pullback.ts';
 import { inRoom } from '../maps/room.ts';
 import type { Room } from '../maps/room.ts';
@@ -16,6 +14,7 @@ import { FORM_BYTES, structuredKernel, writeForm, writePull } from './descriptio
 import type { Pull } from './description.ts';
 import { keyLength } from './factors.ts';
 import { structuredFamily } from './family.ts';
+import { heldPullback } from './held-pullback.ts';
 import { lengthOf, readSolveCall } from './solve-call.ts';
 import type { SolveCall, TableName } from './solve-call.ts';
 import { commonOf, solutionOf, solve, warmAtoms } from './solve.ts';
@@ -139,29 +138,17 @@ function pullJob(
 type Cotangents = Partial<Record<TableName, ReadScores>>;
 
 function makePullback(made: SolveCall, kept: Saved, isAsync: boolean): AnyPullback {
-  let saved: Saved | undefined = kept;
   const op = made.op.replace(/vjp$/, 'pullback');
   // Only the form of the scores is needed.
   const call: SolveCall = { ...made, op, given: {}, warmStart: undefined };
-  const prepare = (given: unknown, run: unknown): Prepared<unknown> => {
-    if (!saved) throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live pullback', 'a disposed one');
-    const held = saved;
+  return heldPullback(op, kept, isAsync, (held, given) => {
     const { tables, weights } = readCotangents(call, given, held);
     return {
-      op,
       plan: () => inRoom(op, (room) => pullBack(call, held, tables, weights, room)),
       rows: call.problems,
       reads: Object.values(tables),
-      given: readOptions(op, run, isAsync ? ['signal', 'onProgress'] : []),
     };
-  };
-  const pullback: (given: unknown, run?: unknown) => unknown = isAsync
-    ? async (given, run) => runPreparedAsync(prepare(given, run))
-    : (given, run) => runPrepared(prepare(given, run));
-  const dispose = (): void => {
-    saved = undefined;
-  };
-  return Object.assign(pullback, { dispose, [Symbol.dispose]: dispose });
+  });
 }
 
 function readCotangents(
