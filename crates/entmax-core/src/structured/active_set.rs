@@ -169,9 +169,13 @@ impl<'a, F: Factor> Solver<'a, F> {
                 turn.ending = Ending::Asks;
                 break;
             }
-            turn.calls += 1;
             // Some structure is possible: the atoms are.
-            self.factor.best(self.left, room, key);
+            if turn.calls == 0 {
+                self.factor.best(self.left, room, key);
+            } else {
+                self.factor.best_again(self.left, room, key);
+            }
+            turn.calls += 1;
             let best = self.factor.score(self.left, key);
             turn.gap = best - tau;
             let rounding = 1e-15 * self.size_of(key) * (4.0 + self.atoms.count as f64);

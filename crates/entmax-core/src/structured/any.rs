@@ -58,6 +58,13 @@ impl Factor for Any<'_> {
         each!(self, factor => factor.best(unary, room, key))
     }
 
+    fn best_again(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+        match self {
+            Any::Assignment(factor) => factor.best_again(unary, room, key),
+            _ => self.best(unary, room, key),
+        }
+    }
+
     fn is_waiting(&self) -> bool {
         each!(self, factor => factor.is_waiting())
     }

@@ -1,6 +1,7 @@
 //! Assignments: rows to columns, each at most once (Jonker and Volgenant, MATH.md section 10).
 //!
-//! Every column has a price p[c] >= 0, which only rises, and is 0 while the column is free. A row's profit from a column
+//! Every column has a price p[c] >= 0, which only rises, and is 0 while the column is free (where no column stays free, it may be
+//! anything: a search after another of its room begins with the prices of that). A row's profit from a column
 //! is `scores[r][c] - p[c]`; the matching is best when every matched row has its most profitable column and
 //! every row is matched: then no other matching can be worth more (linear programming duality).
 //!
@@ -61,8 +62,8 @@ impl<'a> Market<'a> {
         (rows, columns): (usize, usize),
         unmatched: bool,
         scores: &'a [f64],
-        numbers: &'a mut [f64],
-        indices: &'a mut [i32],
+        (numbers, indices): (&'a mut [f64], &'a mut [i32]),
+        is_again: bool,
     ) -> Option<Self> {
         let mut numbers = numbers.chunks_exact_mut(columns);
         let mut indices = indices.chunks_exact_mut(columns);
@@ -79,7 +80,15 @@ impl<'a> Market<'a> {
             row_of: indices.next()?,
             column_of: indices.next()?.get_mut(..rows)?,
         };
-        market.price.fill(0.0);
+        if is_again && columns == rows && !unmatched {
+            // Only differences count; so they stay small.
+            let least = market.price.iter().fold(f64::INFINITY, |a, &b| a.min(b));
+            for price in market.price.iter_mut() {
+                *price -= least;
+            }
+        } else {
+            market.price.fill(0.0);
+        }
         market.row_of.fill(FREE);
         market.column_of.fill(FREE);
         Some(market)
@@ -285,6 +294,43 @@ fn two_largest_differences(a: &[f64], b: &[f64]) -> (f64, f64) {
 }
 
 impl Assignment {
+    /// The best matching, from the prices that are in the room if it is so again.
+    fn find(&self, unary: &[f64], room: &mut Room, key: &mut [i32], is_again: bool) -> bool {
+        if self.rows == 0 || self.columns == 0 {
+            key.fill(FREE);
+            return true;
+        }
+        let high = self.rows > self.columns;
+        let copied = if high { self.parts() } else { 0 };
+        let Some((copy, numbers)) = room.numbers.split_at_mut_checked(copied) else {
+            return false;
+        };
+        for (column, target) in copy.chunks_exact_mut(self.rows).enumerate() {
+            let source = unary.iter().skip(column).step_by(self.columns);
+            for (target, &score) in target.iter_mut().zip(source) {
+                *target = score;
+            }
+        }
+        let scores = if high { copy } else { unary };
+        let room = (numbers, &mut *room.indices);
+        let market = Market::new(self.sides(), self.unmatched, scores, room, is_again);
+        let Some(mut market) = market else {
+            return false;
+        };
+        if !market.match_all() {
+            return false;
+        }
+        let matching = if high {
+            market.row_of
+        } else {
+            market.column_of
+        };
+        for (key, &place) in key.iter_mut().zip(matching.iter()) {
+            *key = place.max(FREE);
+        }
+        true
+    }
+
     /// The smaller and the larger side.
     fn sides(&self) -> (usize, usize) {
         (self.rows.min(self.columns), self.rows.max(self.columns))
@@ -314,38 +360,11 @@ impl Factor for Assignment {
     }
 
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
-        if self.rows == 0 || self.columns == 0 {
-            key.fill(FREE);
-            return true;
-        }
-        let high = self.rows > self.columns;
-        let copied = if high { self.parts() } else { 0 };
-        let Some((copy, numbers)) = room.numbers.split_at_mut_checked(copied) else {
-            return false;
-        };
-        for (column, target) in copy.chunks_exact_mut(self.rows).enumerate() {
-            let source = unary.iter().skip(column).step_by(self.columns);
-            for (target, &score) in target.iter_mut().zip(source) {
-                *target = score;
-            }
-        }
-        let scores = if high { copy } else { unary };
-        let market = Market::new(self.sides(), self.unmatched, scores, numbers, room.indices);
-        let Some(mut market) = market else {
-            return false;
-        };
-        if !market.match_all() {
-            return false;
-        }
-        let matching = if high {
-            market.row_of
-        } else {
-            market.column_of
-        };
-        for (key, &place) in key.iter_mut().zip(matching.iter()) {
-            *key = place.max(FREE);
-        }
-        true
+        self.find(unary, room, key, false)
+    }
+
+    fn best_again(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+        self.find(unary, room, key, true)
     }
 
     fn score(&self, unary: &[f64], key: &[i32]) -> f64 {

@@ -39,6 +39,12 @@ pub trait Factor {
     /// the order that the factor documents. False, and `key` unspecified, if every structure holds a part of -inf.
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool;
 
+    /// The same, after another call with this room and other scores, from which it may begin: of equal structures it may then be
+    /// another.
+    fn best_again(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+        self.best(unary, room, key)
+    }
+
     /// Whether the oracle is the caller's, who has not answered yet: until then nobody asks [`Factor::best`].
     fn is_waiting(&self) -> bool {
         false

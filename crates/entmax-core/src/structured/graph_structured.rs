@@ -74,6 +74,9 @@ impl<F: Factor> Factor for Weighted<'_, F> {
     fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
         self.factor.best(unary, room, key)
     }
+    fn best_again(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
+        self.factor.best_again(unary, room, key)
+    }
     fn is_waiting(&self) -> bool {
         self.factor.is_waiting()
     }

@@ -257,3 +257,46 @@ fn rows_with_the_same_wishes_come_to_an_end() {
         }
     }
 }
+
+/// A search that begins with the prices of the one before finds matchings that are worth as much as those of one that does not.
+#[test]
+fn a_search_after_another_finds_the_best_too() {
+    for (rows, columns) in [(1, 1), (2, 2), (5, 5), (9, 9), (20, 20), (4, 7), (7, 4)] {
+        for unmatched in [false, true] {
+            let factor = Assignment {
+                rows,
+                columns,
+                unmatched,
+            };
+            for kind in KINDS {
+                in_room(factor.room(), (0.0, 0), |room| {
+                    let mut key = vec![0; rows];
+                    let first = scores(kind, rows * columns, 1);
+                    factor.best(&first, room, &mut key);
+                    for seed in 2..30 {
+                        // Scores of another kind now and then, and else some that differ a little.
+                        let kind = if seed % 5 == 0 { "normal" } else { kind };
+                        let mut unary = scores(kind, rows * columns, seed / 3);
+                        let small = scores("normal", rows * columns, seed);
+                        for (score, small) in unary.iter_mut().zip(small) {
+                            *score += 0.1 * small;
+                        }
+                        let found = factor.best_again(&unary, room, &mut key);
+                        let Some(fresh) = best(&factor, &unary) else {
+                            assert!(!found);
+                            continue;
+                        };
+                        assert!(found);
+                        let (again, fresh) =
+                            (factor.score(&unary, &key), factor.score(&unary, &fresh));
+                        let allowed = tolerance(kind, &unary);
+                        assert!(
+                            close(again, fresh, allowed),
+                            "{rows} x {columns}, {kind}: {again} instead of {fresh}"
+                        );
+                    }
+                });
+            }
+        }
+    }
+}
