@@ -9,7 +9,7 @@ import { commandLineRuntimes, runInCommandLine, runToEnd } from './driver/comman
 import type { Behaviour } from './fixtures/behave.ts';
 
 const program = await bundle('fixtures/behave.ts');
-const settings = (behaviour: Behaviour) => ({ settings: behaviour, milliseconds: 20_000 });
+const settings = (behaviour: Behaviour) => ({ settings: behaviour, milliseconds: 50_000 });
 
 test('the oldest Node of the tests is the oldest that the package promises', async () => {
   const { stdout } = await runToEnd('Node 20.16.0', '--version');
