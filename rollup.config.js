@@ -27,6 +27,7 @@ export default [
       index: 'ts/src/index.ts',
       attention: 'ts/src/attention/index.ts',
       structured: 'ts/src/structured/index.ts',
+      regularised: 'ts/src/regularised/index.ts',
     },
     output: {
       dir: 'dist',
@@ -61,6 +62,7 @@ export default [
       index: 'ts/src/index.ts',
       attention: 'ts/src/attention/index.ts',
       structured: 'ts/src/structured/index.ts',
+      regularised: 'ts/src/regularised/index.ts',
     },
     output: {
       dir: 'dist',

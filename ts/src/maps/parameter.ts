@@ -1,5 +1,5 @@
 /**
- * A parameter of a row map (alpha, budget): a number, one value for each row, or a shaped block of x's rank with 1 at
+ * A parameter of a row map (alpha, budget, lambda): a number, one value for each row, or a shaped block of x's rank with 1 at
  * the axis; and bounds, which are per entry: a number, or an array that broadcasts to x's shape. Parameters are read
  * in float64 throughout. A gradient comes back in the form of what it belongs to, with sums over what was repeated.
  */

@@ -28,12 +28,24 @@ export interface RowMapDescriptor {
   readonly bounded?: boolean;
   /** True when only the k largest scores count: takes the option `k`. */
   readonly topk?: boolean;
+  /** Which map the kernels compute, where that is neither entmax nor budget. */
+  readonly map?: MapNumber;
+  /** What they compute with `compat: 'torchsparseattn'`, for the maps that take this option. */
+  readonly compatible?: MapNumber;
+  /** True when entries are joined into groups, which a pullback needs beside the output. */
+  readonly grouped?: boolean;
 }
 
-/** Which map the kernels compute (crates/entmax-core/src/maps). */
+/** Which map the kernels compute (crates/entmax-core/src/maps, .../regularised). */
 export const ENTMAX = 0;
 export const BUDGET = 1;
 export const BUDGET_AT_MOST = 2;
+export const FUSEDMAX = 3;
+export const OSCARMAX = 4;
+export const OSCARMAX_PUBLISHED = 5;
+export const NORMMAX = 6;
+export const CONSTRAINED = 7;
+export type MapNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /** What the kernels are told of a map, whatever they are to compute of it. */
 export interface RowMapCall {
@@ -42,9 +54,9 @@ export interface RowMapCall {
   /** Form, element type and shape of the scores. */
   readonly template: Template;
   readonly layout: RowLayout;
-  readonly map: typeof ENTMAX | typeof BUDGET | typeof BUDGET_AT_MOST;
+  readonly map: MapNumber;
   readonly parameter: Parameter;
-  /** Of the capped maps only. */
+  /** Of the bounded maps only. */
   readonly upper: Bounds | undefined;
   /** 0 = no restriction. */
   readonly k: number;
@@ -85,7 +97,7 @@ export function readRowCall(
   fromOutput = false,
 ): RowCall {
   const { parameter, capped, bounded, topk } = descriptor;
-  const own = [...parametersOf(descriptor), ...(capped ? ['atMost'] : []), ...(topk ? ['k'] : [])];
+  const own = [...parametersOf(descriptor), ...choicesOf(descriptor)];
   const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
   const scores = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
   const { form, dtype, shape } = scores;
@@ -99,7 +111,7 @@ export function readRowCall(
     template: { form, dtype, shape },
     layout,
     mask: readMask(op, given['mask'], given['lengths'], shape, layout),
-    map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : ENTMAX,
+    map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : mapOf(op, descriptor, given['compat']),
     parameter: readParameter(op, rule, parameter.name && given[parameter.name], shape, layout),
     upper: bounded ? readBounds(op, given['upper'], dtype, shape) : undefined,
     k: topk && !(fromOutput && given['k'] === undefined) ? readK(op, given['k']) : 0,
@@ -110,11 +122,27 @@ export function readRowCall(
   };
 }
 
+/** Names of the options of a map that have no gradient. */
+function choicesOf({ capped, topk, compatible }: RowMapDescriptor): string[] {
+  return [...(capped ? ['atMost'] : []), ...(topk ? ['k'] : []), ...(compatible === undefined ? [] : ['compat'])];
+}
+
+/** True for the maps onto the simplex without bounds: only equal entries stand beside +Infinity. */
+export function isOntoSimplex({ capped, bounded }: RowMapDescriptor): boolean {
+  return !capped && !bounded;
+}
+
 /** Refuses rows that have no result, before anything is written: for the forms that are given scores. */
 export function refuseRows(call: RowCall): RowCall {
   if (call.emptyRow === 'throw') refuseEmptyRows(call);
-  if (call.map === BUDGET) refuseInfeasible(call);
+  if (call.map === BUDGET || call.map === CONSTRAINED) refuseInfeasible(call);
   return call;
+}
+
+function mapOf(op: string, { map = ENTMAX, compatible }: RowMapDescriptor, compat: unknown): MapNumber {
+  if (compatible === undefined || compat === undefined) return map;
+  if (compat === 'torchsparseattn') return compatible;
+  throw new EntmaxError('ENTMAX_OPTION', op, "compat to be 'torchsparseattn'", show(compat));
 }
 
 function readK(op: string, k: unknown): number {

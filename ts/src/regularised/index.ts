@@ -1,0 +1,10 @@
+/**
+ * entmax/regularised: sparse maps with another regulariser (fusedmax, oscarmax, normmax) or with bounds (constrained softmax, sparsemax
+ * and entmax).
+ *
+ * @packageDocumentation
+ */
+
+export type { Grouped } from '../maps/groups.ts';
+export { constrainedEntmax, constrainedSoftmax, constrainedSparsemax, fusedmax, normmax, oscarmax } from './maps.ts';
+export type { AsyncGroupedMap, AsyncRegularisedMap, GroupedMap, OscarmaxOptions, RegularisedMap } from './types.ts';
