@@ -32,6 +32,7 @@ export function rowJob(
   workspace?: string,
 ): Job {
   const { op, descriptor, template, layout } = call;
+  const nanoseconds = descriptor.nanosecondsPerElement ?? NANOSECONDS_PER_ELEMENT[template.dtype];
   return {
     op,
     family: descriptor.family,
@@ -39,7 +40,7 @@ export function rowJob(
     args,
     rows,
     rowMultiple: Math.min(inner, GATHERED_ROWS),
-    nanosecondsPerRow: layout.n * NANOSECONDS_PER_ELEMENT[template.dtype] + 20,
+    nanosecondsPerRow: layout.n * nanoseconds + 20,
     workspaceBytes: workspace === undefined ? 0 : kernelOf(call, workspace)(layout.n, inner),
     repeatable,
     setAside,

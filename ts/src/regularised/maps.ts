@@ -56,6 +56,7 @@ export const fusedmax: GroupedMap<'lambda'> = /*#__PURE__*/ defineMap(
     family: regularisedFamily,
     parameter: /*#__PURE__*/ lambdaRule(),
     map: FUSEDMAX,
+    nanosecondsPerElement: 15,
     grouped: true,
   },
   FORMS_WITH_GROUPS,
@@ -77,6 +78,7 @@ export const oscarmax: GroupedMap<'lambda', OscarmaxOptions> = /*#__PURE__*/ def
     family: regularisedFamily,
     parameter: /*#__PURE__*/ lambdaRule(),
     map: OSCARMAX,
+    nanosecondsPerElement: 10,
     compatible: OSCARMAX_PUBLISHED,
     grouped: true,
   },
@@ -91,7 +93,13 @@ export const oscarmax: GroupedMap<'lambda', OscarmaxOptions> = /*#__PURE__*/ def
  * Cost: O(N) and some passes over the scores within 1 of the maximum. Errors: ENTMAX_OPTION for alpha <= 1, with the row.
  */
 export const normmax: RegularisedMap<'alpha'> = /*#__PURE__*/ defineMap(
-  { name: 'normmax', family: regularisedFamily, parameter: /*#__PURE__*/ normRule(), map: NORMMAX },
+  {
+    name: 'normmax',
+    family: regularisedFamily,
+    parameter: /*#__PURE__*/ normRule(),
+    map: NORMMAX,
+    nanosecondsPerElement: 8,
+  },
   FORMS,
 ) as RegularisedMap<'alpha'>;
 
@@ -110,6 +118,7 @@ export const constrainedSoftmax: RegularisedMap<'upper'> = /*#__PURE__*/ defineM
     family: regularisedFamily,
     parameter: /*#__PURE__*/ alphaRule(1),
     map: CONSTRAINED,
+    nanosecondsPerElement: 60,
     bounded: true,
   },
   FORMS,
@@ -125,6 +134,7 @@ export const constrainedSparsemax: RegularisedMap<'upper'> = /*#__PURE__*/ defin
     family: regularisedFamily,
     parameter: /*#__PURE__*/ alphaRule(2),
     map: CONSTRAINED,
+    nanosecondsPerElement: 60,
     bounded: true,
   },
   FORMS,
@@ -142,6 +152,7 @@ export const constrainedEntmax: RegularisedMap<'alpha' | 'upper'> = /*#__PURE__*
     family: regularisedFamily,
     parameter: /*#__PURE__*/ finiteAlphaRule(),
     map: CONSTRAINED,
+    nanosecondsPerElement: 60,
     bounded: true,
   },
   FORMS,
