@@ -1,6 +1,6 @@
-//! Exports of the family `regularised`: fusedmax, oscarmax, normmax and the constrained maps. Arguments and addresses are those
+//! Exports of the family `regularised`: fusedmax, TVmax, oscarmax, normmax and the constrained maps. Arguments and addresses are those
 //! of the family `maps`, so that TypeScript calls both alike; a module has one family only, so names are the same, too. Maps with
-//! groups have a form of each kernel that writes or reads these.
+//! groups have a form of each kernel that writes or reads these. In the place of k is the width of TVmax's grids.
 
 use entmax_core::gradients::GradientBatch;
 use entmax_core::maps::RowBatch;
@@ -9,7 +9,7 @@ use entmax_core::regularised::rows::{self, Results};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 macro_rules! regularised_exports {
-    ($scalar:ty, $dense:ident, $with_groups:ident, $workspace:ident,
+    ($scalar:ty, $dense:ident, $with_groups:ident, $workspace:ident, $grid_workspace:ident,
      $backward:ident, $backward_with_groups:ident, $backward_workspace:ident) => {
         /// Probabilities of the rows `first..last` into `out`. Returns a status code.
         #[wasm_bindgen]
@@ -27,7 +27,7 @@ macro_rules! regularised_exports {
             parameter: usize,
             parameter_stride: usize,
             upper: usize,
-            k: usize,
+            width: usize,
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
@@ -40,7 +40,7 @@ macro_rules! regularised_exports {
                 parameter: parameter as *const f64,
                 parameter_stride,
                 upper: upper as *const $scalar,
-                k,
+                k: 0,
                 temperature,
                 empty_row_is_nan,
             };
@@ -50,10 +50,12 @@ macro_rules! regularised_exports {
                 rates: core::ptr::null_mut(),
             };
             // SAFETY: the addresses are the caller's, as `maps` says.
-            unsafe { rows::row_map(&batch, first..last, &results, workspace as *mut u8) as u32 }
+            unsafe {
+                rows::row_map(&batch, first..last, width, &results, workspace as *mut u8) as u32
+            }
         }
 
-        /// The same, with the groups into `groups` and their rates into `rates`, unless that is 0. For fusedmax and oscarmax.
+        /// The same, with the groups into `groups` and their rates into `rates`, unless that is 0. For fusedmax, TVmax and oscarmax.
         #[wasm_bindgen]
         #[allow(clippy::too_many_arguments)]
         pub fn $with_groups(
@@ -71,7 +73,7 @@ macro_rules! regularised_exports {
             parameter: usize,
             parameter_stride: usize,
             upper: usize,
-            k: usize,
+            width: usize,
             temperature: f64,
             empty_row_is_nan: bool,
         ) -> u32 {
@@ -84,7 +86,7 @@ macro_rules! regularised_exports {
                 parameter: parameter as *const f64,
                 parameter_stride,
                 upper: upper as *const $scalar,
-                k,
+                k: 0,
                 temperature,
                 empty_row_is_nan,
             };
@@ -94,13 +96,21 @@ macro_rules! regularised_exports {
                 rates: rates as *mut $scalar,
             };
             // SAFETY: the addresses are the caller's, as `maps` says.
-            unsafe { rows::row_map(&batch, first..last, &results, workspace as *mut u8) as u32 }
+            unsafe {
+                rows::row_map(&batch, first..last, width, &results, workspace as *mut u8) as u32
+            }
         }
 
         /// Bytes of workspace that one thread needs, for either.
         #[wasm_bindgen]
         pub fn $workspace(n: usize, inner: usize) -> usize {
             rows::workspace::<$scalar>(n, inner)
+        }
+
+        /// The same for TVmax.
+        #[wasm_bindgen]
+        pub fn $grid_workspace(n: usize, inner: usize) -> usize {
+            rows::grid_workspace::<$scalar>(n, inner)
         }
 
         /// Gradients of the rows `first..last`, of normmax and the constrained maps. Returns a status code.
@@ -146,7 +156,7 @@ macro_rules! regularised_exports {
             unsafe { backward::row_map_backward(&batch, &saved, first..last, workspace) as u32 }
         }
 
-        /// The same of fusedmax and oscarmax, with what the forward kernel wrote to `groups` and `rates`.
+        /// The same of fusedmax, TVmax and oscarmax, with what the forward kernel wrote to `groups` and `rates`.
         #[wasm_bindgen]
         #[allow(clippy::too_many_arguments)]
         pub fn $backward_with_groups(
@@ -204,6 +214,7 @@ regularised_exports!(
     row_map_f32,
     row_map_groups_f32,
     row_map_workspace_f32,
+    row_map_grid_workspace_f32,
     row_map_backward_f32,
     row_map_groups_backward_f32,
     row_map_backward_workspace_f32
@@ -213,6 +224,7 @@ regularised_exports!(
     row_map_f64,
     row_map_groups_f64,
     row_map_workspace_f64,
+    row_map_grid_workspace_f64,
     row_map_backward_f64,
     row_map_groups_backward_f64,
     row_map_backward_workspace_f64

@@ -8,7 +8,7 @@ import { arrayOperand, inRoom, operandOf } from './room.ts';
 import type { Result, Room } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapDescriptor } from './row-call.ts';
-import { batchArguments, refuseStatus, rowJob, runKernel } from './row-job.ts';
+import { batchArguments, refuseStatus, rowJob, runKernel, workspaceOf } from './row-job.ts';
 import { stagedRows } from './staging.ts';
 import type { Operand } from './staging.ts';
 
@@ -58,7 +58,7 @@ export function* writeDense(call: RowCall, room: Room, result: Result): Plan<voi
     const [x, mask, upper, out] = stage.at as [number, number, number, number];
     const args = [x, mask, out, ...batchArguments(call, stage, parameter, upper)];
     // Not by runKernel: a generator more costs a small call a tenth of its time.
-    refuseStatus(call, yield rowJob(call, stage, 'row_map', args, 'row_map_workspace'));
+    refuseStatus(call, yield rowJob(call, stage, 'row_map', args, workspaceOf(call)));
     stage.finish();
   }
 }
@@ -71,7 +71,7 @@ export function* writeGrouped(call: RowCall, room: Room, result: Result, { group
   for (const stage of stagedRows(op, layout, [...inputsOf(call), result.operand, ...labels], room, large)) {
     const [x, mask, upper, ...results] = stage.at as [number, number, number, number, number, number];
     const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
-    yield* runKernel(call, stage, 'row_map_groups', args, 'row_map_workspace');
+    yield* runKernel(call, stage, 'row_map_groups', args, workspaceOf(call));
     stage.finish();
   }
 }

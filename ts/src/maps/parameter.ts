@@ -67,7 +67,8 @@ export function readParameter(
   if (typeof value === 'number') {
     return { values: Float64Array.of(accepted(op, rule, value)), gradient: sumOf };
   }
-  const rowShape = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
+  const { axis: first, last = first } = layout;
+  const rowShape = shape.map((length, axis) => (axis >= first && axis <= last ? 1 : length));
   const { values, form } = readValues(op, name ?? '', value);
   const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
   if (bare && values.length !== layout.rows) {

@@ -8,7 +8,7 @@ import type { KernelFamily } from '../runtime/family.ts';
 import { runtimeInfo } from '../runtime/runtime.ts';
 import { readScores } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
-import { rowLayout } from '../shape.ts';
+import { gridLayout, rowLayout } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
@@ -34,6 +34,8 @@ export interface RowMapDescriptor {
   readonly compatible?: MapNumber;
   /** Rough time of one element on one thread, where it is not that of the entmax family. */
   readonly nanosecondsPerElement?: number;
+  /** True when a row is a grid, of two axes: takes the option `axes`. */
+  readonly grid?: boolean;
   /** True when entries are joined into groups, which a pullback needs beside the output. */
   readonly grouped?: boolean;
 }
@@ -47,7 +49,8 @@ export const OSCARMAX = 4;
 export const OSCARMAX_PUBLISHED = 5;
 export const NORMMAX = 6;
 export const CONSTRAINED = 7;
-export type MapNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+export const TVMAX = 8;
+export type MapNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /** What the kernels are told of a map, whatever they are to compute of it. */
 export interface RowMapCall {
@@ -76,7 +79,10 @@ export interface RowCall extends RowMapCall {
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-const ROW_OPTIONS = ['shape', 'axis', 'mask', 'lengths', 'temperature', 'emptyRow'];
+const SHARED_OPTIONS = ['shape', 'mask', 'temperature', 'emptyRow'];
+const ROW_OPTIONS = ['axis', 'lengths', ...SHARED_OPTIONS];
+/** Options of maps of grids. */
+const GRID_OPTIONS = ['axes', ...SHARED_OPTIONS];
 /** Options of asynchronous calls. */
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
@@ -98,12 +104,17 @@ export function readRowCall(
   isAsync: boolean,
   fromOutput = false,
 ): RowCall {
-  const { parameter, capped, bounded, topk } = descriptor;
+  const { parameter, capped, bounded, topk, grid } = descriptor;
   const own = [...parametersOf(descriptor), ...choicesOf(descriptor)];
-  const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
+  const given = readOptions(op, options, [
+    ...own,
+    ...(grid ? GRID_OPTIONS : ROW_OPTIONS),
+    ...more,
+    ...(isAsync ? RUN_OPTIONS : []),
+  ]);
   const scores = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
   const { form, dtype, shape } = scores;
-  const layout = rowLayout(op, shape, given['axis'] ?? -1);
+  const layout = grid ? gridLayout(op, shape, given['axes'] ?? [-2, -1]) : rowLayout(op, shape, given['axis'] ?? -1);
   const atMost = capped && readBoolean(op, 'atMost', given['atMost']);
   const rule = fromOutput && !atMost ? { ...parameter, value: parameter.value ?? 0 } : parameter;
   return {

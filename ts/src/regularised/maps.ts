@@ -12,10 +12,10 @@ import type { Forms } from '../maps/define-map.ts';
 import { prepareGroups } from '../maps/groups.ts';
 import { alphaRule } from '../maps/parameter.ts';
 import type { ParameterRule } from '../maps/parameter.ts';
-import { CONSTRAINED, FUSEDMAX, NORMMAX, OSCARMAX, OSCARMAX_PUBLISHED } from '../maps/row-call.ts';
+import { CONSTRAINED, FUSEDMAX, NORMMAX, OSCARMAX, OSCARMAX_PUBLISHED, TVMAX } from '../maps/row-call.ts';
 import { prepareVjp } from '../maps/vjp.ts';
 import { regularisedFamily } from './family.ts';
-import type { GroupedMap, OscarmaxOptions, RegularisedMap } from './types.ts';
+import type { GroupedMap, OscarmaxOptions, RegularisedMap, TvmaxOptions } from './types.ts';
 
 /** What neighbours, or pairs, are worth; must be given. */
 const lambdaRule = (): ParameterRule => ({
@@ -61,6 +61,30 @@ export const fusedmax: GroupedMap<'lambda'> = /*#__PURE__*/ defineMap(
   },
   FORMS_WITH_GROUPS,
 ) as GroupedMap<'lambda'>;
+
+/**
+ * TVmax (Martins et al. 2021): fusedmax on grids, whose neighbours are those beside, above and below:
+ *
+ *     argmin over p in the simplex of 1/2 ||p - x / T||^2 + lambda sum over neighbours |p_i - p_j|
+ *
+ * `axes` (default the last two) are two neighbouring axes of x: x is [O, H, W, I] with O * I grids of H * W. `lambda` as for `fusedmax`; as
+ * a block it has 1 at both axes. `groups` are the regions, their names indices in the grid, row by row. Scores beside a masked one have
+ * a neighbour less. There is no option `lengths`.
+ * Cost: some passes of taut strings along both axes, until rounding; hundreds of times sparsemax. Errors: as `fusedmax`, and ENTMAX_SHAPE for
+ * other axes.
+ */
+export const tvmax: GroupedMap<'lambda', TvmaxOptions> = /*#__PURE__*/ defineMap(
+  {
+    name: 'tvmax',
+    family: regularisedFamily,
+    parameter: /*#__PURE__*/ lambdaRule(),
+    map: TVMAX,
+    nanosecondsPerElement: 500,
+    grid: true,
+    grouped: true,
+  },
+  FORMS_WITH_GROUPS,
+) as GroupedMap<'lambda', TvmaxOptions>;
 
 /**
  * oscarmax: sparsemax that draws entries of similar size together, wherever they are, so that p has few levels:

@@ -5,6 +5,16 @@ import type { Grads, RowMapOptions } from '../maps/types.ts';
 import type { Run } from '../runtime/execute.ts';
 import type { AsyncPullback, Float, Like, Pullback, Scores } from '../types.ts';
 
+/** Options of `tvmax`. */
+export interface TvmaxOptions {
+  /** The two axes of each grid, neighbours in either order. Default: the last two. */
+  axes?: readonly [number, number] | undefined;
+  /** A grid has two axes. */
+  axis?: undefined;
+  /** A grid has no length; a mask says what counts. */
+  lengths?: undefined;
+}
+
 /** Options of `oscarmax`. */
 export interface OscarmaxOptions {
   /** `'torchsparseattn'`: compute what Niculae & Blondel (2017) publish, which is not the minimum. Default: the minimum. */

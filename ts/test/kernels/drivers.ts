@@ -372,7 +372,16 @@ const REGULARISED: readonly (readonly [map: number, parameters: readonly number[
   [5, [0, 0.001, 0.1, 1e300], true],
   [6, [0.01, 0.5, 1, 2.3, Infinity], false],
   [7, [0, 0.3, 0.5, 1, 2.3], false],
+  [8, [0, 0.1, 3, 1e300], true],
 ];
+const TVMAX = 8;
+
+/** The largest divisor up to the root: the width of a grid of n. */
+const widthOf = (n: number): number => {
+  let width = Math.floor(Math.sqrt(n));
+  while (n % width > 0) width--;
+  return width;
+};
 
 /** Everything that the family `regularised` exports. */
 function runRegularised({ kernels, memory, heap }: Ground): number {
@@ -395,6 +404,7 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
       ];
       const [parameters, dparameter] = [take(8 * rows), take(8 * rows)];
       const workspace = take(call(kernels, `row_map_workspace_${type}`)(n, inner));
+      const grid = take(call(kernels, `row_map_grid_workspace_${type}`)(n, inner));
       const backward = take(call(kernels, `row_map_backward_workspace_${type}`)(n, inner));
       new Scores(memory.buffer, dp, rows * n).forEach((_, i, all) => (all[i] = (i % 13) - 6));
       // What is left of a row can hold it.
@@ -413,12 +423,13 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             const labels = grouped ? [groups, rates] : [];
             const kernel = grouped ? 'row_map_groups' : 'row_map';
             const results = [dx, dparameter, map === 7 ? dupper : 0];
+            const [room, width] = map === TVMAX ? [grid, widthOf(n)] : [workspace, 0];
             const statuses = [
-              call(kernels, `row_map_${type}`)(0, rows, workspace, x, masked, out, ...rest, 0, temperature, 0),
+              call(kernels, `row_map_${type}`)(0, rows, room, x, masked, out, ...rest, width, temperature, 0),
               call(
                 kernels,
                 `${kernel}_${type}`,
-              )(...[0, rows, workspace, x, masked, out, ...labels, ...rest, 0, temperature, 0]),
+              )(...[0, rows, room, x, masked, out, ...labels, ...rest, width, temperature, 0]),
               call(
                 kernels,
                 `${kernel}_backward_${type}`,

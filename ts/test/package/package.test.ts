@@ -187,20 +187,20 @@ describe('in a bundle', () => {
     expect(added).toBeLessThan(108_000);
   });
 
-  test('structured inference adds under 57 KB', async () => {
+  test('structured inference adds under 61 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/structured';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/structured' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(57_000);
+    expect(added).toBeLessThan(61_000);
   });
 
-  test('the regularised maps add under 30 KB', async () => {
+  test('the regularised maps add under 35 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(30_000);
+    expect(added).toBeLessThan(35_000);
   });
 
   test('what is not imported is not shipped', async () => {

@@ -7,6 +7,7 @@ import {
   fusedmax,
   normmax,
   oscarmax,
+  tvmax,
 } from 'entmax/regularised';
 import { errorOf } from '../oracle/compare.ts';
 import { randomFrom } from '../oracle/random.ts';
@@ -33,6 +34,35 @@ describe('fusedmax and oscarmax are the minimum that they claim', () => {
     expect(published).toEqual([0.25, 0.25, 0.25, 0.25]);
     expect(descent(published, z, 0.966, allPairs(4), 'maximum')).toBeGreaterThan(0.1);
     expect(oscarmax(z, { lambda: 0.966 })).toEqual([0, 1, 0, 0]);
+  });
+
+  test.each([0, 0.03, 0.2, 1, 30])('and tvmax on grids, for lambda = %d', (lambda) => {
+    for (const [height, width] of [
+      [1, 6],
+      [2, 4],
+      [3, 3],
+      [4, 2],
+    ] as const) {
+      const pairs = Array.from({ length: height * width }, (_, at) => [
+        ...((at + 1) % width === 0 ? [] : [[at, at + 1] as [number, number]]),
+        ...(at + width < height * width ? [[at, at + width] as [number, number]] : []),
+      ]).flat();
+      for (let seed = 1; seed <= 8; seed++) {
+        const z = rowOf(height * width, seed);
+        const p = tvmax(z, { lambda, shape: [height, width] });
+        expect(p.reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 12);
+        expect(descent(p, z, lambda, pairs, 'difference')).toBeLessThan(1e-8);
+        if (height === 1) expect(errorOf(p, fusedmax(z, { lambda }))).toBeLessThan(1e-12);
+        if (lambda === 0) expect(errorOf(p, sparsemax(z))).toBeLessThan(1e-14);
+        if (lambda === 30)
+          expect(
+            errorOf(
+              p,
+              p.map(() => 1 / z.length),
+            ),
+          ).toBeLessThan(1e-12);
+      }
+    }
   });
 
   test('the published ones', () => {

@@ -7,7 +7,7 @@
 //! | `oscarmax` | entries of similar size are drawn together |
 //! | `normmax` | a norm instead of an entropy |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
-//! | `rows`, `backward` | a batch of any of these but TVmax, and its pullback |
+//! | `rows`, `backward` | a batch of any of these, and its pullback |
 //!
 //! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
 //!
@@ -47,4 +47,6 @@ pub mod map {
     pub const NORMMAX: u32 = 6;
     /// The constrained entmax; the parameter is alpha - 1, finite and at least 0.
     pub const CONSTRAINED: u32 = 7;
+    /// The parameter is lambda, finite and at least 0; a row is a grid.
+    pub const TVMAX: u32 = 8;
 }

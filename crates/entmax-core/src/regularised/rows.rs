@@ -8,6 +8,7 @@ use super::fusedmax::{fusedmax, fusedmax_workspace};
 use super::map;
 use super::normmax::{normmax, normmax_workspace};
 use super::oscarmax::{oscarmax, oscarmax_workspace};
+use super::tvmax::{tvmax, tvmax_workspace};
 use crate::maps::rows::fill;
 use crate::maps::staging::{pitch, tile_bytes, tile_rows, transpose};
 use crate::maps::{RowBatch, Score};
@@ -26,18 +27,23 @@ pub struct Results<T> {
 /// What is staged: x, bounds and rates are of the scores' type, groups never longer.
 const TILES: usize = 4;
 
-/// Bytes of one caller's workspace for rows of `n`, for any map.
+/// Bytes of one caller's workspace for rows of `n`, for any map but TVmax.
 pub fn workspace<T: Score>(n: usize, inner: usize) -> usize {
     let rows = fusedmax_workspace(n).max(oscarmax_workspace(n));
     let rows = rows.max(normmax_workspace(n)).max(constrained_workspace(n));
     TILES * tile_bytes::<T>(n, inner.max(1)) + rows
 }
 
+/// The same for grids of `n` pixels.
+pub fn grid_workspace<T: Score>(n: usize, inner: usize) -> usize {
+    TILES * tile_bytes::<T>(n, inner.max(1)) + tvmax_workspace(n)
+}
+
 /// Whether a row may be solved with it.
 fn is_valid(which: u32, parameter: f64) -> bool {
     match which {
         map::NORMMAX => parameter > 0.0,
-        map::FUSEDMAX..=map::CONSTRAINED => (0.0..f64::INFINITY).contains(&parameter),
+        map::FUSEDMAX..=map::TVMAX => (0.0..f64::INFINITY).contains(&parameter),
         _ => false,
     }
 }
@@ -65,14 +71,16 @@ fn place<T>(array: *mut T, base: usize, (tile, staged): (*mut T, Option<usize>))
     }
 }
 
-/// The map of each row of `rows`.
+/// The map of each row of `rows`; of TVmax each is a grid of that width.
 ///
 /// # Safety
 /// `batch` describes readable memory, with a map of [`map`]; `results` is writable at the indices of `rows`, `out` is x itself or
-/// disjoint from it, everything else disjoint; `workspace` is 64-aligned, disjoint from all and as long as [`workspace`] says.
+/// disjoint from it, everything else disjoint; `workspace` is 64-aligned, disjoint from all and as long as [`workspace`] or [`grid_workspace`]
+/// says.
 pub unsafe fn row_map<T: Score>(
     batch: &RowBatch<T>,
     rows: Range<usize>,
+    width_of_grid: usize,
     results: &Results<T>,
     workspace: *mut u8,
 ) -> Status {
@@ -142,6 +150,10 @@ pub unsafe fn row_map<T: Score>(
                             labels,
                             memory,
                         )
+                    }
+                    map::TVMAX => {
+                        let shape = (n / width_of_grid.max(1), width_of_grid);
+                        tvmax(x, shape, parameter, temperature, out, labels, memory)
                     }
                     map::NORMMAX => normmax(x, n, parameter, temperature, out, memory),
                     _ => constrained(x, upper, n, parameter, temperature, out, memory),

@@ -1,7 +1,7 @@
 /** What the digest computes of the regularised maps: probabilities, groups and gradients, along either axis. */
 
 import { tensor, zeros } from 'entmax';
-import { constrainedEntmax, constrainedSoftmax, fusedmax, normmax, oscarmax } from 'entmax/regularised';
+import { constrainedEntmax, constrainedSoftmax, fusedmax, normmax, oscarmax, tvmax } from 'entmax/regularised';
 import type { AttentionForm } from './digest-attention.ts';
 import { hashOf } from './hash.ts';
 import { scores } from './scores.ts';
@@ -39,6 +39,8 @@ export function* regularisedCases(): Generator<StructuredCase> {
       yield regularisedCase(dtype, each, [65, 7, 13], 0, 'any');
       yield regularisedCase(dtype, each, [2048, 64], 1, 'all');
     }
+    const grids = ['tvmax', tvmax as unknown as AnyMap, { lambda: 0.1 }] as const;
+    yield regularisedCase(dtype, grids, [130, 64], 1, 'any', [130, 8, 8]);
   }
 }
 
@@ -48,17 +50,19 @@ function regularisedCase(
   shape: readonly number[],
   axis: number,
   threads: 'all' | 'any',
+  grids?: readonly number[],
 ): StructuredCase {
   const x = scores({ shape, axis }, dtype);
   const dp = x.map((_, i) => ((i * 37) % 64) / 16 - 2);
-  const input = tensor<Floats>(x, shape);
-  const out = zeros(shape, dtype);
-  const options = { ...given, shape, axis, temperature: 0.75 };
+  const input = tensor<Floats>(x, grids ?? shape);
+  const out = zeros(grids ?? shape, dtype);
+  const own = { ...given, ...(grids ? {} : { axis }), temperature: 0.75 };
+  const options = { ...own, shape: grids ?? shape };
   const run = async (form: string): Promise<string> => {
     const call = form.endsWith('async') ? map.async : map;
     if (form.startsWith('tensor')) {
       out.view().fill(7);
-      await call(input, { ...given, axis, temperature: 0.75, out });
+      await call(input, { ...own, out });
       return hashOf(out.toTypedArray());
     }
     if (form.startsWith('array')) return hashOf(await call(x, options));
