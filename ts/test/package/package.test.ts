@@ -195,14 +195,6 @@ describe('in a bundle', () => {
     expect(added).toBeLessThan(61_000);
   });
 
-  test('the regularised maps add under 35 KB', async () => {
-    const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
-    const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
-    const added = both - (await size("export * from 'entmax';"));
-    console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(35_000);
-  });
-
   test('what is not imported is not shipped', async () => {
     const error = await bundle("export { EntmaxError } from 'entmax';");
     const map = await bundle("export { sparsemax } from 'entmax';");
@@ -211,6 +203,14 @@ describe('in a bundle', () => {
     expect(Buffer.from(map).toString()).not.toContain('alibiSlopes');
     const attention = Buffer.from(await bundle("export { attention } from 'entmax/attention';")).toString();
     expect(attention).not.toContain('sparsemax');
+  });
+
+  test('the regularised maps add under 35 KB', async () => {
+    const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
+    const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
+    const added = both - (await size("export * from 'entmax';"));
+    console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
+    expect(added).toBeLessThan(35_000);
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {
