@@ -15,8 +15,11 @@ import license from 'rollup-plugin-license';
 
 const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' });
 
-/** What all entries share has tensors; what maps and attention share besides, rows. */
-const nameOfShared = ({ moduleIds }) => (moduleIds.some((id) => id.endsWith('/tensor.ts')) ? 'shared' : 'rows');
+/** What all entries share has tensors; what the maps of two entries share, their forms; what attention shares with them, rows. */
+const nameOfShared = ({ moduleIds }) => {
+  const has = (file) => moduleIds.some((id) => id.endsWith(file));
+  return has('/tensor.ts') ? 'shared' : has('/maps/dense.ts') ? 'forms' : 'rows';
+};
 
 /** Kernels that are loaded late have their own names. */
 const nameOfChunk = (chunk) => (chunk.name.endsWith('.inline') ? '[name].js' : `${nameOfShared(chunk)}.js`);
@@ -27,6 +30,7 @@ export default [
       index: 'ts/src/index.ts',
       attention: 'ts/src/attention/index.ts',
       structured: 'ts/src/structured/index.ts',
+      regularised: 'ts/src/regularised/index.ts',
     },
     output: {
       dir: 'dist',
@@ -61,6 +65,7 @@ export default [
       index: 'ts/src/index.ts',
       attention: 'ts/src/attention/index.ts',
       structured: 'ts/src/structured/index.ts',
+      regularised: 'ts/src/regularised/index.ts',
     },
     output: {
       dir: 'dist',

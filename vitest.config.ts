@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^entmax$/, replacement: source('index.ts') },
       { find: 'entmax/attention', replacement: source('attention/index.ts') },
+      { find: 'entmax/regularised', replacement: source('regularised/index.ts') },
       { find: 'entmax/structured', replacement: source('structured/index.ts') },
     ],
   },

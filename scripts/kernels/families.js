@@ -9,6 +9,8 @@ export const FAMILIES = {
   attention: ['simd128', 'relaxed-int', 'relaxed-fma'],
   // f64, which no relaxed instruction makes faster.
   structured: ['simd128'],
+  // The same.
+  regularised: ['simd128'],
 };
 
 /** The names of all modules, such as `maps.simd128`. */

@@ -125,6 +125,8 @@ const distribution = {
       'attention.d.ts',
       'structured.js',
       'structured.d.ts',
+      'regularised.js',
+      'regularised.d.ts',
       'cli.js',
       'worker.js',
     ].map((file) => join(ROOT, 'dist', file));

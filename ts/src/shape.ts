@@ -10,8 +10,11 @@ export interface RowLayout {
   readonly inner: number;
   /** O * I. */
   readonly rows: number;
-  /** The axis that N is, counted from 0. */
+  /** The axis that N is, counted from 0; of grids the first one. */
   readonly axis: number;
+  /** Of grids: the other axis, and its length. */
+  readonly last?: number;
+  readonly width?: number;
 }
 
 /** Number of elements. */
@@ -50,6 +53,27 @@ export function rowLayout(op: string, shape: Shape, axis: unknown): RowLayout {
   const outer = sizeOf(shape.slice(0, at));
   const inner = sizeOf(shape.slice(at + 1));
   return { outer, n: shape[at] ?? 0, inner, rows: outer * inner, axis: at };
+}
+
+/** Rows that are grids: their two axes are neighbours, and lie in memory as one. */
+export function gridLayout(op: string, shape: Shape, axes: unknown): RowLayout {
+  const rank = shape.length;
+  const given: readonly unknown[] = Array.isArray(axes) ? axes : [];
+  const [first = NaN, second = NaN] = given
+    .map((axis) => (Number.isInteger(axis) && (axis as number) < 0 ? (axis as number) + rank : (axis as number)))
+    .sort((a, b) => a - b);
+  if (given.length !== 2 || !Number.isInteger(first) || second !== first + 1 || first < 0 || second >= rank) {
+    throw new EntmaxError(
+      'ENTMAX_SHAPE',
+      op,
+      `axes to be two neighbouring axes of shape ${showShape(shape)}`,
+      show(axes),
+    );
+  }
+  const [height, width] = [shape[first]!, shape[second]!];
+  const outer = sizeOf(shape.slice(0, first));
+  const inner = sizeOf(shape.slice(second + 1));
+  return { outer, n: height * width, inner, rows: outer * inner, axis: first, last: second, width };
 }
 
 /**

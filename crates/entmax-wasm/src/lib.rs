@@ -20,6 +20,8 @@ mod gradients;
 mod losses;
 #[cfg(feature = "maps")]
 mod maps;
+#[cfg(feature = "regularised")]
+mod regularised;
 #[cfg(feature = "structured")]
 mod structured;
 

@@ -10,6 +10,7 @@ import { newArray, readLike, scoresView } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import type { Plan } from '../runtime/plan.ts';
+import type { Labels } from './dense.ts';
 import type { Prepared } from './forms.ts';
 import { arrayOperand, inRoom, operandOf } from './room.ts';
 import type { Room } from './room.ts';
@@ -18,6 +19,9 @@ import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
 import { parameterAt, runKernel } from './row-job.ts';
 import { stagedRows } from './staging.ts';
 import type { Operand, StagedRows } from './staging.ts';
+
+/** A dense output, with what a map with groups tells beside it. */
+export type DenseOutput = Operand & { readonly labels?: Labels | undefined };
 
 /** Gradients by name. */
 export type NamedGradients = Record<string, unknown>;
@@ -67,13 +71,14 @@ function unmasked({ op, scores, mask }: RowCall): Operand {
 /** The gradients named by `wrt` at the output `p`, dense or as entries, for the cotangent `dp`. */
 export function gradients(
   call: RowMapCall,
-  p: Operand | Entries,
+  p: DenseOutput | Entries,
   dp: ReadScores,
   wrt: readonly string[],
 ): Plan<NamedGradients> {
   const { op, template, layout, map, parameter, upper, temperature, large } = call;
   return inRoom(op, function* (room) {
     const entries = 'indptr' in p ? new Expansion(call, room, p) : undefined;
+    const labels = 'indptr' in p ? undefined : p.labels;
     const dx = wrt.includes('x') ? room.result(template) : undefined;
     const dUpper = wrt.includes('upper') ? newArray(template.dtype, sizeOf(template.shape)) : undefined;
     const wantsParameter = wrt.some((name) => name === call.descriptor.parameter.name);
@@ -85,14 +90,18 @@ export function gradients(
       arrayOperand(template.dtype, upper?.data),
       dx?.operand,
       dUpper && { dtype: template.dtype, target: dUpper },
+      arrayOperand('int32', labels?.groups),
+      arrayOperand(template.dtype, labels?.rates),
     ];
     for (const stage of wrt.length > 0 ? stagedRows(op, layout, operands, room, large) : []) {
-      const at = stage.at as [number, number, number, number, number];
+      const at = stage.at as [number, number, number, number, number, number, number];
       if (entries) yield* entries.expand(stage, at[0]);
       const perRow = parameterAt(call, stage, parameters);
       const results = [at[3], dParameter?.at(stage) ?? 0, at[4]];
-      const args = [at[0], at[1], ...results, layout.n, stage.inner, map, ...perRow, at[2], temperature];
-      yield* runKernel(call, stage, 'row_map_backward', args, 'row_map_backward_workspace');
+      const saved = labels ? [at[5], at[6]] : [];
+      const args = [at[0], at[1], ...saved, ...results, layout.n, stage.inner, map, ...perRow, at[2], temperature];
+      const kernel = labels ? 'row_map_groups_backward' : 'row_map_backward';
+      yield* runKernel(call, stage, kernel, args, 'row_map_backward_workspace');
       stage.finish();
     }
     const named: NamedGradients = {};

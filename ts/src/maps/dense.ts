@@ -1,13 +1,14 @@
 /** The dense form: probabilities of all rows, in the form of the scores or in `out`. */
 
 import { readOut } from '../scores.ts';
+import type { Float } from '../types.ts';
 import type { Plan } from '../runtime/plan.ts';
 import type { Prepared } from './forms.ts';
 import { arrayOperand, inRoom, operandOf } from './room.ts';
 import type { Result, Room } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapDescriptor } from './row-call.ts';
-import { batchArguments, refuseStatus, rowJob } from './row-job.ts';
+import { batchArguments, refuseStatus, rowJob, runKernel, workspaceOf } from './row-job.ts';
 import { stagedRows } from './staging.ts';
 import type { Operand } from './staging.ts';
 
@@ -41,6 +42,14 @@ export function inputsOf({ scores, mask, upper }: RowCall): [Operand, Operand | 
   return [operandOf(scores), arrayOperand('uint8', mask), arrayOperand(scores.dtype, upper?.data)];
 }
 
+/** What a map with groups tells beside its output, in the layout of the scores. */
+export interface Labels {
+  /** The group that each entry belongs to. */
+  readonly groups: Int32Array<ArrayBuffer>;
+  /** How fast each entry moves with the parameter; undefined where nobody asks. */
+  readonly rates: Float | undefined;
+}
+
 /** Probabilities of all rows into the result. */
 export function* writeDense(call: RowCall, room: Room, result: Result): Plan<void> {
   const { op, layout, large } = call;
@@ -49,7 +58,20 @@ export function* writeDense(call: RowCall, room: Room, result: Result): Plan<voi
     const [x, mask, upper, out] = stage.at as [number, number, number, number];
     const args = [x, mask, out, ...batchArguments(call, stage, parameter, upper)];
     // Not by runKernel: a generator more costs a small call a tenth of its time.
-    refuseStatus(call, yield rowJob(call, stage, 'row_map', args, 'row_map_workspace'));
+    refuseStatus(call, yield rowJob(call, stage, 'row_map', args, workspaceOf(call)));
+    stage.finish();
+  }
+}
+
+/** The same of a map with groups, with its labels. */
+export function* writeGrouped(call: RowCall, room: Room, result: Result, { groups, rates }: Labels): Plan<void> {
+  const { op, scores, layout, large } = call;
+  const parameter = room.copyOfNumbers(call.parameter.values);
+  const labels = [{ dtype: 'int32', target: groups } as const, rates && { dtype: scores.dtype, target: rates }];
+  for (const stage of stagedRows(op, layout, [...inputsOf(call), result.operand, ...labels], room, large)) {
+    const [x, mask, upper, ...results] = stage.at as [number, number, number, number, number, number];
+    const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
+    yield* runKernel(call, stage, 'row_map_groups', args, workspaceOf(call));
     stage.finish();
   }
 }

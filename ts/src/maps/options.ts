@@ -20,6 +20,7 @@ const HINTS: Readonly<Record<string, string>> = {
 /** What options look like, by one that only some have. */
 const EXAMPLES = [
   { name: 'alpha', options: '{ alpha: 1.5 }' },
+  { name: 'lambda', options: '{ lambda: 0.1 }' },
   { name: 'eps', options: '{ eps: 1e-6 }' },
 ];
 

@@ -1,5 +1,5 @@
 /**
- * A parameter of a row map (alpha, budget): a number, one value for each row, or a shaped block of x's rank with 1 at
+ * A parameter of a row map (alpha, budget, lambda): a number, one value for each row, or a shaped block of x's rank with 1 at
  * the axis; and bounds, which are per entry: a number, or an array that broadcasts to x's shape. Parameters are read
  * in float64 throughout. A gradient comes back in the form of what it belongs to, with sums over what was repeated.
  */
@@ -67,7 +67,8 @@ export function readParameter(
   if (typeof value === 'number') {
     return { values: Float64Array.of(accepted(op, rule, value)), gradient: sumOf };
   }
-  const rowShape = shape.map((length, axis) => (axis === layout.axis ? 1 : length));
+  const { axis: first, last = first } = layout;
+  const rowShape = shape.map((length, axis) => (axis >= first && axis <= last ? 1 : length));
   const { values, form } = readValues(op, name ?? '', value);
   const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
   if (bare && values.length !== layout.rows) {

@@ -6,19 +6,18 @@ import { runtimeInfo } from '../runtime/runtime.ts';
 import { readLike } from '../scores.ts';
 import { belongsTo } from '../tensor.ts';
 import { gradientNames, gradients, readWrt } from './backward.ts';
-import type { NamedGradients } from './backward.ts';
+import type { DenseOutput, NamedGradients } from './backward.ts';
 import { runPrepared, runPreparedAsync } from './forms.ts';
 import type { Prepared } from './forms.ts';
 import { readOptions } from './options.ts';
 import type { RowMapCall } from './row-call.ts';
-import type { Operand } from './staging.ts';
 
 /** A pullback without its types. */
 export type AnyPullback = ((dy: unknown, wrt?: unknown, run?: unknown) => unknown) & Disposable & { dispose(): void };
 
 /** The pullback of a map at the output `p`: synchronous, or with promises and the options of a run. */
-export function makePullback(call: RowMapCall, p: Operand | Entries, isAsync: boolean): AnyPullback {
-  let saved: Operand | Entries | undefined = p;
+export function makePullback(call: RowMapCall, p: DenseOutput | Entries, isAsync: boolean): AnyPullback {
+  let saved: DenseOutput | Entries | undefined = p;
   const op = `${call.descriptor.name}.${isAsync ? 'async.' : ''}pullback`;
   const prepare = (dy: unknown, wrt: unknown, run: unknown): Prepared<NamedGradients> => {
     if (!saved) throw new EntmaxError('ENTMAX_DISPOSED', op, 'a live pullback', 'a disposed one');

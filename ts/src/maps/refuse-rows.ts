@@ -34,15 +34,17 @@ export function refuseEmptyRows(call: RowCall): void {
 /** Bounds are rounded to the scores' type, and sums are rounded: a budget may exceed theirs by so much. */
 const SLACK = { float32: 1e-6, float64: 1e-12 };
 
-/** For exact budgets: a row whose bounds sum to less. A row in which no score counts is empty and not infeasible. */
+/** For exact budgets, or a mass of 1: a row whose bounds sum to less. A row in which no score counts is empty and not infeasible. */
 export function refuseInfeasible(call: RowCall): void {
-  const { op, scores, layout, parameter, upper } = call;
+  const { op, descriptor, scores, layout, parameter, upper } = call;
   const { values } = parameter;
   const data = scoresView(scores, op);
   for (let row = 0; row < layout.rows; row++) {
-    const budget = values[values.length > 1 ? row : 0]!;
+    const budget = descriptor.capped ? values[values.length > 1 ? row : 0]! : 1;
     const mass = countedMass(call, data, upper?.data, row, budget);
     if (mass * (1 + SLACK[scores.dtype]) >= budget || countedMass(call, data, undefined, row, 1) === 0) continue;
-    throw new EntmaxError('ENTMAX_OPTION', op, `budget in [0, ${mass}]`, `${show(budget)} in row ${row}`);
+    throw descriptor.capped
+      ? new EntmaxError('ENTMAX_OPTION', op, `budget in [0, ${mass}]`, `${show(budget)} in row ${row}`)
+      : new EntmaxError('ENTMAX_OPTION', op, 'upper that sums to at least 1 in every row', `${mass} in row ${row}`);
   }
 }

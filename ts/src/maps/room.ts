@@ -8,7 +8,7 @@ import type { ElementType } from '../elements.ts';
 import { inFormOf, newArray } from '../scores.ts';
 import type { Destination, ReadScores, Template } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
-import { allocateTensor, pin } from '../tensor.ts';
+import { addressOf, allocateTensor, pin } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import type { Plan } from '../runtime/plan.ts';
@@ -142,6 +142,11 @@ export function operandOf(scores: ReadScores): Operand {
 }
 
 /** What a kernel reads: an array in the rows' layout, if there is one. */
-export function arrayOperand(dtype: Operand['dtype'], source: Float | Uint8Array | undefined): Operand | undefined {
+export function arrayOperand(dtype: Operand['dtype'], source: Operand['source']): Operand | undefined {
   return source && { dtype, source };
+}
+
+/** The scores or probabilities behind an operand, for immediate use. */
+export function dataOf({ tensor, target, dtype }: Operand, op: string, size: number): Float {
+  return (tensor ? viewOf(dtype, addressOf(tensor, op), size) : target!) as Float;
 }

@@ -8,7 +8,7 @@ import type { KernelFamily } from '../runtime/family.ts';
 import { runtimeInfo } from '../runtime/runtime.ts';
 import { readScores } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
-import { rowLayout } from '../shape.ts';
+import { gridLayout, rowLayout } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
@@ -28,12 +28,29 @@ export interface RowMapDescriptor {
   readonly bounded?: boolean;
   /** True when only the k largest scores count: takes the option `k`. */
   readonly topk?: boolean;
+  /** Which map the kernels compute, where that is neither entmax nor budget. */
+  readonly map?: MapNumber;
+  /** What they compute with `compat: 'torchsparseattn'`, for the maps that take this option. */
+  readonly compatible?: MapNumber;
+  /** Rough time of one element on one thread, where it is not that of the entmax family. */
+  readonly nanosecondsPerElement?: number;
+  /** True when a row is a grid, of two axes: takes the option `axes`. */
+  readonly grid?: boolean;
+  /** True when entries are joined into groups, which a pullback needs beside the output. */
+  readonly grouped?: boolean;
 }
 
-/** Which map the kernels compute (crates/entmax-core/src/maps). */
+/** Which map the kernels compute (crates/entmax-core/src/maps, .../regularised). */
 export const ENTMAX = 0;
 export const BUDGET = 1;
 export const BUDGET_AT_MOST = 2;
+export const FUSEDMAX = 3;
+export const OSCARMAX = 4;
+export const OSCARMAX_PUBLISHED = 5;
+export const NORMMAX = 6;
+export const CONSTRAINED = 7;
+export const TVMAX = 8;
+export type MapNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /** What the kernels are told of a map, whatever they are to compute of it. */
 export interface RowMapCall {
@@ -42,9 +59,9 @@ export interface RowMapCall {
   /** Form, element type and shape of the scores. */
   readonly template: Template;
   readonly layout: RowLayout;
-  readonly map: typeof ENTMAX | typeof BUDGET | typeof BUDGET_AT_MOST;
+  readonly map: MapNumber;
   readonly parameter: Parameter;
-  /** Of the capped maps only. */
+  /** Of the bounded maps only. */
   readonly upper: Bounds | undefined;
   /** 0 = no restriction. */
   readonly k: number;
@@ -62,7 +79,10 @@ export interface RowCall extends RowMapCall {
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-const ROW_OPTIONS = ['shape', 'axis', 'mask', 'lengths', 'temperature', 'emptyRow'];
+const SHARED_OPTIONS = ['shape', 'mask', 'temperature', 'emptyRow'];
+const ROW_OPTIONS = ['axis', 'lengths', ...SHARED_OPTIONS];
+/** Options of maps of grids. */
+const GRID_OPTIONS = ['axes', ...SHARED_OPTIONS];
 /** Options of asynchronous calls. */
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
@@ -84,12 +104,17 @@ export function readRowCall(
   isAsync: boolean,
   fromOutput = false,
 ): RowCall {
-  const { parameter, capped, bounded, topk } = descriptor;
-  const own = [...parametersOf(descriptor), ...(capped ? ['atMost'] : []), ...(topk ? ['k'] : [])];
-  const given = readOptions(op, options, [...own, ...ROW_OPTIONS, ...more, ...(isAsync ? RUN_OPTIONS : [])]);
+  const { parameter, capped, bounded, topk, grid } = descriptor;
+  const own = [...parametersOf(descriptor), ...choicesOf(descriptor)];
+  const given = readOptions(op, options, [
+    ...own,
+    ...(grid ? GRID_OPTIONS : ROW_OPTIONS),
+    ...more,
+    ...(isAsync ? RUN_OPTIONS : []),
+  ]);
   const scores = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
   const { form, dtype, shape } = scores;
-  const layout = rowLayout(op, shape, given['axis'] ?? -1);
+  const layout = grid ? gridLayout(op, shape, given['axes'] ?? [-2, -1]) : rowLayout(op, shape, given['axis'] ?? -1);
   const atMost = capped && readBoolean(op, 'atMost', given['atMost']);
   const rule = fromOutput && !atMost ? { ...parameter, value: parameter.value ?? 0 } : parameter;
   return {
@@ -99,7 +124,7 @@ export function readRowCall(
     template: { form, dtype, shape },
     layout,
     mask: readMask(op, given['mask'], given['lengths'], shape, layout),
-    map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : ENTMAX,
+    map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : mapOf(op, descriptor, given['compat']),
     parameter: readParameter(op, rule, parameter.name && given[parameter.name], shape, layout),
     upper: bounded ? readBounds(op, given['upper'], dtype, shape) : undefined,
     k: topk && !(fromOutput && given['k'] === undefined) ? readK(op, given['k']) : 0,
@@ -110,11 +135,27 @@ export function readRowCall(
   };
 }
 
+/** Names of the options of a map that have no gradient. */
+function choicesOf({ capped, topk, compatible }: RowMapDescriptor): string[] {
+  return [...(capped ? ['atMost'] : []), ...(topk ? ['k'] : []), ...(compatible === undefined ? [] : ['compat'])];
+}
+
+/** True for the maps onto the simplex without bounds: only equal entries stand beside +Infinity. */
+export function isOntoSimplex({ capped, bounded }: RowMapDescriptor): boolean {
+  return !capped && !bounded;
+}
+
 /** Refuses rows that have no result, before anything is written: for the forms that are given scores. */
 export function refuseRows(call: RowCall): RowCall {
   if (call.emptyRow === 'throw') refuseEmptyRows(call);
-  if (call.map === BUDGET) refuseInfeasible(call);
+  if (call.map === BUDGET || call.map === CONSTRAINED) refuseInfeasible(call);
   return call;
+}
+
+function mapOf(op: string, { map = ENTMAX, compatible }: RowMapDescriptor, compat: unknown): MapNumber {
+  if (compatible === undefined || compat === undefined) return map;
+  if (compat === 'torchsparseattn') return compatible;
+  throw new EntmaxError('ENTMAX_OPTION', op, "compat to be 'torchsparseattn'", show(compat));
 }
 
 function readK(op: string, k: unknown): number {

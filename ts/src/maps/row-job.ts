@@ -32,6 +32,7 @@ export function rowJob(
   workspace?: string,
 ): Job {
   const { op, descriptor, template, layout } = call;
+  const nanoseconds = descriptor.nanosecondsPerElement ?? NANOSECONDS_PER_ELEMENT[template.dtype];
   return {
     op,
     family: descriptor.family,
@@ -39,7 +40,7 @@ export function rowJob(
     args,
     rows,
     rowMultiple: Math.min(inner, GATHERED_ROWS),
-    nanosecondsPerRow: layout.n * NANOSECONDS_PER_ELEMENT[template.dtype] + 20,
+    nanosecondsPerRow: layout.n * nanoseconds + 20,
     workspaceBytes: workspace === undefined ? 0 : kernelOf(call, workspace)(layout.n, inner),
     repeatable,
     setAside,
@@ -69,6 +70,10 @@ const STATUS: Readonly<Record<number, string>> = {
   2: 'a row whose threshold did not converge (out holds the nearest)',
 };
 
+/** The function that says what the dense kernels need. */
+export const workspaceOf = ({ layout }: RowMapCall): string =>
+  layout.width === undefined ? 'row_map_workspace' : 'row_map_grid_workspace';
+
 /** Address and stride of the parameter for staged rows, from the address of its values. */
 export function parameterAt({ parameter }: RowMapCall, { firstRow }: StagedRows, address: number): [number, number] {
   return parameter.values.length > 1 ? [address + 8 * firstRow, 1] : [address, 0];
@@ -78,5 +83,6 @@ export function parameterAt({ parameter }: RowMapCall, { firstRow }: StagedRows,
 export function batchArguments(call: RowMapCall, stage: StagedRows, parameter: number, upper: number): number[] {
   const { layout, map, k, temperature, emptyRow } = call;
   const perRow = parameterAt(call, stage, parameter);
-  return [layout.n, stage.inner, map, ...perRow, upper, k, temperature, emptyRow === 'nan' ? 1 : 0];
+  // Kernels of grids are told their width in the place of k.
+  return [layout.n, stage.inner, map, ...perRow, upper, layout.width ?? k, temperature, emptyRow === 'nan' ? 1 : 0];
 }

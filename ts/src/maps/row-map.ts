@@ -1,20 +1,14 @@
-/**
- * One descriptor for each row map; all its forms are derived here and not written again. A form reads its arguments
- * (row-call.ts) and hands back a plan; forms.ts runs it, at once or asynchronously.
- */
+/** The row maps of the entmax family: the dense form and all these (define-map.ts). */
 
-import { gradientNames, prepareBackward } from './backward.ts';
+import { prepareBackward } from './backward.ts';
 import { prepareCsr } from './csr.ts';
-import { prepareDense } from './dense.ts';
-import { asynchronous, synchronous } from './forms.ts';
-import type { Prepare } from './forms.ts';
+import { defineMap } from './define-map.ts';
+import type { Forms } from './define-map.ts';
 import type { RowMapDescriptor } from './row-call.ts';
 import { prepareSupport } from './support.ts';
 import { prepareVjp } from './vjp.ts';
 
-const FORMS: Readonly<
-  Record<string, (descriptor: RowMapDescriptor, ...rest: Parameters<Prepare<unknown>>) => ReturnType<Prepare<unknown>>>
-> = {
+const FORMS: Forms = {
   csr: prepareCsr,
   support: prepareSupport,
   vjp: prepareVjp,
@@ -23,16 +17,5 @@ const FORMS: Readonly<
 
 /** Derives all forms of a row map. The result is typed where it is exported (ts/src/maps/maps.ts). */
 export function defineRowMap(descriptor: RowMapDescriptor): unknown {
-  const { name } = descriptor;
-  const dense: Prepare<unknown> = (...args) => prepareDense(descriptor, ...args);
-  const map = Object.assign(synchronous(name, dense), {
-    wrt: gradientNames(descriptor),
-    async: asynchronous(`${name}.async`, dense),
-  });
-  for (const [form, prepare] of Object.entries(FORMS)) {
-    const prepareForm: Prepare<unknown> = (...args) => prepare(descriptor, ...args);
-    Object.assign(map, { [form]: synchronous(`${name}.${form}`, prepareForm) });
-    Object.assign(map.async, { [form]: asynchronous(`${name}.async.${form}`, prepareForm) });
-  }
-  return map;
+  return defineMap(descriptor, FORMS);
 }

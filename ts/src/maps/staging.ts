@@ -23,15 +23,15 @@ const LARGE_STAGE_BYTES = 2 << 20;
 
 /** An array in the rows' layout that a kernel reads, writes, or both. One without any place is room on the stage only. */
 export interface Operand {
-  readonly dtype: 'float32' | 'float64' | 'uint8';
+  readonly dtype: 'float32' | 'float64' | 'int32' | 'uint8';
   /** Where it lies in linear memory. */
   readonly tensor?: Tensor | undefined;
   /** True when the kernel writes to the tensor. */
   readonly writes?: boolean;
   /** The array that is copied to the stage before a chunk. */
-  readonly source?: Float | Uint8Array | undefined;
+  readonly source?: Elements | undefined;
   /** The array that the stage is copied to when the chunk is finished. */
-  readonly target?: Float | undefined;
+  readonly target?: Float | Int32Array | undefined;
 }
 
 /** Neighbouring rows whose operands lie in linear memory, in the layout [outer, n, inner]. */
@@ -179,7 +179,7 @@ function copyRows(
   }
 }
 
-type Elements = Float | Uint8Array;
+type Elements = Float | Int32Array | Uint8Array;
 
 /** Copies a run of elements; a short one by hand, because making a view for it takes longer. */
 function copyRun(from: Elements, at: number, to: Elements, start: number, length: number): void {

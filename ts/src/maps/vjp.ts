@@ -1,29 +1,30 @@
 /**
  * The value with its pullback. The pullback keeps the output and nothing else: as entries of the support where these
  * are smaller than the dense array. It knows what the output cannot tell: rows of +Infinity and empty rows are constant,
- * so their entries are not kept, and a budget that was not used up has no gradient.
+ * so their entries are not kept, and a budget that was not used up has no gradient. Of the maps with groups it keeps these too.
  *
  * What it keeps lies in JavaScript's own arrays; only the dense output of a Tensor is kept as a Tensor.
  */
 
 import { scatter } from '../csr.ts';
 import type { Entries } from '../csr.ts';
-import { viewOf } from '../elements.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { newArray, scoresView } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
-import { addressOf, allocateTensor } from '../tensor.ts';
+import { allocateTensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import { isSmaller } from './backward.ts';
+import type { DenseOutput } from './backward.ts';
 import { sparseRows } from './csr.ts';
 import type { SparseParts } from './csr.ts';
-import { writeDense } from './dense.ts';
+import { writeDense, writeGrouped } from './dense.ts';
+import type { Labels } from './dense.ts';
 import type { Prepared } from './forms.ts';
 import { makePullback } from './pullback.ts';
 import type { AnyPullback } from './pullback.ts';
 import { countedMass } from './refuse-rows.ts';
-import { inRoom } from './room.ts';
-import { BUDGET_AT_MOST, ENTMAX, readRowCall, refuseRows } from './row-call.ts';
+import { dataOf, inRoom } from './room.ts';
+import { BUDGET_AT_MOST, ENTMAX, isOntoSimplex, readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
 import type { Operand } from './staging.ts';
 
@@ -38,6 +39,12 @@ export function prepareVjp(
   const plan = (): Plan<[unknown, AnyPullback]> =>
     inRoom(op, function* (room) {
       const result = room.result(template);
+      if (descriptor.grouped) {
+        const size = sizeOf(template.shape);
+        const labels = { groups: new Int32Array(size), rates: newArray(template.dtype, size) };
+        yield* writeGrouped(call, room, result, labels);
+        return [result.value, makePullback(withoutScores(call), keepDense(call, result.operand, labels), isAsync)];
+      }
       if (isDense(call)) {
         yield* writeDense(call, room, result);
         return [result.value, makePullback(withoutScores(call), keepDense(call, result.operand), isAsync)];
@@ -62,14 +69,12 @@ export function savedSupport(call: RowCall): Plan<Operand | Entries> {
   });
 }
 
-/** True for softmax, whose support is everything. */
+/** True for softmax, whose support is everything, and for the maps without a sparse form. */
 function isDense({ map, k, parameter }: RowCall): boolean {
-  return map === ENTMAX && k === 0 && parameter.values.every((alphaMinusOne) => alphaMinusOne === 0);
-}
-
-/** The elements behind an operand, for immediate use. */
-function dataOf({ tensor, target, dtype }: Operand, op: string, size: number): Float {
-  return tensor ? (viewOf(dtype, addressOf(tensor, op), size) as Float) : target!;
+  return (
+    map > BUDGET_AT_MOST ||
+    (map === ENTMAX && k === 0 && parameter.values.every((alphaMinusOne) => alphaMinusOne === 0))
+  );
 }
 
 /**
@@ -86,7 +91,7 @@ function withoutScores(call: RowCall, parts?: SparseParts): RowMapCall {
 }
 
 /** A copy of the dense output, zero in the rows that are constant. */
-function keepDense(call: RowCall, operand: Operand): Operand {
+function keepDense(call: RowCall, operand: Operand, labels?: Labels): DenseOutput {
   const { op, template, layout } = call;
   const { dtype, shape, form } = template;
   const size = sizeOf(shape);
@@ -103,11 +108,11 @@ function keepDense(call: RowCall, operand: Operand): Operand {
     for (let at = start; at < end; at += inner) {
       if (p[at] === 0) continue;
       isConstant = fixesRow(call, x, row, at, p[at]!);
-      if (isConstant || call.map === ENTMAX) break;
+      if (isConstant || isOntoSimplex(call.descriptor)) break;
     }
     if (isConstant) for (let at = start; at < end; at += inner) p[at] = 0;
   }
-  return { dtype, tensor, source: array };
+  return { dtype, tensor, source: array, labels };
 }
 
 /**
@@ -128,7 +133,7 @@ function varying(call: RowCall, { indptr, indices, values }: Entries): Entries {
     const start = Math.floor(row / inner) * n * inner + (row % inner);
     const [first, end] = [indptr[row]!, indptr[row + 1]!];
     let isConstant = false;
-    for (let k = first; k < end && !isConstant && (k === first || call.map !== ENTMAX); k++) {
+    for (let k = first; k < end && !isConstant && (k === first || !isOntoSimplex(call.descriptor)); k++) {
       isConstant = fixesRow(call, x, row, start + indices[k]! * inner, values[k]!);
     }
     kept[row + 1] = kept[row]! + (isConstant ? 0 : end - first);

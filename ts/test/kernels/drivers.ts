@@ -365,6 +365,87 @@ function runAttention({ kernels, memory, heap }: Ground): number {
   return calls;
 }
 
+/** The regularised maps, as the kernels number them, with parameters; whether they have groups, and bounds. */
+const REGULARISED: readonly (readonly [map: number, parameters: readonly number[], grouped: boolean])[] = [
+  [3, [0, 0.1, 3, 1e300], true],
+  [4, [0, 0.001, 0.1, 1e300], true],
+  [5, [0, 0.001, 0.1, 1e300], true],
+  [6, [0.01, 0.5, 1, 2.3, Infinity], false],
+  [7, [0, 0.3, 0.5, 1, 2.3], false],
+  [8, [0, 0.1, 3, 1e300], true],
+];
+const TVMAX = 8;
+
+/** The largest divisor up to the root: the width of a grid of n. */
+const widthOf = (n: number): number => {
+  let width = Math.floor(Math.sqrt(n));
+  while (n % width > 0) width--;
+  return width;
+};
+
+/** Everything that the family `regularised` exports. */
+function runRegularised({ kernels, memory, heap }: Ground): number {
+  let calls = 0;
+  for (const type of ['f32', 'f64']) {
+    const Scores = type === 'f32' ? Float32Array : Float64Array;
+    for (const [rows, n, inner] of SHAPES) {
+      const bytes = rows * n * Scores.BYTES_PER_ELEMENT;
+      const take = allocator(heap, memory);
+      const [x, mask, out, groups, rates, dp, dx, upper, dupper] = [
+        take(bytes),
+        take(rows * n),
+        take(bytes),
+        take(4 * rows * n),
+        take(bytes),
+        take(bytes),
+        take(bytes),
+        take(bytes),
+        take(bytes),
+      ];
+      const [parameters, dparameter] = [take(8 * rows), take(8 * rows)];
+      const workspace = take(call(kernels, `row_map_workspace_${type}`)(n, inner));
+      const grid = take(call(kernels, `row_map_grid_workspace_${type}`)(n, inner));
+      const backward = take(call(kernels, `row_map_backward_workspace_${type}`)(n, inner));
+      new Scores(memory.buffer, dp, rows * n).forEach((_, i, all) => (all[i] = (i % 13) - 6));
+      // What is left of a row can hold it.
+      new Scores(memory.buffer, upper, rows * n).fill(Math.max(0.7, 3 / n));
+      for (const [map, values, grouped] of REGULARISED) {
+        for (const [at, parameter] of values.entries()) {
+          new Float64Array(memory.buffer, parameters, rows).fill(parameter);
+          const fill = FILLS[at % FILLS.length]!;
+          new Scores(memory.buffer, x, rows * n).forEach((_, i, all) => (all[i] = fill(i)));
+          new Uint8Array(memory.buffer, mask, rows * n).forEach((_, i, all) => (all[i] = i % 5 === at ? 0 : 1));
+          for (const [masked, bounds, temperature] of [
+            [0, 0, 1],
+            [mask, n > 1 ? upper : 0, 0.5],
+          ] as const) {
+            const rest = [n, inner, map, parameters, 1, bounds] as const;
+            const labels = grouped ? [groups, rates] : [];
+            const kernel = grouped ? 'row_map_groups' : 'row_map';
+            const results = [dx, dparameter, map === 7 ? dupper : 0];
+            const [room, width] = map === TVMAX ? [grid, widthOf(n)] : [workspace, 0];
+            const statuses = [
+              call(kernels, `row_map_${type}`)(0, rows, room, x, masked, out, ...rest, width, temperature, 0),
+              call(
+                kernels,
+                `${kernel}_${type}`,
+              )(...[0, rows, room, x, masked, out, ...labels, ...rest, width, temperature, 0]),
+              call(
+                kernels,
+                `${kernel}_backward_${type}`,
+              )(...[0, rows, backward, out, dp, ...labels, ...results, ...rest, temperature]),
+            ];
+            if (statuses.some((status) => status !== 0))
+              throw new Error(`${kernel}_${type} ${map} of n = ${n}, ${parameter}: status ${statuses.join(', ')}`);
+            calls += 3;
+          }
+        }
+      }
+    }
+  }
+  return calls;
+}
+
 /** Scores: scattered, all equal, one far above, and with what is not a number in some of the rows. */
 const FILLS: readonly ((i: number) => number)[] = [
   (i) => ((i * 7919) % 1013) / 100,
@@ -377,6 +458,7 @@ const FILLS: readonly ((i: number) => number)[] = [
 export const DRIVERS: Readonly<Record<string, (ground: Ground) => number>> = {
   maps: runMaps,
   attention: runAttention,
+  regularised: runRegularised,
   structured: ({ kernels, memory, heap }) =>
     runStructuredWith({ call: (name) => call(kernels, name), allocate: allocator(heap, memory), memory }),
 };

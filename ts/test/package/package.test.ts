@@ -57,9 +57,13 @@ describe('the packed package', () => {
         'cli.js',
         'cli.licenses.txt',
         'cli.map.js',
+        // What the maps of two entries share.
+        'forms.js',
         'index.d.ts',
         'index.js',
         'maps.relaxed-fma.inline.js',
+        'regularised.d.ts',
+        'regularised.js',
         // What the entries share, and what maps and attention share besides.
         'rows.d.ts',
         'rows.js',
@@ -199,6 +203,14 @@ describe('in a bundle', () => {
     expect(Buffer.from(map).toString()).not.toContain('alibiSlopes');
     const attention = Buffer.from(await bundle("export { attention } from 'entmax/attention';")).toString();
     expect(attention).not.toContain('sparsemax');
+  });
+
+  test('the regularised maps add under 35 KB', async () => {
+    const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
+    const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
+    const added = both - (await size("export * from 'entmax';"));
+    console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
+    expect(added).toBeLessThan(35_000);
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {

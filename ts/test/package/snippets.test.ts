@@ -23,7 +23,7 @@ const ATTENTION = await snippetsOf('docs/attention.md');
 const STRUCTURED = await snippetsOf('docs/structured.md');
 
 /** What the lines in docs/maps.md take from the reader's program. */
-const PRELUDE = `import { entmax, sparsemaxLoss } from 'entmax';
+const PRELUDE = `import { entmax, sparsemax, sparsemaxLoss } from 'entmax';
 const [heads, rows, n] = [2, 2, 3];
 const [scores, dp, alpha] = [Float64Array.of(1, 2, 0.5, 0, 3, 2.75), new Float64Array(6).fill(1), [1.5, 2]];
 const classes = [1, 2];
@@ -68,6 +68,16 @@ async function run(name: string, code: string): Promise<string> {
   return stdout;
 }
 
+/** What comments say that calls give, to three digits. */
+function expectWhatItSays(stdout: string): void {
+  for (const [, says, gives] of stdout.matchAll(/^says (.*) gives (.*)$/gm)) {
+    const values = gives!.split(' ').map(Number);
+    expect(says!.split(/ +/).map((text, j) => Math.abs(Number(text) - values[j]!) < 6e-4)).toEqual(
+      values.map(() => true),
+    );
+  }
+}
+
 test('there is a program for each of Node, Deno and Bun', () => {
   expect(README.length).toBeGreaterThanOrEqual(5);
   expect(new Set(README.map(runtimeOf))).toEqual(new Set(['this Node', 'Deno', 'Bun']));
@@ -75,12 +85,7 @@ test('there is a program for each of Node, Deno and Bun', () => {
 
 test.each(README.map((code, i) => [i + 1, code] as const))('program %d of README.md runs', async (i, code) => {
   const stdout = await run(`readme-${i}`, code);
-  for (const [, says, gives] of stdout.matchAll(/^says (.*) gives (.*)$/gm)) {
-    const values = gives!.split(' ').map(Number);
-    expect(says!.split(/ +/).map((text, j) => Math.abs(Number(text) - values[j]!) < 6e-4)).toEqual(
-      values.map(() => true),
-    );
-  }
+  expectWhatItSays(stdout);
   expect(stdout).not.toBe('');
 });
 
@@ -90,7 +95,9 @@ test('the first program of README.md says what three maps give', async () => {
 });
 
 test.each(MAPS.map((code, i) => [i + 1, code] as const))('program %d of docs/maps.md runs', async (i, code) => {
-  await run(`maps-${i}`, PRELUDE + code);
+  const stdout = await run(`maps-${i}`, PRELUDE + code);
+  expectWhatItSays(stdout);
+  expect(stdout.match(/^says/gm)?.length).toBe(code.match(/; \/\/ +[\d. ]+$/gm)?.length);
 });
 
 test('the programs of docs/attention.md run, one after the other, and say what a cache holds', async () => {

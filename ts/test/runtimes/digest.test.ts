@@ -49,6 +49,9 @@ test('every form of a call gives the same bits', () => {
   expect(reference.entries.filter(({ hashes }) => hashes['inspect async'] && hashes['vjp async']).length).toBe(12);
   expect(reference.entries.filter(({ case: name }) => /sequence|tree/.test(name)).length).toBe(10);
   expect(reference.entries.filter(({ case: name }) => /^graph|custom/.test(name)).length).toBe(12);
+  expect(reference.entries.filter(({ case: name }) => /^(fused|oscar|norm|tv)max|^constrained/.test(name)).length).toBe(
+    38,
+  );
   expect(reference.entries.filter(({ hashes }) => hashes.loss && hashes['loss csr']).length).toBeGreaterThan(50);
   expect(reference.entries.filter(({ meantFor }) => meantFor === 'all').length).toBeGreaterThan(30);
 });

@@ -35,7 +35,7 @@ pub struct GradientBatch<T> {
 }
 
 /// The same for either type.
-struct Batch {
+pub struct Batch {
     p: Cells,
     dp: Cells,
     dx: Cells,
@@ -70,8 +70,9 @@ pub fn workspace<T: Score>(n: usize, inner: usize) -> usize {
     tiles(size_of::<T>() == 8, n, inner) + (list_bytes(n) + ALIGNMENT).next_multiple_of(ALIGNMENT)
 }
 
+/// Bytes of the tiles: behind them lies the scratch of a row.
 #[inline(always)]
-fn tiles(wide: bool, n: usize, inner: usize) -> usize {
+pub fn tiles(wide: bool, n: usize, inner: usize) -> usize {
     if inner <= 1 {
         0
     } else {
@@ -136,36 +137,61 @@ pub unsafe fn backward<T: Score>(
     workspace: *mut u8,
     pull_back: PullBack,
 ) -> Status {
-    let batch = Batch {
-        p: Cells::new(batch.p),
-        dp: Cells::new(batch.dp),
-        dx: Cells::new(batch.dx),
-        dparameter: batch.dparameter,
-        dupper: Cells::new(batch.dupper),
-        n: batch.n,
-        inner: batch.inner.max(1),
-        map: batch.map,
-        parameter: batch.parameter,
-        parameter_stride: batch.parameter_stride,
-        upper: Cells::new(batch.upper),
-        temperature: batch.temperature,
-    };
     // SAFETY: by the caller.
-    unsafe {
-        let parameters = |r: usize| *batch.parameter.add(r * batch.parameter_stride);
-        if batch.map == map::ENTMAX && !rows.clone().all(|r| parameters(r) >= 0.0) {
-            return Status::InvalidParameter;
-        }
-        batch.all(rows, workspace, pull_back);
-    }
-    Status::Ok
+    unsafe { Batch::new(batch).all(rows, workspace, pull_back) }
 }
 
 impl Batch {
+    #[inline(always)]
+    pub fn new<T: Score>(batch: &GradientBatch<T>) -> Batch {
+        Batch {
+            p: Cells::new(batch.p),
+            dp: Cells::new(batch.dp),
+            dx: Cells::new(batch.dx),
+            dparameter: batch.dparameter,
+            dupper: Cells::new(batch.dupper),
+            n: batch.n,
+            inner: batch.inner.max(1),
+            map: batch.map,
+            parameter: batch.parameter,
+            parameter_stride: batch.parameter_stride,
+            upper: Cells::new(batch.upper),
+            temperature: batch.temperature,
+        }
+    }
+
     /// # Safety
     /// As [`super::row_map_backward_f32`].
     #[inline(never)]
-    unsafe fn all(&self, rows: Range<usize>, workspace: *mut u8, pull_back: PullBack) {
+    unsafe fn all(&self, rows: Range<usize>, workspace: *mut u8, pull_back: PullBack) -> Status {
+        // SAFETY: by the caller.
+        unsafe {
+            let parameters = |r: usize| *self.parameter.add(r * self.parameter_stride);
+            if self.map == map::ENTMAX && !rows.clone().all(|r| parameters(r) >= 0.0) {
+                return Status::InvalidParameter;
+            }
+            self.each(rows, workspace, |row, _, parameter| {
+                if self.map == map::ENTMAX {
+                    self.entmax_row(row, parameter, pull_back)
+                } else {
+                    budget::pull_back(row, self.map, parameter, self.temperature)
+                }
+            });
+        }
+        Status::Ok
+    }
+
+    /// Calls `pull_back` with each row, its number and its parameter; that returns the gradient of the parameter.
+    ///
+    /// # Safety
+    /// As [`super::row_map_backward_f32`].
+    #[inline(always)]
+    pub unsafe fn each(
+        &self,
+        rows: Range<usize>,
+        workspace: *mut u8,
+        pull_back: impl Fn(&Row, usize, f64) -> f64,
+    ) {
         // inner is never 0; saying so keeps the division's panic out of the module.
         let (n, inner, wide) = (self.n, self.inner.max(1), self.p.wide);
         let ((most, size), pitch) = (tile(wide, n, inner), pitch(n));
@@ -208,11 +234,7 @@ impl Batch {
                         scratch,
                     };
                     let parameter = *self.parameter.add((first + k) * self.parameter_stride);
-                    let dparameter = if self.map == map::ENTMAX {
-                        self.entmax_row(&row, parameter, pull_back)
-                    } else {
-                        budget::pull_back(&row, self.map, parameter, self.temperature)
-                    };
+                    let dparameter = pull_back(&row, first + k, parameter);
                     if !self.dparameter.is_null() {
                         *self.dparameter.add(first + k) = dparameter;
                     }

@@ -36,7 +36,7 @@ mod narrow_f32;
 mod powers_f32;
 mod powers_f64;
 mod rising_f32;
-mod rows;
+pub(crate) mod rows;
 mod scan_f32;
 mod score;
 mod short_f32;

@@ -8,7 +8,7 @@ use crate::gradients::tsallis::Terms;
 /// dx and dupper (either may be null) of a row; returns <v, dp/dalpha>.
 ///
 /// # Safety
-/// As [`Row`] says, with the bounds in `upper`.
+/// As [`Row`] says, with the bounds in `upper`; null for ones.
 #[inline(never)]
 pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) -> f64 {
     // SAFETY: by the caller; what is read of p and v is in the list before anything is written.
@@ -19,7 +19,12 @@ pub unsafe fn pull_back(row: &Row, e: f64, temperature: f64) -> f64 {
         for k in 0..list.len {
             let p = *list.p.add(k);
             total += p + *list.v.add(k);
-            if p < row.upper.get(*list.indices.add(k) as usize) {
+            let bound = if row.upper.is_null() {
+                1.0
+            } else {
+                row.upper.get(*list.indices.add(k) as usize)
+            };
+            if p < bound {
                 core::ptr::swap(list.p.add(k), list.p.add(free));
                 core::ptr::swap(list.v.add(k), list.v.add(free));
                 core::ptr::swap(list.indices.add(k), list.indices.add(free));

@@ -7,6 +7,7 @@
 //! | `oscarmax` | entries of similar size are drawn together |
 //! | `normmax` | a norm instead of an entropy |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
+//! | `rows`, `backward` | a batch of any of these, and its pullback |
 //!
 //! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
 //!
@@ -14,13 +15,14 @@
 //! sparsemax and is then averaged over each group. Groups are what the algorithm joined, never what turned out equal; where
 //! p = 0 they mean nothing, since what cannot be in the support is left out before anything is joined.
 //!
-//! A row function takes contiguous scores, -inf where masked, and a workspace of its own, and says what became of the row: over a
-//! batch it is a loop, with the staging of `maps` where rows are strided.
+//! A row function takes contiguous scores, -inf where masked, and a workspace of its own, and says what became of the row: a
+//! batch is a loop over these.
 //!
 //! A row is read as f64, relative to its maximum (`frame`); all arithmetic is f64. Excluded scores (-inf) are not there: they are
 //! no neighbours and count for no rank, so that a row with padding is the row without. Of scores of +inf those share the mass
 //! equally, and no gradient passes.
 
+pub mod backward;
 pub mod constrained;
 pub mod constrained_backward;
 pub mod frame;
@@ -30,5 +32,21 @@ pub mod groups;
 pub mod normmax;
 pub mod oscarmax;
 mod regions;
+pub mod rows;
 pub mod taut_string;
 pub mod tvmax;
+
+/// The maps, and what their parameter is; the numbers follow those of [`crate::maps::map`].
+pub mod map {
+    /// The parameter is lambda, finite and at least 0; so it is of the next two.
+    pub const FUSEDMAX: u32 = 3;
+    pub const OSCARMAX: u32 = 4;
+    /// What is published as oscarmax.
+    pub const OSCARMAX_PUBLISHED: u32 = 5;
+    /// The parameter is alpha - 1, above 0 and perhaps inf.
+    pub const NORMMAX: u32 = 6;
+    /// The constrained entmax; the parameter is alpha - 1, finite and at least 0.
+    pub const CONSTRAINED: u32 = 7;
+    /// The parameter is lambda, finite and at least 0; a row is a grid.
+    pub const TVMAX: u32 = 8;
+}

@@ -34,6 +34,7 @@ export async function bundle(program: string): Promise<string> {
       entmax: join(DIST, 'index.js'),
       'entmax/attention': join(DIST, 'attention.js'),
       'entmax/structured': join(DIST, 'structured.js'),
+      'entmax/regularised': join(DIST, 'regularised.js'),
     },
     loader: { '.safetensors': 'binary' },
     logLevel: 'silent', // errors come back in the rejection

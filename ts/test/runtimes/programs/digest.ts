@@ -35,6 +35,7 @@ import type { AttentionCase, AttentionForm } from './digest-attention.ts';
 import { digestCases } from './digest-cases.ts';
 import type { DigestCase, Form, MapName } from './digest-cases.ts';
 import { graphCases } from './digest-graph.ts';
+import { regularisedCases } from './digest-regularised.ts';
 import { structuredCases } from './digest-structured.ts';
 import { hashOf } from './hash.ts';
 import { mulberry32, rowsOf, scores } from './scores.ts';
@@ -364,6 +365,7 @@ await report(async ({ threads, simd = 'auto' }: DigestSettings): Promise<Digest[
     for (const each of attentionCases) entries.push(await digestEntry(attentionCase(each)));
     for (const each of structuredCases()) entries.push(await digestEntry(each));
     for (const each of graphCases()) entries.push(await digestEntry(each));
+    for (const each of regularisedCases()) entries.push(await digestEntry(each));
     const { threads: got, simd: level, reason, memory } = info;
     const after = runtimeInfo();
     const leaked = { bytes: after.memory.used - memory.used, tensors: after.liveTensors };

@@ -1,0 +1,25 @@
+/**
+ * entmax/regularised: sparse maps with another regulariser (fusedmax, TVmax, oscarmax, normmax) or with bounds (constrained softmax, sparsemax
+ * and entmax).
+ *
+ * @packageDocumentation
+ */
+
+export type { Grouped } from '../maps/groups.ts';
+export {
+  constrainedEntmax,
+  constrainedSoftmax,
+  constrainedSparsemax,
+  fusedmax,
+  normmax,
+  oscarmax,
+  tvmax,
+} from './maps.ts';
+export type {
+  AsyncGroupedMap,
+  AsyncRegularisedMap,
+  GroupedMap,
+  OscarmaxOptions,
+  RegularisedMap,
+  TvmaxOptions,
+} from './types.ts';
