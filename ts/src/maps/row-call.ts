@@ -79,10 +79,9 @@ export interface RowCall extends RowMapCall {
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-const SHARED_OPTIONS = ['shape', 'mask', 'temperature', 'emptyRow'];
-const ROW_OPTIONS = ['axis', 'lengths', ...SHARED_OPTIONS];
+const ROW_OPTIONS = ['shape', 'axis', 'mask', 'lengths', 'temperature', 'emptyRow'];
 /** Options of maps of grids. */
-const GRID_OPTIONS = ['axes', ...SHARED_OPTIONS];
+const GRID_OPTIONS = ['axes', 'shape', 'mask', 'temperature', 'emptyRow'];
 /** Options of asynchronous calls. */
 const RUN_OPTIONS = ['signal', 'onProgress'];
 
