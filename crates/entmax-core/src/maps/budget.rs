@@ -13,7 +13,7 @@
 //!
 //! A step that decides nothing ends it, so it is finite; entries at most a few binades apart halve with each step. tau
 //! is a pair (see `compensated`) and lies beside one of the scores, so that a budget of 1e-30 among scores around 1
-//! keeps its digits. `budget_f32` narrows rows of f32 down before they come here.
+//! keeps its digits. `budget_f32` and `budget_f64` narrow rows down before they come here.
 
 use super::compensated::{Pair, Sum};
 use super::kernel::{List, Outcome, RowKernel, Settings, Solved};
@@ -123,7 +123,7 @@ impl Problem {
 
     /// The sum of the entries at tau = 0, and that of the bounds of all scores but -inf.
     #[inline(never)]
-    unsafe fn totals(&self) -> (f64, f64) {
+    pub unsafe fn totals(&self) -> (f64, f64) {
         let (mut sum, mut room) = (Sum::new(), Sum::new());
         for j in 0..self.n {
             // SAFETY: j < n.

@@ -57,13 +57,37 @@ struct Sums {
     capped: f64,
 }
 
-/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not; if `solved`, within `window`.
-struct Bracket {
-    low: f64,
-    high: f64,
-    tau: f64,
-    window: f64,
-    solved: bool,
+/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not; if `solved`, within `window`,
+/// unless no entry is strictly inside, which a `window` of 0 says.
+pub struct Bracket {
+    pub low: f64,
+    pub high: f64,
+    pub tau: f64,
+    pub window: f64,
+    pub solved: bool,
+}
+
+/// What Newton's method makes of scores up to 0, at temperature 1: where tau is. None where the budget takes about all the bounds.
+///
+/// # Safety
+/// Scores and bounds are readable, equally long.
+pub unsafe fn narrow<V: F32Block>(
+    scores: &Scores,
+    bounds: Option<&Scores>,
+    budget: f64,
+) -> Option<Bracket> {
+    let row = Row {
+        scores,
+        bounds,
+        inverse: 1.0,
+        temperature: 1.0,
+    };
+    // SAFETY: passed on.
+    unsafe {
+        let (sum, count, room) = row.totals::<V>();
+        let start = (sum - budget) / count;
+        (room > budget * 1.0001).then(|| row.newton::<V>(budget, start, 0.0, 0.0))
+    }
 }
 
 /// [`Scores::new`], once.

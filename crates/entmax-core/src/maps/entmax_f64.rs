@@ -6,6 +6,8 @@
 //! after a step stays a candidate, the rest never returns.
 
 use super::above_two::{copy_candidates, AboveTwo};
+use super::budget::Problem;
+use super::budget_f64;
 use super::compensated::{Pair, Sum};
 use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
@@ -216,7 +218,7 @@ unsafe fn entmax(
 
 impl RowKernel<f64> for EntmaxF64 {
     fn scratch(n: usize) -> usize {
-        n * size_of::<f64>()
+        budget_f64::scratch(n)
     }
 
     unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
@@ -267,6 +269,18 @@ impl RowKernel<f64> for EntmaxF64 {
             }
             threshold.outcome(max)
         }
+    }
+
+    unsafe fn budget(
+        problem: &Problem,
+        rows: (*const f64, *const f64),
+        at_most: bool,
+        out: *mut f64,
+        scratch: *mut u8,
+        _list: &mut List<f64>,
+    ) -> Option<f64> {
+        // SAFETY: passed on.
+        unsafe { budget_f64::solve(problem, rows, at_most, out, scratch) }
     }
 
     #[inline(always)]

@@ -23,6 +23,7 @@ mod above_two_f32;
 mod blocks_f32;
 mod budget;
 mod budget_f32;
+mod budget_f64;
 mod candidates_f32;
 mod compensated;
 mod csr;
@@ -62,6 +63,8 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
+    #[cfg(any(feature = "attention", feature = "regularised"))]
+    pub(crate) use super::powers_f64::pow;
     pub(crate) use super::scan_f32::{Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
     pub(crate) use super::solve::{scratch, solve_rows, together};
@@ -71,7 +74,6 @@ pub(crate) mod kernels {
         csr::{compress, compress_row},
         kernel::Solved,
         powers_f32::{IntegerPower, RealPower},
-        powers_f64::pow,
         scan_f32::{find_above, maxima_len, BLOCK},
         solve::solve_on_simplex,
         support::Seen,

@@ -19,7 +19,8 @@
 //!
 //! At alpha = 2 this is a budget of 1 with bounds (`maps::budget`), which finds the same by other means.
 
-use super::frame::{self, Outcome, Solved};
+use super::constrained_quick::{blocks, Problem};
+use super::frame::{self, Entry, Outcome, Solved};
 use crate::maps::kernels::{EntmaxF64, List, Outcome as Mapped, RowKernel, Sum};
 use crate::maps::Score;
 use crate::simd::sqrt;
@@ -42,7 +43,7 @@ const fn slack<T: Score>() -> f64 {
 
 /// Bytes of workspace for a row of `n`.
 pub const fn constrained_workspace(n: usize) -> usize {
-    frame::workspace(n, 3 * n)
+    frame::workspace(n, 3 * n) + (blocks(n) * size_of::<f32>()).next_multiple_of(64)
 }
 
 /// Scores that have not met their bounds.
@@ -64,7 +65,7 @@ struct Free<'a> {
 /// `x` and `upper` are readable and `out` is writable for `n` scores, each equal to `out` or disjoint from it; bounds are at least 0;
 /// `workspace` is 64-aligned and as long as [`constrained_workspace`] says.
 #[allow(clippy::too_many_arguments)]
-pub unsafe fn constrained<T: Score>(
+pub unsafe fn constrained<T: Entry>(
     x: *const T,
     upper: *const T,
     n: usize,
@@ -79,13 +80,33 @@ pub unsafe fn constrained<T: Score>(
             let at: *mut f64 = workspace.cast();
             core::slice::from_raw_parts_mut(at.add(part * n), n)
         };
+        let indices = workspace.cast::<f64>().add(5 * n).cast();
+        let quick = Problem {
+            x,
+            upper,
+            n,
+            e,
+            temperature,
+            out,
+            row: numbers(0),
+            free: numbers(1),
+            bounds: numbers(2),
+            indices: core::slice::from_raw_parts_mut(indices, n),
+            blocks: workspace.add(frame::workspace(n, 3 * n)).cast(),
+        };
+        if n > 0 {
+            if let Some(solved) = quick.solve() {
+                return Outcome::Solved(solved);
+            }
+        }
         let row = numbers(0);
+        let indices = workspace.cast::<f64>().add(5 * n).cast();
         let mut free = Free {
             scores: numbers(1),
             bounds: numbers(2),
             p: numbers(3),
             scratch: numbers(4),
-            indices: core::slice::from_raw_parts_mut(workspace.cast::<f64>().add(5 * n).cast(), n),
+            indices: core::slice::from_raw_parts_mut(indices, n),
             len: 0,
             rest: Sum::new(),
         };

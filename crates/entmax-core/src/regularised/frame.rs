@@ -1,6 +1,33 @@
 //! One row of either type as f64, relative to its maximum, and back; and the edges that are alike for all maps.
 
+use crate::maps::kernels::{EntmaxF32, EntmaxF64, RowKernel};
 use crate::maps::Score;
+use crate::simd::Native;
+
+/// Scores whose rows the kernels of the maps read.
+pub trait Entry: Score {
+    /// The largest score, -inf of none; None of a row with a NaN.
+    ///
+    /// # Safety
+    /// `x` is readable for `n >= 1` scores.
+    unsafe fn maximum(x: *const Self, n: usize) -> Option<Self>;
+}
+
+impl Entry for f32 {
+    #[inline(always)]
+    unsafe fn maximum(x: *const f32, n: usize) -> Option<f32> {
+        // SAFETY: passed on.
+        unsafe { EntmaxF32::<Native>::maximum(x, n) }
+    }
+}
+
+impl Entry for f64 {
+    #[inline(always)]
+    unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
+        // SAFETY: passed on.
+        unsafe { EntmaxF64::maximum(x, n) }
+    }
+}
 
 /// What has become of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]

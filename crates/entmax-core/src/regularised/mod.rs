@@ -25,6 +25,8 @@
 pub mod backward;
 pub mod constrained;
 pub mod constrained_backward;
+mod constrained_blocks;
+mod constrained_quick;
 pub mod frame;
 pub mod fusedmax;
 pub mod grid;

@@ -3,7 +3,7 @@
 //! Rows that are strided or masked are solved where they are staged; groups and rates have stages beside them.
 
 use super::constrained::{constrained, constrained_workspace};
-use super::frame::{Labels, Outcome};
+use super::frame::{Entry, Labels, Outcome};
 use super::fusedmax::{fusedmax, fusedmax_workspace};
 use super::map;
 use super::normmax::{normmax, normmax_workspace};
@@ -77,7 +77,7 @@ fn place<T>(array: *mut T, base: usize, (tile, staged): (*mut T, Option<usize>))
 /// `batch` describes readable memory, with a map of [`map`]; `results` is writable at the indices of `rows`, `out` is x itself or
 /// disjoint from it, everything else disjoint; `workspace` is 64-aligned, disjoint from all and as long as [`workspace`] or [`grid_workspace`]
 /// says.
-pub unsafe fn row_map<T: Score>(
+pub unsafe fn row_map<T: Entry>(
     batch: &RowBatch<T>,
     rows: Range<usize>,
     width_of_grid: usize,

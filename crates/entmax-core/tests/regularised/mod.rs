@@ -2,13 +2,13 @@
 
 use crate::common::call;
 use entmax_core::gradients::{Cells, Row};
-use entmax_core::maps::Score;
+use entmax_core::regularised::frame::Entry;
 use entmax_core::regularised::frame::{Labels, Outcome};
 use entmax_core::regularised::{fusedmax, groups, oscarmax, tvmax};
 
 /// A type of scores, for kernels and tests.
-pub trait Number: call::Number + Score {}
-impl<T: call::Number + Score> Number for T {}
+pub trait Number: call::Number + Entry {}
+impl<T: call::Number + Entry> Number for T {}
 
 mod bounds;
 mod grids;
