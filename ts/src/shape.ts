@@ -87,16 +87,18 @@ export function forEachBroadcast(from: Shape, to: Shape, visit: (target: number,
     strides[axis + lead] = from[axis] === 1 ? 0 : stride;
     stride *= from[axis] ?? 1;
   }
+  const last = to.length - 1;
+  const [length, step] = last < 0 ? [1, 0] : [to[last]!, strides[last]!];
   const total = sizeOf(to);
   const index = new Array<number>(to.length).fill(0);
-  for (let target = 0, source = 0; target < total; target++) {
-    visit(target, source);
-    for (let axis = to.length - 1; axis >= 0; axis--) {
-      const stride = strides[axis] ?? 0;
-      index[axis] = (index[axis] ?? 0) + 1;
+  for (let start = 0, source = 0; start < total; start += length) {
+    for (let i = 0; i < length; i++) visit(start + i, source + i * step);
+    for (let axis = last - 1; axis >= 0; axis--) {
+      const stride = strides[axis]!;
+      index[axis] = index[axis]! + 1;
       source += stride;
-      if ((index[axis] ?? 0) < (to[axis] ?? 0)) break;
-      source -= stride * (to[axis] ?? 0);
+      if (index[axis]! < to[axis]!) break;
+      source -= stride * to[axis]!;
       index[axis] = 0;
     }
   }

@@ -99,9 +99,13 @@ export function readBounds(op: string, given: unknown, dtype: FloatType, shape: 
   for (let i = 0; i < values.length; i++) {
     if (!(values[i]! >= 0)) throw new EntmaxError('ENTMAX_OPTION', op, 'upper >= 0', show(values[i]));
   }
-  forEachBroadcast(own, shape, (target, source) => {
-    data[target] = values[source]!;
-  });
+  if (isNumber) data.fill(given);
+  else if (values.length === data.length) data.set(values);
+  else {
+    forEachBroadcast(own, shape, (target, source) => {
+      data[target] = values[source]!;
+    });
+  }
   return { data, gradient: (perScore) => (form ? summed(perScore, shape, own, form) : sumOf(perScore)) };
 }
 

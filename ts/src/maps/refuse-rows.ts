@@ -14,8 +14,40 @@ export function countedMass(
   enough: number,
 ): number {
   const start = Math.floor(row / inner) * n * inner + (row % inner);
+  const end = start + n * inner;
+  const sum = data instanceof Float32Array ? sumOfFloat32 : sumOfFloat64;
+  return sum(data as never, mask, upper as never, start, end, inner, enough);
+}
+
+/** One loop for each type: with both in one an engine takes several times as long. */
+function sumOfFloat32(
+  data: Float32Array,
+  mask: Uint8Array | undefined,
+  upper: Float32Array | undefined,
+  start: number,
+  end: number,
+  inner: number,
+  enough: number,
+): number {
   let sum = 0;
-  for (let at = start, end = start + n * inner; at < end && sum < enough; at += inner) {
+  for (let at = start; at < end && sum < enough; at += inner) {
+    if (data[at] !== -Infinity && mask?.[at] !== 0) sum += upper ? upper[at]! : 1;
+  }
+  return sum;
+}
+
+/** The same as `sumOfFloat32`. */
+function sumOfFloat64(
+  data: Float64Array,
+  mask: Uint8Array | undefined,
+  upper: Float64Array | undefined,
+  start: number,
+  end: number,
+  inner: number,
+  enough: number,
+): number {
+  let sum = 0;
+  for (let at = start; at < end && sum < enough; at += inner) {
     if (data[at] !== -Infinity && mask?.[at] !== 0) sum += upper ? upper[at]! : 1;
   }
   return sum;

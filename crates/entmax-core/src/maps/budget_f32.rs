@@ -5,7 +5,7 @@
 //!    sum reaches the budget is a lower bound of the row's. Newton's method on them, then only what lies above is
 //!    read again and packed, as in `threshold_f32`.
 //! 2. Newton's method on the list, or on the row. The clipped sum is piecewise linear and neither convex nor concave,
-//!    so each step narrows a bracket, and one that would leave it is replaced by the middle.
+//!    so each step narrows a bracket, and one that would leave it is replaced by one between its ends.
 //! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
 //!    most entries, and variable fixing does the rest.
 //! 4. So it does where a score, or one less its bound, is so near to tau that rounding would decide on which side it
@@ -268,6 +268,8 @@ impl Row<'_> {
             solved: false,
         };
         let mut exactly = self.bounds.is_none();
+        // The excess at both ends, less of it where the other end has moved twice.
+        let (mut at_low, mut at_high, mut was_above) = (0.0, -budget, false);
         for _ in 0..STEPS {
             let tau = bracket.tau;
             // SAFETY: passed on.
@@ -289,19 +291,23 @@ impl Row<'_> {
                 break;
             }
             if excess > 0.0 {
-                bracket.low = tau;
+                at_high *= if was_above { 0.5 } else { 1.0 };
+                (bracket.low, at_low, was_above) = (tau, excess, true);
                 if excess <= loose * budget {
                     break;
                 }
             } else {
-                bracket.high = tau;
+                at_low *= if was_above { 1.0 } else { 0.5 };
+                (bracket.high, at_high, was_above) = (tau, excess, false);
             }
             // Written so that a NaN gives way, too.
             let within = |tau: f64| tau > bracket.low && tau < bracket.high;
             bracket.tau = if within(next) {
                 next
             } else {
-                0.5 * bracket.low + 0.5 * bracket.high
+                // Between what is known of both ends.
+                let part = (at_low / (at_low - at_high)).clamp(0.01, 0.99);
+                bracket.low + (bracket.high - bracket.low) * part
             };
             if !within(bracket.tau) {
                 break;

@@ -65,6 +65,8 @@ pub(crate) mod kernels {
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
     #[cfg(any(feature = "attention", feature = "regularised"))]
     pub(crate) use super::powers_f64::pow;
+    #[cfg(any(feature = "attention", feature = "regularised"))]
+    pub(crate) use super::scan_f32::BLOCK;
     pub(crate) use super::scan_f32::{Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
     pub(crate) use super::solve::{scratch, solve_rows, together};
@@ -74,7 +76,7 @@ pub(crate) mod kernels {
         csr::{compress, compress_row},
         kernel::Solved,
         powers_f32::{IntegerPower, RealPower},
-        scan_f32::{find_above, maxima_len, BLOCK},
+        scan_f32::{find_above, maxima_len},
         solve::solve_on_simplex,
         support::Seen,
         threshold_f32::{behind_lists, bound_of_maxima, certified, lists, Problem},

@@ -89,8 +89,10 @@ pub unsafe fn constrained<T: Entry>(
             temperature,
             out,
             row: numbers(0),
-            free: numbers(1),
+            u: numbers(1),
             bounds: numbers(2),
+            p: numbers(3),
+            s: numbers(4),
             indices: core::slice::from_raw_parts_mut(indices, n),
             blocks: workspace.add(frame::workspace(n, 3 * n)).cast(),
         };

@@ -48,40 +48,50 @@ impl Power {
         }
     }
 
-    /// (f, f') of d, both 0 where f is.
+    /// Whether f' is f.
+    const fn is_its_slope(self) -> bool {
+        matches!(self, Power::Exponential)
+    }
+
+    /// (f, f') of d, both 0 where f is. A pass names its power, so that nothing is left to decide block by block.
     #[inline(always)]
     fn terms<V: F32Block>(self, d: V) -> (V, V) {
         let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let least = |d: V, most: V| zero.sub(zero.sub(d).pmax(zero.sub(most)));
         if self == Power::Exponential {
-            // min(d, 0)
-            let d = zero.sub(zero.sub(d).pmax(zero));
-            let p = exp2_nonpositive(d.mul(V::splat(core::f32::consts::LOG2_E)));
+            let p = exp2_nonpositive(least(d, zero).mul(V::splat(core::f32::consts::LOG2_E)));
             return (p, p);
         }
-        // min(d, 1)
-        let below = d.sub(one);
-        let below = zero.sub(zero.sub(below).pmax(zero));
         let inside = d.above(zero);
-        let d = one.or_else(d.above(one), d.keep(inside));
+        let capped = least(d.keep(inside), one);
+        let square = capped.mul(capped);
         match self {
-            Power::Whole(1) => (d, one.keep(inside)),
-            Power::Whole(2) => (d.mul(d), d.add(d)),
-            Power::Whole(3) => {
-                let square = d.mul(d);
-                (square.mul(d), square.mul(V::splat(3.0)))
-            }
+            Power::Whole(1) => (capped, one.keep(inside)),
+            Power::Whole(2) => (square, capped.add(capped)),
+            Power::Whole(3) => (square.mul(capped), square.mul(V::splat(3.0))),
             Power::Real(beta) => {
-                let normal = d.pmax(V::splat(LEAST));
-                let log = log2_of_ratio(normal, below);
+                let normal = capped.pmax(V::splat(LEAST));
+                let log = log2_of_ratio(normal, least(d.sub(one), zero));
                 let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(inside);
                 (p, p.div(normal).mul(V::splat(beta)))
             }
-            _ => {
-                let square = d.mul(d);
-                (square.mul(square), square.mul(d).mul(V::splat(4.0)))
-            }
+            _ => (square.mul(square), square.mul(capped).mul(V::splat(4.0))),
         }
     }
+}
+
+/// Calls `$self.$pass` with the power as a constant.
+macro_rules! by_power {
+    ($row:ident.$pass:ident::<$block:ident>($($argument:expr),*)) => {
+        match $row.power {
+            Power::Exponential => $row.$pass::<$block>(Power::Exponential, $($argument),*),
+            Power::Whole(1) => $row.$pass::<$block>(Power::Whole(1), $($argument),*),
+            Power::Whole(2) => $row.$pass::<$block>(Power::Whole(2), $($argument),*),
+            Power::Whole(3) => $row.$pass::<$block>(Power::Whole(3), $($argument),*),
+            Power::Real(beta) => $row.$pass::<$block>(Power::Real(beta), $($argument),*),
+            _ => $row.$pass::<$block>(Power::Whole(4), $($argument),*),
+        }
+    };
 }
 
 /// Scores with their bounds.
@@ -157,24 +167,32 @@ impl Row<'_> {
     /// Scores and bounds are readable, here and below.
     #[inline(never)]
     unsafe fn sums<V: F32Block>(&self, c: f64) -> Sums {
+        // SAFETY: passed on.
+        unsafe { by_power!(self.sums_of::<V>(c)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sums_of<V: F32Block>(&self, power: Power, c: f64) -> Sums {
         let level: Level<V> = self.level(c);
         let (mut met, mut free, mut slope) = (V::no_sums(), V::no_sums(), V::no_sums());
         let zero = V::splat(0.0);
         for from in (0..self.scores.len).step_by(LANES) {
             // SAFETY: by the caller.
             let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
-            let d = level.distance(scores);
-            let (p, s) = self.power.terms(d);
+            let (p, s) = power.terms(level.distance(scores));
             let inside = bound.above(p);
             zero.or_else(inside, bound).sum_into(&mut met);
             p.keep(inside).sum_into(&mut free);
-            s.keep(inside).sum_into(&mut slope);
+            if !power.is_its_slope() {
+                s.keep(inside).sum_into(&mut slope);
+            }
         }
-        let free = V::total(free);
+        let (free, slope) = (V::total(free), V::total(slope));
+        let slope = if power.is_its_slope() { free } else { slope };
         Sums {
             total: V::total(met) + free,
             free,
-            slope: V::total(slope) * f64::from(self.scale),
+            slope: slope * f64::from(self.scale),
         }
     }
 
@@ -183,6 +201,8 @@ impl Row<'_> {
     unsafe fn newton<V: F32Block>(&self, mass: f64, start: f64, tolerance: f64) -> Bracket {
         let unit = 1.0 / f64::from(self.scale);
         let (mut low, mut high, mut c) = (f64::NEG_INFINITY, f64::INFINITY, start);
+        // The excess at both, less of it where the other end has moved twice.
+        let (mut at_low, mut at_high, mut was_above) = (0.0, 0.0, false);
         let (mut free, mut stride) = (0.0, unit);
         for _ in 0..STEPS {
             // SAFETY: by the caller.
@@ -207,9 +227,11 @@ impl Row<'_> {
                 };
             }
             if excess > 0.0 {
-                low = c;
+                at_high *= if was_above { 0.5 } else { 1.0 };
+                (low, at_low, was_above) = (c, excess, true);
             } else {
-                high = c;
+                at_low *= if was_above { 1.0 } else { 0.5 };
+                (high, at_high, was_above) = (c, excess, false);
             }
             let mut next = c + step;
             // From one side only, by strides that double.
@@ -221,7 +243,8 @@ impl Row<'_> {
                 stride *= 2.0;
             }
             if !(low < next && next < high) {
-                next = 0.5 * low + 0.5 * high;
+                // Between what is known of both ends.
+                next = low + (high - low) * (at_low / (at_low - at_high)).clamp(0.01, 0.99);
             }
             if !(low < next && next < high) {
                 break;
@@ -277,6 +300,12 @@ impl Row<'_> {
     /// `out` is writable for the row, and disjoint from it.
     #[inline(never)]
     pub unsafe fn write<V: F32Block>(&self, bracket: &Bracket, out: *mut f32) -> bool {
+        // SAFETY: passed on.
+        unsafe { by_power!(self.write_of::<V>(bracket, out)) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_of<V: F32Block>(&self, power: Power, bracket: &Bracket, out: *mut f32) -> bool {
         let level: Level<V> = self.level(bracket.c);
         let window = V::splat((bracket.uncertain * f64::from(self.scale)) as f32);
         let (zero, n) = (V::splat(0.0), self.scores.len);
@@ -285,14 +314,14 @@ impl Row<'_> {
             // SAFETY: by the caller.
             let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
             let d = level.distance(scores);
-            let (p, s) = self.power.terms(d);
+            let (p, s) = power.terms(d);
             let inside = bound.above(p);
             let (over, change) = (p.sub(bound), s.mul(window));
             // Negative where the distance from the bound is less than what may be wrong.
             let far = over.mul(over).sub(change.mul(change));
             // Where p = 0 so is the change; a bound of 0 is never near.
             let far = V::splat(1.0).or_else(zero.at_least(bound), far);
-            let far = if self.power == Power::Exponential {
+            let far = if power == Power::Exponential {
                 far
             } else {
                 let square = d.mul(d).sub(window.mul(window));

@@ -15,6 +15,8 @@ const ENOUGH: f64 = 0.25;
 const ROUNDING: f64 = 5e-7;
 /// Steps in f64, from six digits.
 const STEPS: usize = 8;
+/// What a step of Newton's method on a power may be for the next to show nothing.
+const LINEAR: f64 = 1e-11;
 /// An entry so near to its bound, or to 0, is a tie.
 const TIE: f64 = 1e-13;
 
@@ -36,8 +38,10 @@ pub struct Problem<'a, T> {
     pub out: *mut T,
     /// As many numbers as the row has scores.
     pub row: &'a mut [f64],
-    pub free: &'a mut [f64],
+    pub u: &'a mut [f64],
     pub bounds: &'a mut [f64],
+    pub p: &'a mut [f64],
+    pub s: &'a mut [f64],
     pub indices: &'a mut [u32],
     /// As [`blocks`] says.
     pub blocks: *mut f32,
@@ -116,24 +120,23 @@ impl<T: Entry> Problem<'_, T> {
     /// The same in f64 from a bracket of c - `base`.
     #[inline(never)]
     unsafe fn settle(&mut self, bracket: &Bracket, base: f64) -> Option<Solved> {
-        let widened =
-            |c: f64, side: f64| base + (c + side * ROUNDING * (self.temperature + c.abs()));
+        let (e, temperature, power) = (self.e, self.temperature, Power64::of(self.e));
         let (low, high) = if bracket.solved {
             let window = bracket.uncertain;
             (bracket.c - window, bracket.c + window)
         } else {
             (bracket.low, bracket.high)
         };
+        let widened = |c: f64, side: f64| base + (c + side * ROUNDING * (temperature + c.abs()));
         let (low, high, origin) = (widened(low, -1.0), widened(high, 1.0), base + bracket.c);
         if !(high - low).is_finite() {
             return None;
         }
-        let (e, temperature) = (self.e, self.temperature);
-        let to_high = (origin - high) / temperature;
+        let window = (high - origin) / temperature;
         let (mut len, mut rest) = (0, Sum::new());
         rest.add(1.0);
-        // SAFETY: by the caller; len <= j < n.
         for j in 0..self.n {
+            // SAFETY: by the caller.
             let (score, bound) = unsafe {
                 (
                     (*self.x.add(j)).to_f64(),
@@ -146,26 +149,27 @@ impl<T: Entry> Problem<'_, T> {
                 continue;
             }
             let u = (score - origin) / temperature;
-            if power(u + to_high, e).0 >= bound {
+            let (p, s) = power.terms(u);
+            // f is convex: it is no less than that at any c in the bracket.
+            if p - s * window >= bound {
                 *place = bound;
                 rest.add(-bound);
             } else {
-                *self.free.get_mut(len)? = u;
+                *self.u.get_mut(len)? = u;
                 *self.bounds.get_mut(len)? = bound;
+                *self.p.get_mut(len)? = p;
+                *self.s.get_mut(len)? = s;
                 *self.indices.get_mut(len)? = j as u32;
                 len += 1;
             }
         }
-        let (free, bounds) = (self.free.get(..len)?, self.bounds.get(..len)?);
+        let (u, bounds) = (self.u.get(..len)?, self.bounds.get(..len)?);
+        let (p, s) = (self.p.get_mut(..len)?, self.s.get_mut(..len)?);
         // c - origin, over the temperature.
-        let (mut c, mut previous) = (0.0, f64::INFINITY);
-        let mut slope = 0.0;
-        let mut is_done = false;
+        let mut c = 0.0;
         for _ in 0..STEPS {
-            let (mut met, mut moving) = (Sum::new(), Sum::new());
-            slope = 0.0;
-            for (u, &bound) in free.iter().zip(bounds) {
-                let (p, s) = power(u - c, e);
+            let (mut met, mut moving, mut slope) = (Sum::new(), Sum::new(), 0.0);
+            for ((&p, &s), &bound) in p.iter().zip(s.iter()).zip(bounds) {
                 if p >= bound {
                     met.add(bound);
                 } else {
@@ -180,59 +184,79 @@ impl<T: Entry> Problem<'_, T> {
             } else {
                 over / slope
             };
-            if step.is_nan() {
+            let threshold = origin + (c + step) * temperature;
+            if !(low < threshold && threshold < high) {
                 return None;
             }
-            is_done = step.abs() <= 1e-15 || (step.abs() < 1e-12 && step.abs() > 0.25 * previous);
-            if is_done {
-                break;
-            }
-            previous = step.abs();
             c += step;
+            // An exponential moves by a factor; a power by its slope, if that is all that shows.
+            let (is_exponential, factor) = (e == 0.0, left / moving.total());
+            let is_linear = is_exponential || step.abs() <= LINEAR;
+            let (mut is_tie, mut has_crossed) = (false, !is_linear);
+            for (((&u, &bound), p), s) in u.iter().zip(bounds).zip(p.iter_mut()).zip(s.iter_mut()) {
+                let was_below = *p < bound;
+                if is_exponential {
+                    *p *= factor;
+                } else if is_linear {
+                    *p -= *s * step;
+                } else {
+                    (*p, *s) = power.terms(u - c);
+                }
+                has_crossed |= was_below != (*p < bound);
+                is_tie |= (*p - bound).abs() <= TIE * bound;
+                is_tie |= !is_exponential && (u - c).abs() <= TIE;
+            }
+            if is_tie {
+                return None;
+            }
+            if !has_crossed {
+                for ((&p, &bound), &index) in p.iter().zip(bounds).zip(self.indices.iter()) {
+                    *self.row.get_mut(index as usize)? = p.min(bound).max(0.0);
+                }
+                // SAFETY: by the caller.
+                unsafe { super::frame::write(self.row, self.out) };
+                return Some(self.solved(threshold));
+            }
         }
-        let threshold = origin + c * temperature;
-        if !(is_done && slope > 0.0 && low < threshold && threshold < high) {
-            return None;
-        }
-        let is_tie = |u: f64, bound: f64| {
-            let d = u - c;
-            let p = power(d, e).0;
-            (p - bound).abs() <= TIE * bound || (e > 0.0 && d.abs() <= TIE)
-        };
-        if free.iter().zip(bounds).any(|(&u, &bound)| is_tie(u, bound)) {
-            return None;
-        }
-        for ((u, &bound), &index) in free.iter().zip(bounds).zip(self.indices.iter()) {
-            let p = power(u - c, e).0;
-            *self.row.get_mut(index as usize)? = if p < bound { p } else { bound };
-        }
-        // SAFETY: by the caller.
-        unsafe { super::frame::write(self.row, self.out) };
-        Some(self.solved(threshold))
+        None
     }
 }
 
-/// (f, f') of a distance over the temperature.
-#[inline(always)]
-fn power(d: f64, e: f64) -> (f64, f64) {
-    let base = e * d;
-    if e == 0.0 {
-        let p = libm::exp(d.min(1.0));
-        (p, p)
-    } else if base <= 0.0 {
-        (0.0, 0.0)
-    } else if e == 1.0 {
-        (base, 1.0)
-    } else if e == 0.5 {
-        (base * base, base)
-    } else {
-        // No more than 1 is seen.
-        let p = if base < f64::MIN_POSITIVE {
-            0.0
+/// f, of a distance over the temperature.
+struct Power64 {
+    e: f64,
+    beta: f64,
+    /// From here on (e d)^beta is above 2^-900.
+    least: f64,
+}
+
+impl Power64 {
+    fn of(e: f64) -> Power64 {
+        Power64 {
+            e,
+            beta: 1.0 / e,
+            least: libm::exp2(-900.0 * e),
+        }
+    }
+
+    /// (f, f'); of a larger one than any entry has, 1.
+    #[inline(always)]
+    fn terms(&self, d: f64) -> (f64, f64) {
+        let base = self.e * d;
+        if self.e == 0.0 {
+            let p = libm::exp(d.min(1.0));
+            (p, p)
+        } else if base < self.least {
+            (0.0, 0.0)
+        } else if self.e == 1.0 {
+            (base, 1.0)
+        } else if self.e == 0.5 {
+            (base * base, base)
         } else {
-            pow(base.min(2.0), 1.0 / e)
-        };
-        (p, p / base)
+            let base = base.min(1.0);
+            let p = pow(base, self.beta);
+            (p, p / base)
+        }
     }
 }
 

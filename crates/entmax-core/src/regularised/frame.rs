@@ -1,6 +1,6 @@
 //! One row of either type as f64, relative to its maximum, and back; and the edges that are alike for all maps.
 
-use crate::maps::kernels::{EntmaxF32, EntmaxF64, RowKernel};
+use crate::maps::kernels::{Candidates, EntmaxF32, EntmaxF64, RowKernel, Scores, Tail, BLOCK};
 use crate::maps::Score;
 use crate::simd::Native;
 
@@ -11,6 +11,18 @@ pub trait Entry: Score {
     /// # Safety
     /// `x` is readable for `n >= 1` scores.
     unsafe fn maximum(x: *const Self, n: usize) -> Option<Self>;
+
+    /// Packs the scores that exceed the maximum plus `bound`, and perhaps some a rounding below, with their indices; how many.
+    ///
+    /// # Safety
+    /// As there; the lists are writable for as many numbers and 160 more.
+    unsafe fn above(
+        x: *const Self,
+        n: usize,
+        max: Self,
+        bound: f64,
+        lists: (*mut Self, *mut u32),
+    ) -> usize;
 }
 
 impl Entry for f32 {
@@ -19,6 +31,28 @@ impl Entry for f32 {
         // SAFETY: passed on.
         unsafe { EntmaxF32::<Native>::maximum(x, n) }
     }
+
+    unsafe fn above(
+        x: *const f32,
+        n: usize,
+        max: f32,
+        bound: f64,
+        (scores, indices): (*mut f32, *mut u32),
+    ) -> usize {
+        let mut list = Candidates {
+            scores,
+            indices,
+            len: 0,
+        };
+        // SAFETY: by the caller.
+        unsafe {
+            let mut tail = Tail::uninit();
+            let row = Scores::new(x, n, &mut tail);
+            let blocks = (core::ptr::null(), n.div_ceil(BLOCK));
+            list.collect::<Native>(&row, blocks, max, bound as f32, n);
+        }
+        list.len
+    }
 }
 
 impl Entry for f64 {
@@ -26,6 +60,26 @@ impl Entry for f64 {
     unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
         // SAFETY: passed on.
         unsafe { EntmaxF64::maximum(x, n) }
+    }
+
+    unsafe fn above(
+        x: *const f64,
+        n: usize,
+        max: f64,
+        bound: f64,
+        (scores, indices): (*mut f64, *mut u32),
+    ) -> usize {
+        let mut len = 0;
+        for j in 0..n {
+            // SAFETY: by the caller; len <= j.
+            unsafe {
+                let score = *x.add(j);
+                *scores.add(len) = score;
+                *indices.add(len) = j as u32;
+                len += usize::from(score - max > bound);
+            }
+        }
+        len
     }
 }
 
@@ -153,6 +207,29 @@ pub fn share(row: &mut [f64]) {
         } else {
             0.0
         };
+    }
+}
+
+/// The probabilities of a row without a finite maximum.
+///
+/// # Safety
+/// `x` is readable and `out` is writable for `n` scores, equal or disjoint.
+#[inline(never)]
+pub unsafe fn settle_edge<T: Score>(x: *const T, n: usize, outcome: Outcome, out: *mut T) {
+    let is_infinite = outcome == Outcome::Infinite;
+    // SAFETY: by the caller.
+    unsafe {
+        let count = (0..n).filter(|&j| *x.add(j) == T::INFINITY).count();
+        let share = T::from_f64(1.0 / count as f64);
+        for j in 0..n {
+            *out.add(j) = if outcome == Outcome::NotANumber {
+                T::NAN
+            } else if is_infinite && *x.add(j) == T::INFINITY {
+                share
+            } else {
+                T::ZERO
+            };
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub mod frame;
 pub mod fusedmax;
 pub mod grid;
 pub mod groups;
+mod near;
 pub mod normmax;
 pub mod oscarmax;
 mod regions;

@@ -11,20 +11,30 @@
 //! Powers are formed of d / d_max: at alpha near 1, where b is large, the factor d_max^b is then one logarithm, and d near d_max
 //! keeps its digits by log1p. At alpha = inf q is 1 wherever d > 0: uniform over the support of sparsemax.
 
-use super::frame::{self, Outcome, Solved};
+use super::frame::{self, Entry, Outcome, Solved};
+use super::near;
 use crate::gradients::rows::Row;
 use crate::gradients::support::Support;
 use crate::gradients::tsallis::skewed;
-use crate::maps::kernels::{Pair, Sum};
-use crate::maps::Score;
+use crate::maps::kernels::{pow, Pair, Sum};
+use crate::simd::sqrt;
 
 /// Newton's steps take 3 to 9.
 const STEPS: usize = 100;
 
+/// From this e on a power of a rounded ratio, or of the norm, has all the digits that count.
+const TAME: f64 = 0.125;
+
+/// Its powers of up to 1 / TAME are above 2^-1000.
+const SMALL: f64 = 1e-30;
+
+/// What rounding may add to a bound, with much to spare.
+const ROUNDING: f64 = 1e-13;
+
 /// Bytes of workspace for a row of `n`.
 pub const fn normmax_workspace(n: usize) -> usize {
-    // The scores, and those that may be in the support.
-    frame::workspace(n, 0)
+    // The scores that may be in the support: of the row's type with their indices, and as f64.
+    near::workspace(n) + (n * size_of::<f64>()).next_multiple_of(64)
 }
 
 /// normmax of x / temperature; `e` is alpha - 1, above 0 and perhaps inf. The outcome's threshold is tau less the maximum.
@@ -32,7 +42,7 @@ pub const fn normmax_workspace(n: usize) -> usize {
 /// # Safety
 /// `x` is readable and `out` writable for `n` scores, equal or disjoint; `workspace` is 64-aligned and as long as
 /// [`normmax_workspace`] says.
-pub unsafe fn normmax<T: Score>(
+pub unsafe fn normmax<T: Entry>(
     x: *const T,
     n: usize,
     e: f64,
@@ -42,26 +52,25 @@ pub unsafe fn normmax<T: Score>(
 ) -> Outcome {
     // SAFETY: by the caller; two disjoint parts of the workspace, of plain numbers.
     unsafe {
-        let row: *mut f64 = workspace.cast();
-        let (row, active) = (
-            core::slice::from_raw_parts_mut(row, n),
-            core::slice::from_raw_parts_mut(row.add(n), n),
-        );
-        let outcome = match frame::read(x, temperature, row) {
-            Ok(_) => Outcome::Solved(solve(row, active, e)),
+        let near = match near::collect(x, n, temperature, workspace) {
+            Ok(near) => near,
             Err(outcome) => {
-                match outcome {
-                    Outcome::Infinite => frame::share(row),
-                    Outcome::NotANumber => (0..n).for_each(|j| *out.add(j) = T::NAN),
-                    _ => row.fill(0.0),
-                }
-                outcome
+                frame::settle_edge(x, n, outcome, out);
+                return outcome;
             }
         };
-        if outcome != Outcome::NotANumber {
-            frame::write(row, out);
+        let active: *mut f64 = workspace.wrapping_add(near::workspace(n)).cast();
+        let active = core::slice::from_raw_parts_mut(active, near.len);
+        for (k, u) in active.iter_mut().enumerate() {
+            *u = near.distance(k);
         }
-        outcome
+        let (level, total, solved) = solve(active, e);
+        core::ptr::write_bytes(out, 0, n);
+        for k in 0..near.len {
+            let p = level.terms(near.distance(k)).0 / total;
+            *out.add(*near.indices.add(k) as usize) = T::from_f64(p);
+        }
+        Outcome::Solved(solved)
     }
 }
 
@@ -69,16 +78,19 @@ pub unsafe fn normmax<T: Score>(
 struct Level {
     e: f64,
     tau: Pair,
-    /// d of the largest score.
+    /// d of the largest score, and its inverse.
     largest: f64,
+    inverse: f64,
 }
 
 impl Level {
     fn new(e: f64, tau: Pair) -> Level {
+        let largest = -tau.rounded();
         Level {
             e,
             tau,
-            largest: -tau.rounded(),
+            largest,
+            inverse: 1.0 / largest,
         }
     }
 
@@ -89,15 +101,17 @@ impl Level {
         if d <= 0.0 {
             return (0.0, 0.0);
         }
-        let ratio = d / self.largest;
+        let ratio = d * self.inverse;
         let q = if self.e == 1.0 {
             ratio
         } else if self.e == 0.5 {
             ratio * ratio
         } else if self.e == f64::INFINITY {
             1.0
+        } else if self.e >= TAME && ratio > SMALL {
+            pow(ratio, 1.0 / self.e)
         } else {
-            let below = u / self.largest;
+            let below = u * self.inverse;
             let log = if below > -0.5 {
                 libm::log1p(below)
             } else {
@@ -108,8 +122,22 @@ impl Level {
         (q, q * ratio)
     }
 
-    /// ln |d|_b, and Newton's step of tau, for the sums of both terms.
+    /// |d|_b - 1 or its logarithm, and Newton's step of tau, for the sums of both terms.
     fn step(&self, q: f64, power: f64) -> (f64, f64) {
+        if self.e == 1.0 {
+            let root = sqrt(power);
+            let excess = self.largest * root - 1.0;
+            return (excess, excess * root / q);
+        }
+        if self.e == f64::INFINITY {
+            let excess = self.largest * power - 1.0;
+            return (excess, excess / q);
+        }
+        if self.e >= TAME {
+            let rest = pow(power, 1.0 / (1.0 + self.e));
+            let excess = self.largest * (power / rest) - 1.0;
+            return (excess, excess * rest / q);
+        }
         // 1 + tau, without what rounds it away.
         let above = (self.tau.high + 1.0) + self.tau.low;
         let log_largest = if above < 0.5 {
@@ -118,11 +146,7 @@ impl Level {
             libm::log(self.largest)
         };
         // 1 / b, and 1 - 1 / b.
-        let (part, rest) = if self.e == f64::INFINITY {
-            (1.0, 0.0)
-        } else {
-            (self.e / (1.0 + self.e), 1.0 / (1.0 + self.e))
-        };
+        let (part, rest) = (self.e / (1.0 + self.e), 1.0 / (1.0 + self.e));
         let log_power = libm::log(power);
         let log_norm = log_largest + log_power * part;
         (
@@ -132,19 +156,24 @@ impl Level {
     }
 }
 
-/// Scores relative to their maximum to probabilities.
+/// No larger than tau: |d|_b is at least n^(1/b) times the mean of d, which is at least that of all z - tau.
+fn lower_bound(active: &[f64], e: f64) -> f64 {
+    let (sum, count) = (active.iter().sum::<f64>(), active.len() as f64);
+    let part = if e == f64::INFINITY {
+        1.0
+    } else {
+        e / (1.0 + e)
+    };
+    (sum / count - pow(count, -part) - ROUNDING).max(-1.0)
+}
+
+/// The threshold of scores relative to their maximum, with the sum of its terms; scores that leave the support are lost.
 #[inline(never)]
-fn solve(row: &mut [f64], active: &mut [f64], e: f64) -> Solved {
-    let mut len = 0;
-    for &u in row.iter() {
-        if let Some(place) = active.get_mut(len) {
-            *place = u;
-        }
-        len += usize::from(u > -1.0);
-    }
-    let mut tau = Pair::ZERO.plus(-1.0);
-    let mut previous = f64::INFINITY;
-    for step in 0.. {
+fn solve(active: &mut [f64], e: f64) -> (Level, f64, Solved) {
+    let mut len = active.len();
+    let mut tau = Pair::ZERO.plus(lower_bound(active, e));
+    let (mut previous, mut step) = (f64::INFINITY, 0);
+    loop {
         let level = Level::new(e, tau);
         let (mut sum_q, mut sum_power, mut left) = (Sum::new(), Sum::new(), 0);
         for k in 0..len {
@@ -163,21 +192,14 @@ fn solve(row: &mut [f64], active: &mut [f64], e: f64) -> Solved {
         let converged = residual <= 1e-15 || (residual < 1e-12 && residual > 0.5 * previous);
         let next = tau.plus(delta);
         if converged || step == STEPS || !(next.rounded() >= -1.0 && next.rounded() < 0.0) {
-            let total = sum_q.total();
-            for u in row.iter_mut() {
-                *u = level.terms(*u).0 / total;
-            }
-            return Solved {
-                threshold: -level.largest,
+            let threshold = -level.largest;
+            let solved = Solved {
+                threshold,
                 converged,
             };
+            return (level, sum_q.total(), solved);
         }
-        previous = residual;
-        tau = next;
-    }
-    Solved {
-        threshold: tau.rounded(),
-        converged: false,
+        (previous, tau, step) = (residual, next, step + 1);
     }
 }
 
