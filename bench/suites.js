@@ -28,6 +28,8 @@ import { TYPED_ARRAYS } from './suites/typed-arrays.js';
  * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS |
  *   keyof typeof import('./structured/inputs.js').SCALES | keyof typeof import('./regularised/inputs.js').KINDS} scores
  * @property {'scores' | 'heads' | 'training' | 'structured' | 'graph' | 'regularised'} [data] what the entries work on (reference/data.js); scores where absent
+ * @property {'float32' | 'float64'} [dtype] of the scores of regularised maps
+ * @property {[height: number, width: number]} [grid] of regularised maps, where a row is a grid of n scores
  * @property {number} [elements] what the time of a call is divided by; rows x n where absent
  * @property {Entry[]} entries the first is what the others are compared with
  * @property {Partial<Effort>} [effort] where it differs from the run's

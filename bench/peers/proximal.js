@@ -17,8 +17,8 @@ const BUILT = { requirements: 'requirements-torchsparseattn.txt', env: { CYTHON_
 
 const PACKAGES = ['torchsparseattn', 'prox-tv', 'copt'];
 
-/** copt is asked for 1e-10 between passes; prox-tv's splitting stops after a fixed number of passes. */
-const TOLERANCES = { copt: 1e-8, 'prox-tv': 1e-3 };
+/** copt is asked for 1e-10 between passes; prox-tv's splitting of grids stops after a fixed number of passes. */
+const TOLERANCES = { 'copt tvmax': 1e-8, 'prox-tv tvmax': 1e-3 };
 
 async function openServer() {
   const torch = await pythonWith('bench-python', 'requirements.txt');
@@ -41,7 +41,7 @@ export async function open() {
       if (task.operation !== 'regularised' && task.operation !== 'prox') return undefined;
       const settings = { ...task.options, package: name, ...(data.grid && { grid: data.grid }) };
       const prepared = await server.prepare({ ...task, options: settings }, { x: data.x }, data.shape);
-      return prepared && { ...prepared, tolerance: TOLERANCES[name] ?? PEER_TOLERANCE };
+      return prepared && { ...prepared, tolerance: TOLERANCES[`${name} ${task.map}`] ?? PEER_TOLERANCE };
     },
   });
   return {

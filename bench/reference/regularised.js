@@ -9,7 +9,7 @@ const TOLERANCES = { float32: 5e-6, float64: 1e-9 };
 export class Regularised {
   #made = new Map();
 
-  /** @param {import('../suites.js').Suite & { dtype: 'float32' | 'float64', grid?: [number, number] }} suite */
+  /** @param {Pick<import('../suites.js').Suite, 'rows' | 'n' | 'scores' | 'dtype' | 'grid'>} suite */
   static of({ rows, n, scores, dtype, grid }) {
     return new Regularised(makeScores(scores, rows, n, dtype), { rows, n, grid, upper: boundsOf(scores, n) });
   }

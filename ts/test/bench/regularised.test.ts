@@ -111,7 +111,7 @@ describe('the references are minima', () => {
   });
 });
 
-/** The maps in the order of the suites' names, with what each is to be spoilt by. */
+/** What each map is tried on. */
 const CASES = [
   { map: 'fusedmax', options: { lambda: 0.1 }, scores: 'normal', grid: undefined },
   { map: 'fusedmax', options: { lambda: 1 }, scores: 'ramp', grid: undefined },
@@ -154,9 +154,7 @@ describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
 });
 
 test('rows that are cut are rows of their own, and a mean support counts them', () => {
-  const data = Regularised.of({ rows: 2, n: 24, scores: 'normal', dtype: 'float64' } as Parameters<
-    typeof Regularised.of
-  >[0]);
+  const data = Regularised.of({ rows: 2, n: 24, scores: 'normal', dtype: 'float64' });
   const task = { operation: 'regularised', map: 'sparsemax', rows: 6 } as const;
   const { values, width } = data.expected(task);
   expect(width).toBe(8);
