@@ -22,6 +22,9 @@ function errors({ suite, entries }) {
     .join(', ')}`;
 }
 
+/** What the scores are called; those of maps where nothing is said. */
+const KINDS_OF = { heads: INPUTS, training: INPUTS, regularised: REGULARISED_KINDS };
+
 function table(result) {
   const { suite, support, entries, absent } = result;
   const base = suite.entries[0].id;
@@ -40,7 +43,7 @@ function table(result) {
   const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
   const about = support === undefined || hasSupports ? '' : `, mean support ${digits(support)}`;
   const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
-  const kind = { ...INPUTS, ...REGULARISED_KINDS, ...SCORES }[suite.scores];
+  const kind = (KINDS_OF[suite.data] ?? SCORES)[suite.scores];
   return `${suite.name}: ${kind}${about}, ${rounds} rounds\n${rows}\n${factLines(entries)}${missing}`;
 }
 
