@@ -6,7 +6,8 @@
  */
 
 import { ATTENTION_GOALS } from './attention/goals.js';
-import { ratio } from './run-suite.js';
+import { REGULARISED_GOALS } from './regularised/goals.js';
+import { nanosecondsPerElement, ratio } from './run-suite.js';
 import { STRUCTURED_GOALS } from './structured/goals.js';
 import { sizeOf } from './suites/suite.js';
 
@@ -21,9 +22,10 @@ const SPARSE = ['sparsemax', 'entmax15', ...POWERS];
  * @property {string[]} [scores]
  * @property {string[]} [shape]
  * @property {string} slow
- * @property {string} [fast] absent where `fact` is
+ * @property {string} [fast] absent where `fact` or `cost` is
  * @property {string} [times] a fact of `slow`, so many times of `fast`'s time it is compared with
  * @property {string} [fact] of `slow`: that is judged, and no time
+ * @property {boolean} [cost] the nanoseconds of an element are judged, and no ratio
  * @property {number} [atLeast]
  * @property {number} [atMost]
  * @property {boolean} [worst]
@@ -113,6 +115,7 @@ export const GOALS = [
 
   ...ATTENTION_GOALS,
   ...STRUCTURED_GOALS,
+  ...REGULARISED_GOALS,
 ];
 
 function peaked(map) {
@@ -157,14 +160,15 @@ export function judge(results, suites, simd) {
     if (asked.length === 0) return [];
     const verdicts = results
       .filter(({ suite }) => concerns(goal, suite))
-      .filter(({ entries }) => entries[goal.slow] && (goal.fact || entries[goal.fast]))
+      .filter(({ entries }) => entries[goal.slow] && (goal.fact || goal.cost || entries[goal.fast]))
       .map((result) => verdict(goal, result.suite.name, figureOf(goal, result)));
     if (verdicts.length === 0) return [verdict(goal, asked.length === 1 ? asked[0].name : `${goal.group}/...`)];
     return goal.worst ? worst(verdicts, goal) : verdicts;
   });
 }
 
-function figureOf({ slow, fast, times, fact }, result) {
+function figureOf({ slow, fast, times, fact, cost }, result) {
+  if (cost) return nanosecondsPerElement(result, slow);
   const { facts } = result.entries[slow];
   if (fact) return { median: facts[fact], q1: facts[fact], q3: facts[fact] };
   const { median, q1, q3 } = ratio(result, slow, fast);

@@ -1,7 +1,7 @@
 /**
  * Cost against the length of a row, drawn: nanoseconds per element on logarithmic axes, for every map, kind of rows and
  * form. A straight or falling line is good; a step up is a cliff, and steps are listed too. Of attention also time against
- * the support, and of structured inference time, calls and structures against the size. Every point is a suite like those of the benchmark: checked against the reference, all maps of a length taking
+ * the support, of structured inference time, calls and structures against the size, and the regularised maps. Every point is a suite like those of the benchmark: checked against the reference, all maps of a length taking
  * turns.
  *
  *     npm run bench:plot                       bench/results/cost-*.svg, and .json with the figures

@@ -2,6 +2,7 @@
 
 import { elementsOf, nanosecondsPerElement, ratio } from './run-suite.js';
 import { INPUTS } from './attention/inputs.js';
+import { KINDS as REGULARISED_KINDS } from './regularised/inputs.js';
 import { SCORES } from './scores.js';
 import { KINDS } from './structured/inputs.js';
 import { plainTable } from './table.js';
@@ -21,24 +22,28 @@ function errors({ suite, entries }) {
     .join(', ')}`;
 }
 
+/** What the scores are called; those of maps where nothing is said. */
+const KINDS_OF = { heads: INPUTS, training: INPUTS, regularised: REGULARISED_KINDS };
+
 function table(result) {
   const { suite, support, entries, absent } = result;
   const base = suite.entries[0].id;
-  // Attention is bound by arithmetic: what it reads and writes says little, and its entries have supports of their own.
-  const isAttention = suite.data !== undefined;
-  const third = isAttention ? 'support' : 'GB/s';
+  // What attention and the regularised maps read and write says little, and their entries have supports of their own.
+  const hasSupports = suite.data !== undefined;
+  const third = hasSupports ? 'support' : 'GB/s';
   const rows = plainTable(['', 'threads', 'ns/element', third, `time / ${base}`, 'ms', 'error'], 1);
   for (const [id, { label, threads, error, timing, support }] of Object.entries(entries)) {
     const time = nanosecondsPerElement(result, id);
-    const figure = isAttention ? support : BYTES_PER_ELEMENT / time.median;
+    const figure = hasSupports ? support : BYTES_PER_ELEMENT / time.median;
     const times = entries[base] ? spread(ratio(result, id, base)) : '';
     const milliseconds = digits(timing.samples.median);
-    rows.push([label, threads, spread(time), digits(figure), times, milliseconds, error.toExponential(0)]);
+    const shown = figure === undefined ? '' : digits(figure);
+    rows.push([label, threads, spread(time), shown, times, milliseconds, error.toExponential(0)]);
   }
   const rounds = Object.values(entries)[0]?.timing.rounds.length ?? 0;
-  const about = support === undefined || isAttention ? '' : `, mean support ${digits(support)}`;
+  const about = support === undefined || hasSupports ? '' : `, mean support ${digits(support)}`;
   const missing = absent.length > 0 ? `not here: ${absent.join(', ')}\n` : '';
-  const kind = { ...SCORES, ...INPUTS }[suite.scores];
+  const kind = (KINDS_OF[suite.data] ?? SCORES)[suite.scores];
   return `${suite.name}: ${kind}${about}, ${rounds} rounds\n${rows}\n${factLines(entries)}${missing}`;
 }
 

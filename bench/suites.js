@@ -11,6 +11,7 @@ import { CSR } from './suites/csr.js';
 import { HEADS } from './suites/heads.js';
 import { LOSSES } from './suites/losses.js';
 import { MAPS } from './suites/maps.js';
+import { REGULARISED } from './suites/regularised.js';
 import { STRUCTURED } from './suites/structured.js';
 import { SWEEP } from './suites/sweep.js';
 import { THREADS } from './suites/threads.js';
@@ -25,8 +26,10 @@ import { TYPED_ARRAYS } from './suites/typed-arrays.js';
  * @property {number} n
  * @property {string} [size] as it stands in the name; rows x n where absent
  * @property {keyof typeof import('./scores.js').SCORES | keyof typeof import('./attention/inputs.js').INPUTS |
- *   keyof typeof import('./structured/inputs.js').SCALES} scores
- * @property {'scores' | 'heads' | 'training' | 'structured' | 'graph'} [data] what the entries work on (reference/data.js); scores where absent
+ *   keyof typeof import('./structured/inputs.js').SCALES | keyof typeof import('./regularised/inputs.js').KINDS} scores
+ * @property {'scores' | 'heads' | 'training' | 'structured' | 'graph' | 'regularised'} [data] what the entries work on (reference/data.js); scores where absent
+ * @property {'float32' | 'float64'} [dtype] of the scores of regularised maps
+ * @property {[height: number, width: number]} [grid] of regularised maps, where a row is a grid of n scores
  * @property {number} [elements] what the time of a call is divided by; rows x n where absent
  * @property {Entry[]} entries the first is what the others are compared with
  * @property {Partial<Effort>} [effort] where it differs from the run's
@@ -61,6 +64,7 @@ export const SUITES = [
   ...THREADS,
   ...ATTENTION,
   ...STRUCTURED,
+  ...REGULARISED,
 ];
 
 /** @type {Record<'full' | 'quick' | 'none', Effort>} */

@@ -8,6 +8,7 @@ import { open as openNative } from './native.js';
 import { open as openOnnxRuntime, openNative as openOnnxRuntimeNode } from './onnxruntime.js';
 import { open as openOurs } from './ours.js';
 import { open as openPlain } from './plain.js';
+import { open as openProximal } from './proximal.js';
 import { open as openPython } from './python.js';
 import { open as openTensorFlow } from './tfjs.js';
 
@@ -27,7 +28,13 @@ export async function openPeers({ python, alone }) {
     jax: openJax,
     native: openNative,
   };
-  if (python) Object.assign(others, { python: openPython, 'lp-sparsemap': openLpSparsemap, jaxopt: openJaxopt });
+  if (python)
+    Object.assign(others, {
+      python: openPython,
+      'lp-sparsemap': openLpSparsemap,
+      jaxopt: openJaxopt,
+      proximal: openProximal,
+    });
   for (const [name, open] of Object.entries(others)) {
     try {
       const peer = await open();

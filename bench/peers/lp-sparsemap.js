@@ -45,9 +45,8 @@ const tolerances = {
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const server = new Server(await pythonWith('bench-lp-sparsemap', 'requirements-lp-sparsemap.txt', findPython), [
-    pythonFile('lp_sparsemap.py'),
-  ]);
+  const python = await pythonWith('bench-lp-sparsemap', 'requirements-lp-sparsemap.txt', { findPython });
+  const server = new Server(python, [pythonFile('lp_sparsemap.py')]);
   return {
     about: () => server.about(),
     engines: {

@@ -7,6 +7,7 @@ import { ATTENTION_TOLERANCE, GRAPH_GRADIENT_TOLERANCE, STRUCTURED_TOLERANCE, TO
 import { local } from '../samplers.js';
 import { ATTENTION_OPERATIONS } from './ours-attention.js';
 import { GRAPH_OPERATIONS } from './ours-graphs.js';
+import { REGULARISED_OPERATIONS } from './ours-regularised.js';
 import { STRUCTURED_OPERATIONS } from './ours-structured.js';
 import { fresh, inPlace } from './prepared.js';
 
@@ -32,7 +33,10 @@ const LOSSES = {
  * @property {(shape: number[]) => object} options that the form needs
  */
 
-/** @typedef {typeof import('entmax') & typeof import('entmax/attention') & typeof import('entmax/structured')} Package */
+/**
+ * @typedef {typeof import('entmax') & typeof import('entmax/attention') & typeof import('entmax/structured') &
+ *   typeof import('entmax/regularised')} Package
+ */
 
 /** @param {Package} entmax @returns {Record<'tensor' | 'arrays', Form>} */
 const formsOf = (entmax) => ({
@@ -64,6 +68,7 @@ const OPERATIONS = {
   ...ATTENTION_OPERATIONS,
   ...STRUCTURED_OPERATIONS,
   ...GRAPH_OPERATIONS,
+  ...REGULARISED_OPERATIONS,
 
   forward(entmax, form, task, data) {
     const map = entmax[task.map];
@@ -147,7 +152,8 @@ const OPERATIONS = {
   },
 };
 
-function toleranceOf({ operation }) {
+function toleranceOf({ operation }, data) {
+  if (operation in REGULARISED_OPERATIONS) return data.tolerance;
   if (operation in GRAPH_OPERATIONS)
     return operation === 'graphBackward' ? GRAPH_GRADIENT_TOLERANCE : STRUCTURED_TOLERANCE;
   if (operation in STRUCTURED_OPERATIONS) return STRUCTURED_TOLERANCE;
@@ -156,7 +162,7 @@ function toleranceOf({ operation }) {
 
 /** @type {import('../run-suite.js').Open} */
 export async function open() {
-  const names = ['entmax', 'entmax/attention', 'entmax/structured'];
+  const names = ['entmax', 'entmax/attention', 'entmax/structured', 'entmax/regularised'];
   const modules = await Promise.all(names.map((name) => import(name))).catch((cause) => {
     throw new Error('bench: the package is not built, or not whole: npm run build', { cause });
   });
@@ -168,7 +174,7 @@ export async function open() {
     threads,
     prepare: (task, data, { pause }) => {
       const prepared = OPERATIONS[task.operation]?.(entmax, forms[form], task, data);
-      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance: toleranceOf(task) };
+      return prepared && { ...prepared, sampler: local(prepared.call, { pause }), tolerance: toleranceOf(task, data) };
     },
   });
 

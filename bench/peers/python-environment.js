@@ -13,14 +13,25 @@ export const pythonFile = (file) => join(HERE, file);
 /**
  * @param {string} name of the folder in the cache
  * @param {string} requirements a file in peers/python
- * @param {() => string | Promise<string>} findPython asked where it is not installed yet
+ * @param {object} [how]
+ * @param {() => string | Promise<string>} [how.findPython] asked where it is not installed yet
+ * @param {() => Promise<unknown>} [how.before] what must be there first; called where it is not installed yet
+ * @param {{ requirements: string, env: Record<string, string> }} [how.built] what is built from its sources by the packages of the first
+ *   file, with these variables
  * @returns {Promise<string>} the path of its interpreter
  */
-export async function pythonWith(name, requirements, findPython = () => 'python3') {
-  const pins = pythonFile(requirements);
-  const folder = await cached(name, [pins], async (target) => {
+export async function pythonWith(name, requirements, { findPython = () => 'python3', before, built } = {}) {
+  const pins = [requirements, ...(built ? [built.requirements] : [])].map(pythonFile);
+  const folder = await cached(name, pins, async (target) => {
+    await before?.();
     await run(await findPython(), ['-m', 'venv', target]);
-    await run(join(target, 'bin/python'), ['-m', 'pip', 'install', '--quiet', '-r', pins]);
+    const install = (options, env) =>
+      run(join(target, 'bin/python'), ['-m', 'pip', 'install', '--quiet', ...options], { env });
+    await install(['-r', pins[0]]);
+    if (built) {
+      const env = { ...process.env, ...built.env };
+      await install(['--no-build-isolation', '--no-deps', '--no-binary', ':all:', '-r', pins[1]], env);
+    }
   });
   return join(folder, 'bin/python');
 }

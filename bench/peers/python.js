@@ -13,6 +13,7 @@ const INPUTS = {
   forward: ({ x }) => ({ x }),
   backward: ({ x, dp }) => ({ x, dp }),
   loss: ({ x, targets }) => ({ x, targets }),
+  regularised: ({ x }) => ({ x }),
 };
 const ATTENTION = ['attention', 'decode', 'attentionBackward'];
 

@@ -4,9 +4,11 @@
  * line; arrays follow theirs as bytes.
  *
  *     array NAME TYPE LENGTH          + bytes     ok                 float32 x, dp, q, k, v, dout; int32 targets;
- *                                                                   float64 of structured problems
+ *                                                                   float64 of structured problems, either of
+ *                                                                   regularised maps
  *     prepare ID OPERATION MAP ROWS N [KEY=VALUE ...]     ok | missing     alphas=0.25,0.5: one for each block of rows;
- *                                                                   of attention its sizes and options
+ *                                                                   of attention its sizes and options; of regularised
+ *                                                                   maps the package that is asked, and a grid's sides
  *     time ID MILLISECONDS CALLS                  nanoseconds of each call, with spaces between
  *     output ID                                   LENGTH [TYPE], then bytes of float32 or that type; then a scalar or `none`
  *     clear ID                                    ok                 overwrites or forgets the output

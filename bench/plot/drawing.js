@@ -29,7 +29,14 @@ export async function drawing({ title, panels, x, y }, points) {
           axis: { tickCount: 10 },
         },
         y: { field: 'cost', type: 'quantitative', title: y, scale: { type: 'log', nice: true } },
-        color: { field: 'map', type: 'nominal', title: null, sort: maps, scale: { scheme: 'category10' } },
+        color: {
+          field: 'map',
+          type: 'nominal',
+          title: null,
+          sort: maps,
+          scale: { scheme: 'category10' },
+          legend: { labelLimit: 0 },
+        },
       },
     },
   });

@@ -7,6 +7,7 @@ import { SCORES } from '../scores.js';
 import { each, MAP, ours } from '../suites/suite.js';
 import { ATTENTION_FORMS } from './attention.js';
 import { fastest } from './fastest.js';
+import { REGULARISED_FORMS } from './regularised.js';
 import { STRUCTURED_FORMS } from './structured.js';
 
 /** Elements of a matrix, where a row is not longer: it and its result stay in 512 KB of second-level cache, so that work is what shows. */
@@ -67,4 +68,5 @@ export const FORMS = {
   csr: rowForm('CSR results', 'csr'),
   ...ATTENTION_FORMS,
   ...STRUCTURED_FORMS,
+  ...REGULARISED_FORMS,
 };

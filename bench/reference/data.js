@@ -2,6 +2,7 @@
 
 import { Heads } from './attention.js';
 import { Graphs } from './graphs.js';
+import { Regularised } from './regularised.js';
 import { Problems } from './structured.js';
 import { Matrix } from './tasks.js';
 import { Training } from './training.js';
@@ -19,6 +20,7 @@ const KINDS = {
   training: Training.of,
   structured: Problems.of,
   graph: Graphs.of,
+  regularised: Regularised.of,
 };
 
 /**

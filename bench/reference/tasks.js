@@ -11,15 +11,18 @@ import { MAPS, alphaOf } from './maps.js';
 
 /**
  * @typedef {object} Task
- * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr' | AttentionOperation | StructuredOperation} operation
+ * @property {'copy' | 'read' | 'forward' | 'heads' | 'backward' | 'csr' | 'loss' | 'lossCsr' | AttentionOperation | StructuredOperation |
+ *   RegularisedOperation} operation
  * @property {string} [map] `learned`: of attention, an alpha for each head that comes with the inputs
  * @property {Record<string, number>} [options]
  * @property {number[]} [alphas]
+ * @property {number} [rows] of regularised maps: so many rows the scores are cut into; those of the suite where absent
  * @property {number} [problems] of structured inference so many, from the first on; all where absent
  *
  * @typedef {'attention' | 'attentionBackward' | 'decode' | 'trainingStep'} AttentionOperation reference/attention.js
  * @typedef {'sparsemap' | 'sparsemapBackward' | 'map' | 'marginals' | 'sort' | 'graphSolve' | 'graphBackward'}
  *   StructuredOperation reference/structured.js, reference/graphs.js
+ * @typedef {'regularised' | 'prox'} RegularisedOperation reference/regularised.js; `prox`: what comes before the simplex, alone
  *
  * @typedef {object} Expected
  * @property {(output: any) => { error: number, facts?: Record<string, number> }} [judge] where an output is more than rows of

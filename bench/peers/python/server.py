@@ -29,6 +29,7 @@ def map_of(name, settings, rows):
         "sparsemax": lambda x: entmax.sparsemax(x, dim=-1),
         "entmax15": lambda x: entmax.entmax15(x, dim=-1),
         "entmax": lambda x, alpha=alpha_of(settings, rows): entmax.entmax_bisect(x, alpha=alpha, dim=-1),
+        "normmax": lambda x: entmax.normmax_bisect(x, alpha=float(settings["alpha"]), dim=-1),
         "budget": lambda x: entmax.budget_bisect(x, budget=float(settings["budget"]), dim=-1),
     }
     return maps.get(name)
@@ -70,7 +71,12 @@ def loss(f, arrays):
     return call
 
 
-OPERATIONS = {"forward": (map_of, forward), "backward": (map_of, backward), "loss": (loss_of, loss)}
+OPERATIONS = {
+    "forward": (map_of, forward),
+    "regularised": (map_of, forward),
+    "backward": (map_of, backward),
+    "loss": (loss_of, loss),
+}
 
 
 class Tasks(protocol.Tasks):
