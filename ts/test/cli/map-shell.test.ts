@@ -255,7 +255,7 @@ describe('refuses with one clear line and exit code 2', () => {
     [
       'alpha for a map without',
       () => [small(), '--map', 'sparsemax', '--alpha', '2'],
-      'expected --alpha with --map entmax or topk-entmax, got --map sparsemax',
+      'expected --alpha with --map entmax or topk-entmax or normmax or constrained-entmax, got --map sparsemax',
     ],
     [
       'a top-k map without k',
