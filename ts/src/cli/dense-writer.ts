@@ -1,5 +1,5 @@
-// Writes probabilities, or the names of their groups, in each format. Binary formats have a header of known size and the elements at their places. CSV has no places:
-// what does not come in order waits in a spool until all is there.
+// Writes probabilities, or the names of their groups, in each format. Binary formats have a header of known size and the elements at
+// their places. CSV has no places: what does not come in order waits in a spool until all is there.
 
 import { bytesOf } from '../formats/bytes.ts';
 import { Spool } from '../formats/files.ts';

@@ -1,5 +1,6 @@
 // `entmax map`: probabilities of the rows of an array in a file. The work goes block by block: read scores, map them with the library,
-// write probabilities, and their groups where asked for, count supports. Memory holds a few blocks, whatever the file's size; a row is never divided.
+// write probabilities, and their groups where asked for, count supports. Memory holds a few blocks, whatever the file's size; a row is
+// never divided.
 
 import { EntmaxError, init } from 'entmax';
 import { resolve } from 'node:path';
@@ -66,8 +67,8 @@ export async function mapFile(input: string, output: string, options: MapOptions
     groups = groupsFormat && { destination: openDestination(options.groups!, limit), format: groupsFormat };
     const work = { map, file, layout, moved, type, elements, optionsOf, format: outputFormat, options, limit };
     const statistics = await mapBlocks(work, destination, groups, progress);
-    await destination.commit();
     await groups?.destination.commit();
+    await destination.commit();
     progress.stop();
     if (!options.quiet) await write(process.stderr, `${summary(statistics, layout, performance.now() - started)}\n`);
   } finally {
