@@ -43,13 +43,17 @@ export default [
   },
   {
     input: 'ts/src/cli/main.ts',
-    external: [...builtinModules, /^node:/, 'entmax', 'entmax/attention'],
+    external: [...builtinModules, /^node:/, 'entmax', 'entmax/attention', 'entmax/regularised'],
     output: {
       dir: 'dist',
       entryFileNames: 'cli.js',
       chunkFileNames: 'cli.[name].js',
       format: 'es',
-      paths: { entmax: './index.js', 'entmax/attention': './attention.js' },
+      paths: {
+        entmax: './index.js',
+        'entmax/attention': './attention.js',
+        'entmax/regularised': './regularised.js',
+      },
       generatedCode: 'es2015',
     },
     plugins: [

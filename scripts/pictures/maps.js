@@ -8,6 +8,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { budget, entmax, entmax15, entmaxLoss, softmax, sparsemax, topkEntmax, topkSparsemax } from 'entmax';
+import { constrainedSoftmax, constrainedSparsemax, fusedmax, normmax, oscarmax } from 'entmax/regularised';
 import { barsOf, curvesOf } from './plots.js';
 
 const DIRECTORY = new URL('../../docs/pictures/', import.meta.url);
@@ -25,6 +26,17 @@ const MAPS = {
   'topk-sparsemax': { title: 'top-2 sparsemax', apply: (x) => topkSparsemax(x, { k: 2 }) },
   'topk-entmax': { title: 'top-4 softmax (entmax, alpha = 1)', apply: (x) => topkEntmax(x, { alpha: 1, k: 4 }) },
   budget: { title: 'budget, B = 3', apply: (x) => budget(x, { budget: 3 }) },
+  fusedmax: { title: 'fusedmax, lambda = 0.7', apply: (x) => fusedmax(x, { lambda: 0.7 }) },
+  oscarmax: { title: 'oscarmax, lambda = 0.3', apply: (x) => oscarmax(x, { lambda: 0.3 }) },
+  normmax: { title: 'normmax', apply: (x) => normmax(x) },
+  'constrained-softmax': {
+    title: 'softmax, at most 0.2 each',
+    apply: (x) => constrainedSoftmax(x, { upper: 0.2 }),
+  },
+  'constrained-sparsemax': {
+    title: 'sparsemax, at most 0.3 each',
+    apply: (x) => constrainedSparsemax(x, { upper: 0.3 }),
+  },
 };
 
 const ALPHAS = [1, 1.25, 1.5, 2, 4];

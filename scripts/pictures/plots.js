@@ -1,4 +1,4 @@
-/** Three kinds of plot as SVG, drawn by vega without a browser. */
+/** Plots as SVG, drawn by vega without a browser. */
 
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
@@ -12,7 +12,9 @@ const CONFIG = {
   title: { color: INK, fontSize: 14, anchor: 'start' },
 };
 
-const svgOf = (spec) => new View(parse(compile({ ...spec, config: CONFIG }).spec), { renderer: 'none' }).toSVG();
+/** What vega-lite describes, in the style of all plots. */
+export const plotOf = (spec) =>
+  new View(parse(compile({ ...spec, config: CONFIG }).spec), { renderer: 'none' }).toSVG();
 
 /** Probabilities share one scale, so that pictures can be compared; the top is room for the label of 1. */
 const PROBABILITIES = { scale: { domain: [0, 1.15], nice: false }, axis: { values: [0, 0.5, 1], grid: true } };
@@ -23,7 +25,7 @@ export function barsOf(title, numbers, areScores = false) {
   const values = Array.from(numbers, (value, index) => ({ index, value }));
   const x = { field: 'index', type: 'ordinal', title: 'index', axis: { labelAngle: 0, grid: false } };
   const y = { field: 'value', type: 'quantitative', title: null, ...(areScores ? SCORES : PROBABILITIES) };
-  return svgOf({
+  return plotOf({
     title,
     width: 320,
     height: 140,
@@ -46,7 +48,7 @@ export function barsOf(title, numbers, areScores = false) {
 
 /** One curve for each `line` of `{ x, y, line }`. */
 export function curvesOf(values, titles) {
-  return svgOf({
+  return plotOf({
     width: 380,
     height: 240,
     data: { values },
@@ -62,7 +64,7 @@ export function curvesOf(values, titles) {
 /** One bar for each `bar` of `{ bar, stage, share }`, its stages in their order from left to right; the last is what is missing. */
 export function sharesOf(values, title) {
   const stages = [...new Set(values.map(({ stage }) => stage))];
-  return svgOf({
+  return plotOf({
     width: 380,
     height: { step: 30 },
     data: { values: values.map((value) => ({ ...value, order: stages.indexOf(value.stage) })) },

@@ -21,19 +21,23 @@ export interface ScoresToRead extends Scores {
 export async function blockOptions(options: MapOptions, scores: ScoresToRead): Promise<BlockOptions> {
   const alpha = await rowValues('--alpha', options.alpha, scores);
   const budget = await rowValues('--budget', options.budget, scores);
+  const lambda = await rowValues('--lambda', options.lambda, scores);
   const upper = await upperValues(options.upper, scores);
   const lengths = await rowValues('--lengths', options.lengths, scores);
   const mask = await maskValues(options.mask, scores);
-  const { temperature, emptyRow, k, atMost } = options;
+  const { temperature, emptyRow, k, atMost, compat } = options;
+  const { rowShape } = scores.layout;
   return (block) => ({
-    shape: [block.outer, block.n, block.inner],
-    axis: 1,
+    shape: [block.outer, ...rowShape, block.inner],
+    ...(rowShape.length > 1 ? { axes: [1, 2] } : { axis: 1 }),
     temperature,
     emptyRow,
     ...(k !== undefined && { k }),
     ...(atMost !== undefined && { atMost }),
+    ...(compat !== undefined && { compat }),
     ...(alpha && { alpha: alpha(block) }),
     ...(budget && { budget: budget(block) }),
+    ...(lambda && { lambda: lambda(block) }),
     ...(upper && { upper: upper(block) }),
     ...(lengths && { lengths: wholeLengths(lengths(block), block) }),
     ...(mask && { mask: mask(block) }),

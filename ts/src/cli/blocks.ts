@@ -1,4 +1,5 @@
-// Rows in blocks that memory holds. Scores are [O, N, I] with rows along N; row (o, i) is number o * I + i.
+// Rows in blocks that memory holds. Scores are [O, N, I] with rows along N; row (o, i) is number o * I + i. A row may be a grid of two
+// neighbouring axes, which lie in memory as one: N = H * W.
 //
 // A block is a run of outer indices where these fit, else a run of inner indices of one outer index. Either way its rows are
 // neighbours, so that values for each row are a range; and no row is divided, so a block has at least one row however long that is.
@@ -11,8 +12,10 @@ export interface Layout {
   readonly n: number;
   readonly inner: number;
   readonly rows: number;
-  /** The axis along which rows run, counted from 0. */
+  /** The axis along which rows run, or the first of two, counted from 0. */
   readonly axis: number;
+  /** [N], or [H, W] of grids. */
+  readonly rowShape: readonly number[];
 }
 
 /** The rows [firstRow, firstRow + rows) as an array [outer, N, inner] of their own. */
@@ -35,10 +38,39 @@ export function layoutOf(shape: readonly number[], axis: number): Layout {
   if (axis < -rank || axis >= rank) {
     throw new InputError(`--axis from ${-rank} to ${rank - 1} for shape [${shape.join(', ')}]`, String(axis));
   }
-  const at = axis < 0 ? axis + rank : axis;
-  const outer = countOf(shape.slice(0, at));
-  const inner = countOf(shape.slice(at + 1));
-  return { outer, n: shape[at]!, inner, rows: outer * inner, axis: at };
+  return layoutAt(shape, axis < 0 ? axis + rank : axis, 1);
+}
+
+/** The layout of grids, whose axes may be given in either order. */
+export function gridLayoutOf(shape: readonly number[], axes: readonly [number, number]): Layout {
+  const rank = shape.length;
+  const [first, second] = axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b) as [number, number];
+  if (first < 0 || second !== first + 1 || second >= rank) {
+    throw new InputError(`--axes to be two neighbouring axes of shape [${shape.join(', ')}]`, axes.join());
+  }
+  return layoutAt(shape, first, 2);
+}
+
+function layoutAt(shape: readonly number[], axis: number, count: number): Layout {
+  const rowShape = shape.slice(axis, axis + count);
+  const outer = countOf(shape.slice(0, axis));
+  const inner = countOf(shape.slice(axis + count));
+  return { outer, n: countOf(rowShape), inner, rows: outer * inner, axis, rowShape };
+}
+
+/** The axes along which no row runs. */
+export function otherAxes(shape: readonly number[], { axis, rowShape }: Layout): readonly number[] {
+  return [...shape.slice(0, axis), ...shape.slice(axis + rowShape.length)];
+}
+
+/** The shape with the two axes of grids as one, as the library's Csr has it. */
+export function rowsInOneAxis(shape: readonly number[], { axis, n, rowShape }: Layout): readonly number[] {
+  return [...shape.slice(0, axis), n, ...shape.slice(axis + rowShape.length)];
+}
+
+/** The layout when the axes of rows have been moved behind the others. */
+export function movedLayout(shape: readonly number[], layout: Layout): Layout {
+  return { ...layout, outer: layout.rows, inner: 1, axis: shape.length - layout.rowShape.length };
 }
 
 /** True when blocks of so many elements follow each other in the array without a gap. */
@@ -91,7 +123,7 @@ export function* blocksOf(layout: Layout, elements: number): Generator<Block> {
 }
 
 /** Visits the block's runs: where each begins in the whole array, and its part of `values`. */
-export function forEachRun<A extends Uint8Array | Float32Array | Float64Array>(
+export function forEachRun<A extends Uint8Array | Int32Array | Float32Array | Float64Array>(
   { runs, runLength, starts }: Block,
   values: A,
   visit: (start: number, part: A) => void,

@@ -1,11 +1,11 @@
-// Writes probabilities in each format. Binary formats have a header of known size and the elements at their places. CSV has no places:
-// what does not come in order waits in a spool until all is there.
+// Writes probabilities, or the names of their groups, in each format. Binary formats have a header of known size and the elements at
+// their places. CSV has no places: what does not come in order waits in a spool until all is there.
 
 import { bytesOf } from '../formats/bytes.ts';
 import { Spool } from '../formats/files.ts';
 import { csvHeader, csvLines } from '../formats/csv.ts';
-import { ELEMENT_BYTES, countOf, fillFloats, newFloats } from '../formats/elements.ts';
-import type { Floats } from '../formats/elements.ts';
+import { ELEMENT_BYTES, countOf, resultsOf } from '../formats/elements.ts';
+import type { Results, ResultType } from '../formats/elements.ts';
 import type { Format } from '../formats/format.ts';
 import { InputError } from '../formats/input-error.ts';
 import { npyHeader } from '../formats/npy.ts';
@@ -16,19 +16,19 @@ import type { Block, Layout } from './blocks.ts';
 import type { Destination } from './destination.ts';
 
 export interface DenseWriter {
-  write(block: Block, values: Floats): Promise<void>;
+  write(block: Block, values: Results): Promise<void>;
   /** All blocks have been written. */
   finish(): Promise<void>;
 }
 
 export interface DenseOptions {
   readonly format: Format;
-  readonly type: 'F32' | 'F64';
+  readonly type: ResultType;
   /** Shape of the result. */
   readonly shape: readonly number[];
   /** Whether blocks follow each other without a gap. */
   readonly sequential: boolean;
-  /** The result's layout, when blocks have its axis behind the others. */
+  /** The result's layout, when blocks have the axes of rows behind the others. */
   readonly moved: Layout | undefined;
   /** The tensor's name in a safetensors file. */
   readonly name: string;
@@ -48,9 +48,9 @@ export function checkCsvShape(shape: readonly number[]): void {
 /** The elements of the result, row-major; `start` is the number of the first. */
 interface Elements {
   /** Behind everything that was appended before. */
-  append(values: Floats): Promise<void>;
+  append(values: Results): Promise<void>;
   /** In any order; not mixed with `append`. */
-  put(start: number, values: Floats): void;
+  put(start: number, values: Results): void;
   finish(): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ export async function denseWriter(destination: Destination, options: DenseOption
 }
 
 /** Collects rows, and exchanges the axes in the end. */
-function movedWriter(elements: Elements, { outer, n, inner }: Layout, type: 'F32' | 'F64', limit: number): DenseWriter {
+function movedWriter(elements: Elements, { outer, n, inner }: Layout, type: ResultType, limit: number): DenseWriter {
   const size = ELEMENT_BYTES[type] as 4 | 8;
   const spool = new Spool(limit, outer * n * inner * size);
   return {
@@ -84,19 +84,12 @@ function movedWriter(elements: Elements, { outer, n, inner }: Layout, type: 'F32
         { outer, rows: inner, columns: n, size },
         limit,
         (position, target) => bytes.read(position, target),
-        (position, piece) => elements.put(position / size, floatsOf(piece, type)),
+        (position, piece) => elements.put(position / size, resultsOf(piece, type)),
       );
       bytes.close();
       await elements.finish();
     },
   };
-}
-
-function floatsOf({ buffer, byteOffset, byteLength }: Uint8Array, type: 'F32' | 'F64'): Floats {
-  const own = buffer as ArrayBuffer;
-  return type === 'F32'
-    ? new Float32Array(own, byteOffset, byteLength / 4)
-    : new Float64Array(own, byteOffset, byteLength / 8);
 }
 
 async function binaryElements(destination: Destination, options: DenseOptions, inOrder: boolean): Promise<Elements> {
@@ -118,7 +111,7 @@ async function csvElements(destination: Destination, options: DenseOptions): Pro
   const { type, shape, header, delimiter, limit } = options;
   const columns = shape.at(-1)!;
   const encoder = new TextEncoder();
-  const append = async (values: Floats): Promise<void> => {
+  const append = async (values: Results): Promise<void> => {
     for (const text of csvLines(values, columns, delimiter)) await destination.append(encoder.encode(text));
   };
   if (header) await destination.append(encoder.encode(csvHeader(header, delimiter)));
@@ -131,15 +124,16 @@ async function csvElements(destination: Destination, options: DenseOptions): Pro
     },
     async finish() {
       if (spool === undefined) return;
-      const array = { type, shape, bytes: spool.bytes(), offset: 0, bigEndian: false };
+      const bytes = spool.bytes();
+      const size = ELEMENT_BYTES[type];
       const step = Math.max(1, Math.floor(CSV_ELEMENTS / columns)) * columns;
       const total = countOf(shape);
       for (let start = 0; start < total; start += step) {
-        const values = newFloats(type, Math.min(step, total - start));
-        fillFloats(array, start, values);
-        await append(values);
+        const piece = new Uint8Array(Math.min(step, total - start) * size);
+        bytes.read(start * size, piece);
+        await append(resultsOf(piece, type));
       }
-      array.bytes.close();
+      bytes.close();
     },
   };
 }

@@ -15,13 +15,17 @@ export interface MapOptions {
   readonly budget?: string;
   readonly atMost?: boolean;
   readonly upper?: string;
-  readonly axis: number;
+  readonly lambda?: string;
+  readonly compat?: 'torchsparseattn';
+  readonly axis?: number;
+  readonly axes?: readonly [number, number];
   readonly temperature: number;
   readonly mask?: string;
   readonly lengths?: string;
   readonly emptyRow: 'zero' | 'nan' | 'throw';
   readonly csr?: boolean;
   readonly order?: 'index' | 'value';
+  readonly groups?: string;
   readonly tensor?: string;
   readonly format?: Format;
   readonly outputFormat?: Format;
@@ -36,6 +40,12 @@ export interface MapOptions {
 const axis = (text: string): number => {
   if (/^-?[0-9]{1,3}$/.test(text)) return Number(text);
   throw new InputError('--axis to be an integer', JSON.stringify(text));
+};
+
+const axes = (text: string): readonly [number, number] => {
+  const [, first, second] = /^(-?[0-9]{1,3}),\s*(-?[0-9]{1,3})$/.exec(text) ?? [];
+  if (first !== undefined && second !== undefined) return [Number(first), Number(second)];
+  throw new InputError('--axes to be two integers with a comma', JSON.stringify(text));
 };
 
 const delimiter = (text: string): string => {
@@ -53,16 +63,26 @@ export function describeMap(command: Command): Command {
     .addOption(new Option('--map <name>', 'which map').choices(MAP_NAMES).default('entmax15'))
     .option(
       '--alpha <a>',
-      'a number, a list with commas for the rows, or a file with one for each row (entmax, topk-entmax)',
+      'a number, a list with commas for the rows, or a file with one for each row (*entmax, normmax)',
     )
     .option('--k <n>', 'how many scores of each row count, the largest (topk-*)', integer('--k', 1, 0x7fffffff))
     .option('--budget <b>', 'what rows sum to: a number, a list, or a file, as alpha (budget)')
     .option('--at-most', 'rows may sum to less than their budget (budget)')
     .option(
       '--upper <u>',
-      'bounds of the entries: a number, or a file that broadcasts to the scores (budget; default: 1)',
+      'bounds of the entries: a number, or a file that broadcasts to the scores (budget, constrained-*; default: 1)',
     )
-    .option('--axis <n>', 'the axis along which rows run; negative counts from the end', axis, -1)
+    .option(
+      '--lambda <l>',
+      'what ties entries together: a number, a list, or a file, as alpha (fusedmax, tvmax, oscarmax)',
+    )
+    .addOption(
+      new Option('--compat <as>', 'the published values in place of the minimum (oscarmax)').choices([
+        'torchsparseattn',
+      ]),
+    )
+    .option('--axis <n>', 'the axis along which rows run; negative counts from the end (default: -1)', axis)
+    .option('--axes <a,b>', 'the two neighbouring axes of each grid (tvmax; default: -2,-1)', axes)
     .option('--temperature <t>', 'scores are divided by it', positive('--temperature'), 1)
     .option('--mask <file>', 'which scores count: integers or booleans that broadcast to the scores, 0 = leave out')
     .option('--lengths <l>', 'how many leading scores of each row count: a list with commas, or a file')
@@ -77,6 +97,7 @@ export function describeMap(command: Command): Command {
         .choices(['index', 'value'])
         .default(undefined, 'index'),
     )
+    .option('--groups <file>', 'write which entries are tied together, too (fusedmax, tvmax, oscarmax)')
     .option('--tensor <name>', 'which tensor of a .safetensors file')
     .addOption(new Option('--format <f>', 'format of pipes, and of files whose name does not tell').choices(FORMATS))
     .addOption(new Option('--output-format <f>', "the output's, where it is another").choices(FORMATS))
@@ -108,5 +129,6 @@ Examples:
   entmax map scores.csv --map softmax --axis 0 > columns.csv
   entmax map scores.npy choice.npy --map budget --budget 5
   entmax map scores.npy supports.safetensors --csr --map sparsemax
+  entmax map scores.npy p.npy --map fusedmax --lambda 0.2 --groups segments.npy
   entmax map scores.npy p.npy --map entmax --alpha alphas.npy --mask keep.npy
   cat scores.npy | entmax map - --format npy | gzip > p.npy.gz`;

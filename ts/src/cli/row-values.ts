@@ -4,8 +4,8 @@
 import type { StoredArray } from '../formats/elements.ts';
 import { countOf, readNumbers } from '../formats/elements.ts';
 import { InputError } from '../formats/input-error.ts';
-import { moveAxisLast } from '../formats/row-major.ts';
-import { forEachRun } from './blocks.ts';
+import { moveAxesLast } from '../formats/row-major.ts';
+import { forEachRun, otherAxes } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 
 /** One value for all rows, or one for each row of a block. */
@@ -37,8 +37,8 @@ export function rowValuesOfList(option: string, values: readonly number[], { row
 }
 
 /**
- * Values of rows from a file: as many as there are rows, as one axis or in the scores' shape with 1 at their axis or without it, with or
- * without axes of length 1.
+ * Values of rows from a file: as many as there are rows, as one axis or in the scores' shape with 1 at the axes of rows or without them,
+ * with or without axes of length 1.
  */
 export function rowValuesOfFile(
   option: string,
@@ -48,8 +48,7 @@ export function rowValuesOfFile(
 ): RowValues {
   const lengths = (axes: readonly number[]): string => axes.filter((length) => length !== 1).join();
   const own = lengths(array.shape);
-  const rest = shape.filter((_, axis) => axis !== layout.axis);
-  if (own !== lengths([layout.rows]) && own !== lengths(rest)) {
+  if (own !== lengths([layout.rows]) && own !== lengths(otherAxes(shape, layout))) {
     throw notForRows(option, layout.rows, `shape [${array.shape.join(', ')}]`);
   }
   return ({ firstRow, rows }) => readNumbers(array, firstRow, rows);
@@ -86,8 +85,9 @@ export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
   }
   const aligned = { ...array, shape: own };
   if (moved === undefined) return alignedValues(option, aligned, shape, layout, limit, keeping);
-  const target = [...shape.slice(0, layout.axis), ...shape.slice(layout.axis + 1), layout.n];
-  return alignedValues(option, moveAxisLast(aligned, layout.axis, limit), target, moved, limit, keeping);
+  const target = [...otherAxes(shape, layout), ...layout.rowShape];
+  const last = moveAxesLast(aligned, layout.axis, layout.rowShape.length, limit);
+  return alignedValues(option, last, target, moved, limit, keeping);
 }
 
 function alignedValues<A extends Uint8Array | Float64Array>(
@@ -137,9 +137,10 @@ function broadcastBlocks<A extends Uint8Array | Float64Array>(
   values: A,
   own: readonly number[],
   shape: readonly number[],
-  { axis, inner }: Layout,
+  { axis, inner, rowShape }: Layout,
   { create }: Keeping<A>,
 ): ScoreValues<A> {
+  const behind = axis + rowShape.length;
   const strides = own.map((length, at) => (length === 1 ? 0 : countOf(own.slice(at + 1))));
   /** Where the value lies for an index of the axes [from, to), which are counted row-major. */
   const offset = (index: number, from: number, to: number): number => {
@@ -154,11 +155,11 @@ function broadcastBlocks<A extends Uint8Array | Float64Array>(
     const result = create(block.size);
     const firstOuter = Math.floor(block.firstRow / inner);
     const firstInner = block.firstRow % inner;
-    const inners = Array.from({ length: block.inner }, (_, i) => offset(firstInner + i, axis + 1, shape.length));
+    const inners = Array.from({ length: block.inner }, (_, i) => offset(firstInner + i, behind, shape.length));
     for (let o = 0, at = 0; o < block.outer; o++) {
       const start = offset(firstOuter + o, 0, axis);
       for (let j = 0; j < block.n; j++) {
-        const row = start + j * strides[axis]!;
+        const row = start + offset(j, axis, behind);
         for (let i = 0; i < block.inner; i++) result[at++] = values[row + inners[i]!]!;
       }
     }

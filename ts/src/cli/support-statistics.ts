@@ -1,5 +1,5 @@
-// What the summary says of the results: how many entries of each row are positive. It is counted on what was written, not asked of the
-// kernels a second time.
+// What the summary says of the results: how many entries of each row are positive, and in how many groups. It is counted on what was
+// written, not asked of the kernels a second time.
 
 /** Counts supports, block after block. */
 export class SupportStatistics {
@@ -10,6 +10,8 @@ export class SupportStatistics {
   emptyRows = 0;
   smallest = Infinity;
   largest = 0;
+  /** Groups of the rows that have some. */
+  readonly groups = { rows: 0, total: 0, fewest: Infinity, most: 0 };
   #positive = 0;
   #zeros = 0;
   #entries = 0;
@@ -39,6 +41,25 @@ export class SupportStatistics {
         }
       }
       for (let i = 0; i < inner; i++) this.#addRow(n, positive[i]!, zeros[i]!);
+    }
+  }
+
+  /** Takes the groups of a block [outer, n, inner]: each is named by the first of its entries. */
+  addGroups(names: Int32Array, outer: number, n: number, inner: number): void {
+    const { groups } = this;
+    const counts = new Int32Array(inner);
+    for (let o = 0, at = 0; o < outer; o++) {
+      counts.fill(0);
+      for (let j = 0; j < n; j++) {
+        for (let i = 0; i < inner; i++, at++) if (names[at] === j) counts[i]!++;
+      }
+      for (const count of counts) {
+        if (count === 0) continue;
+        groups.rows++;
+        groups.total += count;
+        groups.fewest = Math.min(groups.fewest, count);
+        groups.most = Math.max(groups.most, count);
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { bytesOf } from './bytes.ts';
 import { Spool } from './files.ts';
 import { newFloats } from './elements.ts';
-import type { Floats, StoredArray } from './elements.ts';
+import type { Floats, Results, StoredArray } from './elements.ts';
 import { showFloat } from './float-text.ts';
 import { InputError } from './input-error.ts';
 
@@ -119,7 +119,7 @@ export function csvHeader(fields: readonly string[], delimiter: string): string 
 }
 
 /** Rows of `columns` numbers as text, in pieces of moderate length; every number is read back bit for bit. */
-export function* csvLines(values: Floats, columns: number, delimiter: string): Generator<string> {
+export function* csvLines(values: Results, columns: number, delimiter: string): Generator<string> {
   const type = values instanceof Float32Array ? 'F32' : 'F64';
   let text = '';
   for (let start = 0; start < values.length; start += columns) {

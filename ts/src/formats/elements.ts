@@ -25,6 +25,9 @@ export const ELEMENT_BYTES = {
 
 export type ElementType = keyof typeof ELEMENT_BYTES;
 export type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+/** What is written: probabilities, and names of groups. */
+export type ResultType = 'F32' | 'F64' | 'I32';
+export type Results = Floats | Int32Array<ArrayBuffer>;
 
 /** An array in a file, row-major from `offset` on. */
 export interface StoredArray {
@@ -48,6 +51,13 @@ export function floatType(type: ElementType): 'F32' | 'F64' {
 
 export function newFloats(type: 'F32' | 'F64', length: number): Floats {
   return type === 'F32' ? new Float32Array(length) : new Float64Array(length);
+}
+
+const RESULT_ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array };
+
+/** Bytes of a buffer as the elements that they are. */
+export function resultsOf({ buffer, byteOffset, byteLength }: Uint8Array, type: ResultType): Results {
+  return new RESULT_ARRAYS[type](buffer as ArrayBuffer, byteOffset, byteLength / ELEMENT_BYTES[type]);
 }
 
 /** Fills `target`, of the array's floatType, with the elements from number `start` on. */

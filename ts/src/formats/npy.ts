@@ -5,7 +5,7 @@
 // the header is three fields, so it is read here, strictly: anything but these three fields in their spelling is refused.
 
 import { ELEMENT_BYTES, countOf } from './elements.ts';
-import type { ElementType, StoredArray } from './elements.ts';
+import type { ElementType, ResultType, StoredArray } from './elements.ts';
 import type { Bytes } from './bytes.ts';
 import { InputError } from './input-error.ts';
 
@@ -103,9 +103,9 @@ function parseTuple(text: string): number[] | undefined {
 }
 
 /** The header of a row-major, little-endian file, as NumPy writes it: version 1.0, padded so that the elements are aligned. */
-export function npyHeader(type: 'F32' | 'F64', shape: readonly number[]): Uint8Array {
-  const descr = type === 'F32' ? '<f4' : '<f8';
-  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${showTuple(shape)}, }`;
+export function npyHeader(type: ResultType, shape: readonly number[]): Uint8Array {
+  const [name] = Object.entries(TYPES).find(([, each]) => each === type)!;
+  const text = `{'descr': '<${name}', 'fortran_order': False, 'shape': ${showTuple(shape)}, }`;
   const length = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
   const header = new Uint8Array(length).fill(0x20);
   header.set(MAGIC);

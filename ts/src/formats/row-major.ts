@@ -27,10 +27,10 @@ export function toRowMajor(array: NpyArray, limit: number): StoredArray {
   return result;
 }
 
-/** The array with this axis behind all others, which keep their order. */
-export function moveAxisLast(array: StoredArray, axis: number, limit: number): StoredArray {
+/** The array with `count` axes from this one on behind all others; both keep their order. */
+export function moveAxesLast(array: StoredArray, axis: number, count: number, limit: number): StoredArray {
   const { shape } = array;
-  const [before, own, behind] = [shape.slice(0, axis), shape.slice(axis, axis + 1), shape.slice(axis + 1)];
+  const [before, own, behind] = [shape.slice(0, axis), shape.slice(axis, axis + count), shape.slice(axis + count)];
   const axes = { outer: countOf(before), rows: countOf(own), columns: countOf(behind) };
   return swapped(array, axes, [...before, ...behind, ...own], limit);
 }

@@ -51,19 +51,25 @@ export interface ReadArray {
 
 /** A little-endian, row-major .npy file of floats. */
 export function readNpyFile(file: string | Buffer): ReadArray {
+  const { type, shape, data } = readNpyBytes(file);
+  return { shape, data: type === 'f4' ? new Float32Array(data) : new Float64Array(data) };
+}
+
+/** The same of int32. */
+export function readNpyIntegers(file: string | Buffer): { shape: number[]; data: Int32Array } {
+  const { type, shape, data } = readNpyBytes(file);
+  if (type !== 'i4') throw new Error(`int32 expected, got ${type}`);
+  return { shape, data: new Int32Array(data) };
+}
+
+function readNpyBytes(file: string | Buffer): { type: string; shape: number[]; data: ArrayBuffer } {
   const bytes = typeof file === 'string' ? readFileSync(file) : file;
   const start = 10 + bytes.readUInt16LE(8);
-  const [, type, shape] = /'<(f[48])', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n$/.exec(
+  const [, type, shape] = /'<(f[48]|i4)', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n$/.exec(
     bytes.toString('latin1', 10, start),
   )!;
-  const data = new Uint8Array(bytes.subarray(start)).buffer;
-  return {
-    shape: shape!
-      .split(',')
-      .filter((each) => each.trim() !== '')
-      .map(Number),
-    data: type === 'f4' ? new Float32Array(data) : new Float64Array(data),
-  };
+  const lengths = shape!.split(',').filter((each) => each.trim() !== '');
+  return { type: type!, shape: lengths.map(Number), data: new Uint8Array(bytes.subarray(start)).buffer };
 }
 
 type Named = Record<string, { dtype: string; shape: number[]; bytes: Uint8Array }>;

@@ -23,7 +23,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const DEFAULTS: MapOptions = {
   map: 'entmax15',
-  axis: -1,
   temperature: 1,
   emptyRow: 'zero',
   header: 'auto',

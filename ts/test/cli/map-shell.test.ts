@@ -160,14 +160,15 @@ function sparseFile(name: string, bytes: number, columns = 256): string {
 }
 
 describe('memory', () => {
-  test.each<[string, string, string[]]>([
-    ['dense', 'out.npy', []],
-    ['dense, along the first axis', 'out.npy', ['--axis', '0']],
-    ['sparse', 'out.safetensors', ['--csr', '--map', 'softmax']],
+  test.each<[string, string, () => string[]]>([
+    ['dense', 'out.npy', () => []],
+    ['dense, along the first axis', 'out.npy', () => ['--axis', '0']],
+    ['sparse', 'out.safetensors', () => ['--csr', '--map', 'softmax']],
+    ['groups', 'out.npy', () => ['--map', 'fusedmax', '--lambda', '0.1', '--groups', path('groups.npy')]],
   ])('does not grow with the file: %s', async (_, name, args) => {
     const peakOf = async (megabytes: number): Promise<number> => {
       const input = sparseFile(path('large.npy'), megabytes << 20);
-      const { code, stderr, peak } = await runMap([input, path(name), '--memory', '16', '--quiet', ...args], {
+      const { code, stderr, peak } = await runMap([input, path(name), '--memory', '16', '--quiet', ...args()], {
         node: ['--max-old-space-size=48'],
       });
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -255,7 +256,7 @@ describe('refuses with one clear line and exit code 2', () => {
     [
       'alpha for a map without',
       () => [small(), '--map', 'sparsemax', '--alpha', '2'],
-      'expected --alpha with --map entmax or topk-entmax, got --map sparsemax',
+      'expected --alpha with --map entmax or topk-entmax or normmax or constrained-entmax, got --map sparsemax',
     ],
     [
       'a top-k map without k',

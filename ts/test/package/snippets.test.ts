@@ -98,6 +98,7 @@ test.each(MAPS.map((code, i) => [i + 1, code] as const))('program %d of docs/map
   const stdout = await run(`maps-${i}`, PRELUDE + code);
   expectWhatItSays(stdout);
   expect(stdout.match(/^says/gm)?.length).toBe(code.match(/; \/\/ +[\d. ]+$/gm)?.length);
+  for (const [, text] of code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)) expect(stdout.split('\n')).toContain(text);
 });
 
 test('the programs of docs/attention.md run, one after the other, and say what a cache holds', async () => {
