@@ -63,6 +63,8 @@ pub(crate) mod kernels {
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::powers_f64::exp2;
     #[cfg(any(feature = "attention", feature = "regularised"))]
     pub(crate) use super::powers_f64::pow;
     #[cfg(any(feature = "attention", feature = "regularised"))]

@@ -50,7 +50,7 @@ fn log2(x: f64) -> f64 {
 
 /// 2^t for |t| < 1000.
 #[inline(always)]
-fn exp2(t: f64) -> f64 {
+pub fn exp2(t: f64) -> f64 {
     const EXP: [f64; 13] = [
         1.0,
         1.0,

@@ -18,6 +18,8 @@ const STEPS: usize = 24;
 const TOLERANCE: f64 = 2e-7;
 /// What the sum of a solved row may then be off by, with as much again.
 const UNCERTAIN: f64 = 1e-6;
+/// Blocks whose lanes are added in f32.
+const RUN: usize = 8;
 /// Scores of a sample.
 pub const SAMPLE: usize = 8 * LANES;
 /// The least number that f32 holds with all its digits.
@@ -53,29 +55,31 @@ impl Power {
         matches!(self, Power::Exponential)
     }
 
-    /// (f, f') of d, both 0 where f is. A pass names its power, so that nothing is left to decide block by block.
+    /// (f, f') of -`below`, both 0 where f is. A pass names its power, so that nothing is left to decide block by block.
     #[inline(always)]
-    fn terms<V: F32Block>(self, d: V) -> (V, V) {
-        let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let least = |d: V, most: V| zero.sub(zero.sub(d).pmax(zero.sub(most)));
+    fn terms<V: F32Block>(self, below: V) -> (V, V) {
+        let zero = V::splat(0.0);
         if self == Power::Exponential {
-            let p = exp2_nonpositive(least(d, zero).mul(V::splat(core::f32::consts::LOG2_E)));
+            let t = below.pmax(zero).mul(V::splat(-core::f32::consts::LOG2_E));
+            let p = exp2_nonpositive(t);
             return (p, p);
         }
-        let inside = d.above(zero);
-        let capped = least(d.keep(inside), one);
-        let square = capped.mul(capped);
+        let d = zero.sub(below).pmax(zero);
+        let square = d.mul(d);
         match self {
-            Power::Whole(1) => (capped, one.keep(inside)),
-            Power::Whole(2) => (square, capped.add(capped)),
-            Power::Whole(3) => (square.mul(capped), square.mul(V::splat(3.0))),
+            Power::Whole(1) => (d, V::splat(1.0).keep(d.above(zero))),
+            Power::Whole(2) => (square, d.add(d)),
+            Power::Whole(3) => (square.mul(d), square.mul(V::splat(3.0))),
             Power::Real(beta) => {
-                let normal = capped.pmax(V::splat(LEAST));
-                let log = log2_of_ratio(normal, least(d.sub(one), zero));
-                let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(inside);
-                (p, p.div(normal).mul(V::splat(beta)))
+                let one = V::splat(1.0);
+                // No ratio is above 1.
+                let over = below.add(one).pmax(zero);
+                let ratio = one.sub(over).pmax(V::splat(LEAST));
+                let log = log2_of_ratio(ratio, zero.sub(over));
+                let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(d.above(zero));
+                (p, p.div(ratio).mul(V::splat(beta)))
             }
-            _ => (square.mul(square), square.mul(capped).mul(V::splat(4.0))),
+            _ => (square.mul(square), square.mul(d).mul(V::splat(4.0))),
         }
     }
 }
@@ -98,7 +102,7 @@ macro_rules! by_power {
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub scores: &'a Scores,
-    /// None: all ones. Behind the row nothing above 0.
+    /// None: all ones. Behind the row 0.
     pub bounds: Option<&'a Scores>,
     pub power: Power,
     /// From a distance of scores to d: 1 / T, or e / T.
@@ -129,9 +133,10 @@ struct Level<V> {
 }
 
 impl<V: F32Block> Level<V> {
+    /// -d.
     #[inline(always)]
-    fn distance(&self, scores: V) -> V {
-        scores.sub(self.high).sub(self.low).mul(self.scale)
+    fn below(&self, scores: V) -> V {
+        self.high.sub(scores).add(self.low).mul(self.scale)
     }
 }
 
@@ -159,7 +164,7 @@ impl Row<'_> {
         match self.bounds {
             None => V::splat(1.0),
             // SAFETY: by the caller.
-            Some(bounds) => unsafe { bounds.block::<V>(from).pmax(V::splat(0.0)) },
+            Some(bounds) => unsafe { bounds.block(from) },
         }
     }
 
@@ -175,17 +180,25 @@ impl Row<'_> {
     unsafe fn sums_of<V: F32Block>(&self, power: Power, c: f64) -> Sums {
         let level: Level<V> = self.level(c);
         let (mut met, mut free, mut slope) = (V::no_sums(), V::no_sums(), V::no_sums());
-        let zero = V::splat(0.0);
-        for from in (0..self.scores.len).step_by(LANES) {
-            // SAFETY: by the caller.
-            let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
-            let (p, s) = power.terms(level.distance(scores));
-            let inside = bound.above(p);
-            zero.or_else(inside, bound).sum_into(&mut met);
-            p.keep(inside).sum_into(&mut free);
-            if !power.is_its_slope() {
-                s.keep(inside).sum_into(&mut slope);
+        let (zero, n) = (V::splat(0.0), self.scores.len);
+        for start in (0..n).step_by(RUN * LANES) {
+            // Lane by lane, as long as little is lost.
+            let (mut some_met, mut some_free, mut some_slope) = (zero, zero, zero);
+            for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
+                // SAFETY: by the caller.
+                let (scores, bound): (V, V) =
+                    unsafe { (self.scores.block(from), self.bound(from)) };
+                let (p, s) = power.terms(level.below(scores));
+                let inside = bound.above(p);
+                some_met = some_met.add(zero.or_else(inside, bound));
+                some_free = some_free.add(p.keep(inside));
+                if !power.is_its_slope() {
+                    some_slope = some_slope.add(s.keep(inside));
+                }
             }
+            some_met.sum_into(&mut met);
+            some_free.sum_into(&mut free);
+            some_slope.sum_into(&mut slope);
         }
         let (free, slope) = (V::total(free), V::total(slope));
         let slope = if power.is_its_slope() { free } else { slope };
@@ -313,7 +326,7 @@ impl Row<'_> {
         for from in (0..n).step_by(LANES) {
             // SAFETY: by the caller.
             let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
-            let d = level.distance(scores);
+            let d = level.below(scores);
             let (p, s) = power.terms(d);
             let inside = bound.above(p);
             let (over, change) = (p.sub(bound), s.mul(window));

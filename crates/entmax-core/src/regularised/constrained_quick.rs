@@ -5,7 +5,7 @@
 
 use super::constrained_blocks::{Bracket, Power, Row};
 use super::frame::{Entry, Solved};
-use crate::maps::kernels::{pow, Scores, Sum, Tail};
+use crate::maps::kernels::{exp2, pow, Scores, Sum, Tail};
 use crate::maps::Score;
 use crate::simd::{Native, LANES};
 
@@ -70,7 +70,7 @@ impl<T: Entry> Problem<'_, T> {
             let (scores, bounds, origin) = if size_of::<T>() == 4 {
                 (
                     Scores::new(self.x.cast(), self.n, &mut tail),
-                    Scores::new(self.upper.cast(), self.n, &mut bounds_tail),
+                    padded(self.upper.cast(), self.n, &mut bounds_tail),
                     0.0,
                 )
             } else {
@@ -79,7 +79,7 @@ impl<T: Entry> Problem<'_, T> {
                 narrowed(self.upper, self.n, 0.0, at.add(step));
                 (
                     Scores::new(at, self.n, &mut tail),
-                    Scores::new(at.add(step), self.n, &mut bounds_tail),
+                    padded(at.add(step), self.n, &mut bounds_tail),
                     max,
                 )
             };
@@ -244,7 +244,11 @@ impl Power64 {
     fn terms(&self, d: f64) -> (f64, f64) {
         let base = self.e * d;
         if self.e == 0.0 {
-            let p = libm::exp(d.min(1.0));
+            let p = if d < -690.0 {
+                0.0
+            } else {
+                exp2(d.min(1.0) * core::f64::consts::LOG2_E)
+            };
             (p, p)
         } else if base < self.least {
             (0.0, 0.0)
@@ -257,6 +261,21 @@ impl Power64 {
             let p = pow(base, self.beta);
             (p, p / base)
         }
+    }
+}
+
+/// Bounds, with 0 behind them.
+///
+/// # Safety
+/// As [`Scores::new`].
+unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
+    // SAFETY: passed on; what is behind the last bound is in the tail, which has been written if there is any.
+    unsafe {
+        let row = Scores::new(bounds, n, tail);
+        if n % LANES != 0 {
+            tail.assume_init_mut()[n % LANES..].fill(0.0);
+        }
+        row
     }
 }
 
