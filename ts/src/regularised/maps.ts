@@ -26,7 +26,8 @@ const lambdaRule = (): ParameterRule => ({
   toKernel: (lambda) => lambda,
 });
 
-const normRule = (): ParameterRule => ({
+/** Of normmax and its loss. */
+export const normRule = (): ParameterRule => ({
   ...alphaRule(2, 'alpha'),
   condition: 'alpha > 1',
   accepts: (alpha) => alpha > 1,

@@ -61,6 +61,8 @@ pub(crate) mod kernels {
     pub(crate) use super::csr::finish_support;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
+    #[cfg(any(feature = "attention", feature = "regularised"))]
+    pub(crate) use super::kernel::Solved;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
     pub(crate) use super::scan_f32::{Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
@@ -69,7 +71,6 @@ pub(crate) mod kernels {
     #[cfg(feature = "attention")]
     pub(crate) use super::{
         csr::{compress, compress_row},
-        kernel::Solved,
         powers_f32::{IntegerPower, RealPower},
         powers_f64::pow,
         scan_f32::{find_above, maxima_len, BLOCK},

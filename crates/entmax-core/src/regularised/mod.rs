@@ -5,7 +5,7 @@
 //! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` |
 //! | `tvmax` | the same on a grid, `grid` and `regions` |
 //! | `oscarmax` | entries of similar size are drawn together |
-//! | `normmax` | a norm instead of an entropy |
+//! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
 //! | `rows`, `backward` | a batch of any of these, and its pullback |
 //!
@@ -30,6 +30,7 @@ pub mod fusedmax;
 pub mod grid;
 pub mod groups;
 pub mod normmax;
+pub mod normmax_loss;
 pub mod oscarmax;
 mod regions;
 pub mod rows;
