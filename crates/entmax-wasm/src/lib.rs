@@ -26,6 +26,8 @@ mod maps;
 mod regularised;
 #[cfg(feature = "regularised")]
 mod regularised_losses;
+#[cfg(feature = "regularised")]
+mod regularised_sparse;
 #[cfg(feature = "structured")]
 mod structured;
 

@@ -16,11 +16,4 @@ export {
   oscarmax,
   tvmax,
 } from './maps.ts';
-export type {
-  AsyncGroupedMap,
-  AsyncRegularisedMap,
-  GroupedMap,
-  OscarmaxOptions,
-  RegularisedMap,
-  TvmaxOptions,
-} from './types.ts';
+export type { AsyncGroupedMap, GroupedMap, OscarmaxOptions, TvmaxOptions } from './types.ts';

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { scope, tensor } from 'entmax';
-import type { Tensor } from 'entmax';
 import { floats } from '../oracle/layouts.ts';
 import type { Floats } from '../oracle/layouts.ts';
 import { LOSSES, sixClasses, sixDistributions, sixRows } from './cases.ts';
@@ -35,7 +34,7 @@ describe.each(LOSSES)('$name', ({ loss, options }) => {
             const distributions = target === q ? tensor<Floats>(q, shape) : undefined;
             for (const isTarget of distributions ? [false, true] : [false]) {
               const scores = tensor<Floats>(z, shape);
-              const out = (isTarget ? distributions! : scores);
+              const out = isTarget ? distributions! : scores;
               const result = loss.valueAndGrad(scores, distributions ?? target, { ...given, out });
               check(result, out, () => out.toTypedArray());
             }

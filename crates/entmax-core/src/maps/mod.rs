@@ -59,6 +59,8 @@ pub(crate) mod kernels {
     #[cfg(feature = "regularised")]
     pub(crate) use super::compensated::{Pair, Sum};
     pub(crate) use super::csr::finish_support;
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::csr::write_entries;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
     #[cfg(any(feature = "attention", feature = "regularised"))]
