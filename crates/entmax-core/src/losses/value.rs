@@ -78,6 +78,7 @@ pub unsafe fn of_family(solution: &Solution, target: &Target, derivative: bool) 
         if solution.settings.map != map::ENTMAX {
             return solution.budget(target);
         }
+        // The kernels of entmax have them.
         let Some(lists) = &solution.kernels.lists else {
             return Value {
                 loss: f64::NAN,

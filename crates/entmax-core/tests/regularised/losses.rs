@@ -68,7 +68,7 @@ fn scores<T: Number>(layout: &Layout) -> Vec<T> {
     row("normal", size, 0.6).into_iter().map(T::round).collect()
 }
 
-/// |p - q| and the loss from tau, for classes and for distributions.
+/// The loss from tau, the gradient p - q and the slope by alpha, for classes and for distributions.
 fn loss_of_rows<T: Number>(tolerance: f64) {
     for layout in layouts() {
         let (n, count) = (layout.n, layout.rows());
@@ -320,10 +320,10 @@ fn supports_of_rows<T: Number>() {
             if which != map::NORMMAX && which != map::CONSTRAINED {
                 continue;
             }
-            for r in 0..count {
+            for (r, &threshold) in thresholds.iter().enumerate() {
                 let (row, scores, kept) = (layout.of(r, &p), layout.of(r, &x), layout.of(r, &mask));
                 for j in 0..n {
-                    let inside = kept[j] != 0 && scores[j] > thresholds[r];
+                    let inside = kept[j] != 0 && scores[j] > threshold;
                     assert_eq!(row[j].wide() > 0.0, inside, "{label}: row {r}, {j}");
                 }
             }
