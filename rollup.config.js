@@ -15,10 +15,15 @@ import license from 'rollup-plugin-license';
 
 const typescript = () => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' });
 
-/** What all entries share has tensors; what the maps of two entries share, their forms; what attention shares with them, rows. */
+/**
+ * What all entries share has tensors; what the maps of two entries share, their forms; what attention shares with them, rows. Declarations
+ * are split by their own imports: those of the losses are by themselves.
+ */
 const nameOfShared = ({ moduleIds }) => {
   const has = (file) => moduleIds.some((id) => id.endsWith(file));
-  return has('/tensor.ts') ? 'shared' : has('/maps/dense.ts') ? 'forms' : 'rows';
+  if (has('/tensor.ts')) return 'shared';
+  if (has('/maps/dense.ts') || has('/maps/types.ts')) return 'forms';
+  return has('/losses/types.ts') ? 'losses' : 'rows';
 };
 
 /** Kernels that are loaded late have their own names. */

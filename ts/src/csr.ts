@@ -13,7 +13,7 @@ export interface Row<A = F32 | F64> {
   readonly indices: Int32Array;
   /** The values there, all > 0, or all NaN. */
   readonly values: A;
-  /** In the support <=> unmasked and score > threshold. */
+  /** In the support <=> unmasked and score > threshold; what else there is to say of it, `Support` says. */
   readonly threshold: number;
 }
 
@@ -34,7 +34,7 @@ export interface Csr<A = F32 | F64> extends Iterable<Row<A>> {
   readonly thresholds: A;
   /** For the top-k maps: 1 for each row whose result equals that of the unrestricted map. */
   readonly exact?: Uint8Array;
-  /** Shape of the dense form. */
+  /** Shape of the dense form. Of `tvmax`, whose rows are grids, with H * W in the place of their two axes. */
   readonly shape: Shape;
   /** The axis that rows run along, counted from 0. */
   readonly axis: number;

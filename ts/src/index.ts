@@ -6,9 +6,11 @@
 
 export { budget, entmax, entmax15, softmax, sparsemax, topkEntmax, topkSparsemax } from './maps/maps.ts';
 export type {
+  AsyncMapForms,
   AsyncRowMap,
   BudgetOptions,
   Grads,
+  MapForms,
   MapParameters,
   RowMap,
   RowMapOptions,

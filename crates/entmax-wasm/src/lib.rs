@@ -16,12 +16,18 @@ mod no_allocator;
 mod attention;
 #[cfg(feature = "maps")]
 mod gradients;
+#[cfg(any(feature = "maps", feature = "regularised"))]
+mod loss_exports;
 #[cfg(feature = "maps")]
 mod losses;
 #[cfg(feature = "maps")]
 mod maps;
 #[cfg(feature = "regularised")]
 mod regularised;
+#[cfg(feature = "regularised")]
+mod regularised_losses;
+#[cfg(feature = "regularised")]
+mod regularised_sparse;
 #[cfg(feature = "structured")]
 mod structured;
 

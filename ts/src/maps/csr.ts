@@ -11,7 +11,7 @@ import { inRoom } from './room.ts';
 import type { Room } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
-import { batchArguments, kernelOf, runKernel } from './row-job.ts';
+import { batchArguments, kernelOf, runKernel, workspaceOf } from './row-job.ts';
 import { Slots } from './slots.ts';
 import { stagedRows } from './staging.ts';
 
@@ -44,9 +44,11 @@ export function prepareCsr(
   };
 }
 
-/** Sparse rows as the user gets them. */
+/** Sparse rows as the user gets them; the axes of grids are one there. */
 export function toCsr({ template, layout }: RowMapCall, parts: SparseParts): Csr {
-  return makeCsr({ ...parts, shape: template.shape, axis: layout.axis });
+  const { axis, last = axis, n } = layout;
+  const { shape } = template;
+  return makeCsr({ ...parts, shape: [...shape.slice(0, axis), n, ...shape.slice(last + 1)], axis });
 }
 
 /** The supports of all rows. */
@@ -62,7 +64,7 @@ export function sparseRows(call: RowCall, byValue: boolean): Plan<SparseParts> {
       const [sizes, indices, values] = slots.at(stage);
       const results = [sizes, thresholds.at(stage), exact?.at(stage) ?? 0, indices, values, byValue ? 1 : 0];
       const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
-      yield* runKernel(call, stage, 'row_map_csr', args, 'row_map_workspace');
+      yield* runKernel(call, stage, 'row_map_csr', args, workspaceOf(call));
       slots.collect(stage);
     }
     return { ...slots.take(), thresholds: thresholds.take(), exact: exact?.take() };

@@ -6,14 +6,17 @@ import type { Prepared } from './forms.ts';
 import { inRoom } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowMapDescriptor } from './row-call.ts';
-import { batchArguments, runKernel } from './row-job.ts';
+import { batchArguments, runKernel, workspaceOf } from './row-job.ts';
 import { stagedRows } from './staging.ts';
 
 /** Support sizes and thresholds of all rows, in row order. */
 export interface Support<A = F32 | F64> {
   /** Number of entries with p > 0, for each row. */
   readonly sizes: Int32Array;
-  /** In the support <=> unmasked and score > threshold, in the scores' units; NaN for NaN rows, Infinity for empty ones. */
+  /**
+   * In the support <=> unmasked, of a bound above 0, and score > threshold, in the scores' units; NaN for NaN rows, Infinity for empty
+   * ones. Of the maps with groups (`GroupedMap` of entmax/regularised) that of the sparsemax in which they end.
+   */
   readonly thresholds: A;
   /** For the top-k maps: 1 where the result equals that of the unrestricted map. */
   readonly exact?: Uint8Array;
@@ -39,7 +42,7 @@ export function prepareSupport(
           const [x, mask, upper] = stage.at as [number, number, number];
           const results = [sizes.at(stage), thresholds.at(stage), exact?.at(stage) ?? 0];
           const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
-          yield* runKernel(call, stage, 'row_map_support', args, 'row_map_workspace');
+          yield* runKernel(call, stage, 'row_map_support', args, workspaceOf(call));
         }
         return { sizes: sizes.take(), thresholds: thresholds.take(), ...(exact && { exact: exact.take() }) };
       }),

@@ -38,8 +38,8 @@ export interface TopkOptions {
   k: number;
 }
 
-/** A row map and its forms. P are its differentiable parameters, E its further options. */
-export interface RowMap<P extends string = never, E = {}> {
+/** The forms that every map has. P are its differentiable parameters, E its further options. */
+export interface MapForms<P extends string = never, E = {}> {
   /**
    * Probabilities of each row, in the form of the scores, or in `out`: an array or tensor of x's dtype and size, which
    * may be x itself and may not overlap it otherwise.
@@ -61,14 +61,20 @@ export interface RowMap<P extends string = never, E = {}> {
   support<X extends Scores, A = number, U = number>(x: X, options?: RowMapOptions<P, E, A, U>): Support<Values<X>>;
   /**
    * The value and its pullback: `const [p, pullback] = map.vjp(x)`, then `pullback(dp).x`. The pullback keeps the
-   * support only. It knows what the output does not show: rows with +Infinity are constant (gradient 0), as are empty
-   * ones, and a budget that was not used up has no gradient. Rows with NaN have the gradient NaN. The Jacobian by x is
-   * symmetric: `pullback(dx).x` is the Jacobian-vector product, too.
+   * support only, of the maps with groups for each entry its group and its rate. It knows what the output does not show: rows with
+   * +Infinity are constant (gradient 0), as are empty ones, and a budget that was not used up has no gradient. Rows with NaN have the
+   * gradient NaN. The Jacobian by x is symmetric, but for `compat` of `oscarmax`: `pullback(dx).x` is the Jacobian-vector product, too.
    */
   vjp<X extends Scores, A = number, U = number>(
     x: X,
     options?: RowMapOptions<P, E, A, U>,
   ): [Like<X>, Pullback<Like<X>, Grads<X, P, A, U>>];
+  /** Names of the gradients, in the order in which they are given. */
+  readonly wrt: readonly ('x' | P)[];
+}
+
+/** A row map and its forms. P are its differentiable parameters, E its further options. */
+export interface RowMap<P extends string = never, E = {}> extends MapForms<P, E> {
   /**
    * Gradients from the output `p` alone, for the cotangent `dp` of p's element type and shape. `options` are those
    * that made p (`k`, and `budget` unless `atMost`, may be missing); `wrt` picks gradients, all by default. Entries
@@ -80,8 +86,6 @@ export interface RowMap<P extends string = never, E = {}> {
     dp: X,
     options?: RowMapOptions<P, E, A, U> & { wrt?: readonly K[] | undefined },
   ): Pick<Grads<X, P, A, U>, K>;
-  /** Names of the gradients, in the order in which they are given. */
-  readonly wrt: readonly ('x' | P)[];
   /**
    * The same as promises, with the event loop free: large calls run on the workers, without them in slices of about
    * 8 ms. Never throws synchronously; rejects with `signal.reason` when aborted, and then an `out` is unspecified.
@@ -90,8 +94,8 @@ export interface RowMap<P extends string = never, E = {}> {
   readonly async: AsyncRowMap<P, E>;
 }
 
-/** The asynchronous forms of a row map. */
-export interface AsyncRowMap<P extends string = never, E = {}> {
+/** The asynchronous forms that every map has. */
+export interface AsyncMapForms<P extends string = never, E = {}> {
   <X extends Scores, A = number, U = number, Y extends Like<X> | Float = Like<X>>(
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run & { out?: Y | undefined },
@@ -111,6 +115,10 @@ export interface AsyncRowMap<P extends string = never, E = {}> {
     x: X,
     options?: RowMapOptions<P, E, A, U> & Run,
   ): Promise<[Like<X>, AsyncPullback<Like<X>, Grads<X, P, A, U>>]>;
+}
+
+/** The asynchronous forms of a row map. */
+export interface AsyncRowMap<P extends string = never, E = {}> extends AsyncMapForms<P, E> {
   /** As `backward` of the map. */
   backward<X extends Scores, A = number, U = number, K extends 'x' | P = 'x' | P>(
     p: X,

@@ -24,7 +24,7 @@ import { makePullback } from './pullback.ts';
 import type { AnyPullback } from './pullback.ts';
 import { countedMass } from './refuse-rows.ts';
 import { dataOf, inRoom } from './room.ts';
-import { BUDGET_AT_MOST, ENTMAX, isOntoSimplex, readRowCall, refuseRows } from './row-call.ts';
+import { BUDGET_AT_MOST, CONSTRAINED, ENTMAX, isOntoSimplex, readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
 import type { Operand } from './staging.ts';
 
@@ -69,12 +69,10 @@ export function savedSupport(call: RowCall): Plan<Operand | Entries> {
   });
 }
 
-/** True for softmax, whose support is everything, and for the maps without a sparse form. */
+/** True for softmax, also one with bounds, whose support is everything. */
 function isDense({ map, k, parameter }: RowCall): boolean {
-  return (
-    map > BUDGET_AT_MOST ||
-    (map === ENTMAX && k === 0 && parameter.values.every((alphaMinusOne) => alphaMinusOne === 0))
-  );
+  const isEntmax = map === ENTMAX || map === CONSTRAINED;
+  return isEntmax && k === 0 && parameter.values.every((alphaMinusOne) => alphaMinusOne === 0);
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
- * entmax/regularised: sparse maps with another regulariser (fusedmax, TVmax, oscarmax, normmax) or with bounds (constrained softmax, sparsemax
- * and entmax).
+ * entmax/regularised: sparse maps with another regulariser (fusedmax, TVmax, oscarmax, normmax and its loss) or with bounds (constrained
+ * softmax, sparsemax and entmax).
  *
  * @packageDocumentation
  */
 
 export type { Grouped } from '../maps/groups.ts';
+export { normmaxLoss } from './losses.ts';
 export {
   constrainedEntmax,
   constrainedSoftmax,
@@ -15,11 +16,4 @@ export {
   oscarmax,
   tvmax,
 } from './maps.ts';
-export type {
-  AsyncGroupedMap,
-  AsyncRegularisedMap,
-  GroupedMap,
-  OscarmaxOptions,
-  RegularisedMap,
-  TvmaxOptions,
-} from './types.ts';
+export type { AsyncGroupedMap, GroupedMap, OscarmaxOptions, TvmaxOptions } from './types.ts';

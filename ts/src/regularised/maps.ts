@@ -7,15 +7,19 @@
  * excluded score are no neighbours. Edges otherwise are those of `RowOptions` and of each form.
  */
 
+import { prepareCsr } from '../maps/csr.ts';
 import { defineMap } from '../maps/define-map.ts';
 import type { Forms } from '../maps/define-map.ts';
 import { prepareGroups } from '../maps/groups.ts';
 import { alphaRule } from '../maps/parameter.ts';
 import type { ParameterRule } from '../maps/parameter.ts';
 import { CONSTRAINED, FUSEDMAX, NORMMAX, OSCARMAX, OSCARMAX_PUBLISHED, TVMAX } from '../maps/row-call.ts';
+import { defineRowMap } from '../maps/row-map.ts';
+import { prepareSupport } from '../maps/support.ts';
+import type { RowMap } from '../maps/types.ts';
 import { prepareVjp } from '../maps/vjp.ts';
 import { regularisedFamily } from './family.ts';
-import type { GroupedMap, OscarmaxOptions, RegularisedMap, TvmaxOptions } from './types.ts';
+import type { GroupedMap, OscarmaxOptions, TvmaxOptions } from './types.ts';
 
 /** What neighbours, or pairs, are worth; must be given. */
 const lambdaRule = (): ParameterRule => ({
@@ -26,7 +30,8 @@ const lambdaRule = (): ParameterRule => ({
   toKernel: (lambda) => lambda,
 });
 
-const normRule = (): ParameterRule => ({
+/** Of normmax and its loss. */
+export const normRule = (): ParameterRule => ({
   ...alphaRule(2, 'alpha'),
   condition: 'alpha > 1',
   accepts: (alpha) => alpha > 1,
@@ -38,8 +43,7 @@ const finiteAlphaRule = (): ParameterRule => ({
   accepts: (alpha) => alpha >= 1 && alpha < Infinity,
 });
 
-const FORMS: Forms = { vjp: prepareVjp };
-const FORMS_WITH_GROUPS: Forms = { vjp: prepareVjp, groups: prepareGroups };
+const FORMS_WITH_GROUPS: Forms = { csr: prepareCsr, support: prepareSupport, vjp: prepareVjp, groups: prepareGroups };
 
 /**
  * fusedmax: sparsemax that draws neighbours together (Niculae & Blondel 2017, eq. 8), so that p is constant on segments:
@@ -116,16 +120,13 @@ export const oscarmax: GroupedMap<'lambda', OscarmaxOptions> = /*#__PURE__*/ def
  * number, one value per row, or a block, as for `fusedmax`; Infinity is uniform over the support of sparsemax.
  * Cost: O(N) and some passes over the scores within 1 of the maximum. Errors: ENTMAX_OPTION for alpha <= 1, with the row.
  */
-export const normmax: RegularisedMap<'alpha'> = /*#__PURE__*/ defineMap(
-  {
-    name: 'normmax',
-    family: regularisedFamily,
-    parameter: /*#__PURE__*/ normRule(),
-    map: NORMMAX,
-    nanosecondsPerElement: 8,
-  },
-  FORMS,
-) as RegularisedMap<'alpha'>;
+export const normmax: RowMap<'alpha'> = /*#__PURE__*/ defineRowMap({
+  name: 'normmax',
+  family: regularisedFamily,
+  parameter: /*#__PURE__*/ normRule(),
+  map: NORMMAX,
+  nanosecondsPerElement: 8,
+}) as RowMap<'alpha'>;
 
 /**
  * Softmax with an upper bound for each entry (Martins & Kreutzer 2017): p_i = min(u_i, exp(x_i / T - c)), so that sum p = 1.
@@ -136,33 +137,27 @@ export const normmax: RegularisedMap<'alpha'> = /*#__PURE__*/ defineMap(
  * Errors: ENTMAX_OPTION where the bounds of the scores that count sum to less than 1, with the row, and for bounds < 0. Rows in which
  * nothing is left are empty and no error.
  */
-export const constrainedSoftmax: RegularisedMap<'upper'> = /*#__PURE__*/ defineMap(
-  {
-    name: 'constrainedSoftmax',
-    family: regularisedFamily,
-    parameter: /*#__PURE__*/ alphaRule(1),
-    map: CONSTRAINED,
-    nanosecondsPerElement: 60,
-    bounded: true,
-  },
-  FORMS,
-) as RegularisedMap<'upper'>;
+export const constrainedSoftmax: RowMap<'upper'> = /*#__PURE__*/ defineRowMap({
+  name: 'constrainedSoftmax',
+  family: regularisedFamily,
+  parameter: /*#__PURE__*/ alphaRule(1),
+  map: CONSTRAINED,
+  nanosecondsPerElement: 60,
+  bounded: true,
+}) as RowMap<'upper'>;
 
 /**
  * Sparsemax with an upper bound for each entry (Malaviya, Ferreira & Martins 2018): p_i = min(u_i, [x_i / T - tau]+), so that sum p = 1:
  * the values of `budget` for a budget of 1. `upper`, gradients, cost and errors as for `constrainedSoftmax`.
  */
-export const constrainedSparsemax: RegularisedMap<'upper'> = /*#__PURE__*/ defineMap(
-  {
-    name: 'constrainedSparsemax',
-    family: regularisedFamily,
-    parameter: /*#__PURE__*/ alphaRule(2),
-    map: CONSTRAINED,
-    nanosecondsPerElement: 60,
-    bounded: true,
-  },
-  FORMS,
-) as RegularisedMap<'upper'>;
+export const constrainedSparsemax: RowMap<'upper'> = /*#__PURE__*/ defineRowMap({
+  name: 'constrainedSparsemax',
+  family: regularisedFamily,
+  parameter: /*#__PURE__*/ alphaRule(2),
+  map: CONSTRAINED,
+  nanosecondsPerElement: 60,
+  bounded: true,
+}) as RowMap<'upper'>;
 
 /**
  * alpha-entmax with an upper bound for each entry: the same with p_i = min(u_i, [(alpha - 1) x_i / T - tau]+^(1 / (alpha - 1))) (MATH.md §7.2).
@@ -170,14 +165,11 @@ export const constrainedSparsemax: RegularisedMap<'upper'> = /*#__PURE__*/ defin
  * `alpha` (default 1.5) is finite and >= 1: a number, one value per row, or a block, as for `fusedmax`; at 1 it is
  * `constrainedSoftmax`, at 2 `constrainedSparsemax`. `upper`, cost and errors as there.
  */
-export const constrainedEntmax: RegularisedMap<'alpha' | 'upper'> = /*#__PURE__*/ defineMap(
-  {
-    name: 'constrainedEntmax',
-    family: regularisedFamily,
-    parameter: /*#__PURE__*/ finiteAlphaRule(),
-    map: CONSTRAINED,
-    nanosecondsPerElement: 60,
-    bounded: true,
-  },
-  FORMS,
-) as RegularisedMap<'alpha' | 'upper'>;
+export const constrainedEntmax: RowMap<'alpha' | 'upper'> = /*#__PURE__*/ defineRowMap({
+  name: 'constrainedEntmax',
+  family: regularisedFamily,
+  parameter: /*#__PURE__*/ finiteAlphaRule(),
+  map: CONSTRAINED,
+  nanosecondsPerElement: 60,
+  bounded: true,
+}) as RowMap<'alpha' | 'upper'>;

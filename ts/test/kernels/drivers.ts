@@ -96,7 +96,8 @@ function runMaps({ kernels, memory, heap }: Ground): number {
       }
     }
   }
-  return calls + runGradients({ kernels, memory, heap }) + runLosses({ kernels, memory, heap });
+  const ground = { kernels, memory, heap };
+  return calls + runGradients(ground) + runLosses(ground, ENTMAX, ALPHAS_MINUS_ONE);
 }
 
 /** The pullbacks of all maps, and sparse rows made dense. */
@@ -145,8 +146,8 @@ function runGradients({ kernels, memory, heap }: Ground): number {
   return calls;
 }
 
-/** The losses of all maps, for classes and for distributions, dense and sparse. */
-function runLosses({ kernels, memory, heap }: Ground): number {
+/** The losses of a map, for classes and for distributions, dense and sparse. */
+function runLosses({ kernels, memory, heap }: Ground, map: number, parameters: readonly number[]): number {
   let calls = 0;
   for (const type of ['f32', 'f64']) {
     for (const [rows, n, inner] of SHAPES) {
@@ -175,14 +176,14 @@ function runLosses({ kernels, memory, heap }: Ground): number {
       const statuses = [];
       for (const fill of FILLS) {
         new Scores(memory.buffer, z, rows * n).forEach((_, i, all) => (all[i] = fill(i)));
-        for (const alpha of ALPHAS_MINUS_ONE) {
+        for (const alpha of parameters) {
           new Float64Array(memory.buffer, alphas, rows).fill(alpha);
           for (const [masked, classes, q] of [
             [0, targets, 0],
             [mask, 0, soft],
           ] as const) {
             const range = [0, rows, workspace, z, masked, classes, q, scale, loss] as const;
-            const rest = [dparameter, n, inner, 0, alphas, 1, 0.7] as const;
+            const rest = [dparameter, n, inner, map, alphas, 1, 0.7] as const;
             const sparse = [sizes, thresholds, indices, gradient] as const;
             statuses.push(
               call(kernels, `row_loss_${type}`)(...range, gradient, ...rest),
@@ -374,7 +375,7 @@ const REGULARISED: readonly (readonly [map: number, parameters: readonly number[
   [7, [0, 0.3, 0.5, 1, 2.3], false],
   [8, [0, 0.1, 3, 1e300], true],
 ];
-const TVMAX = 8;
+const [NORMMAX, TVMAX] = [6, 8];
 
 /** The largest divisor up to the root: the width of a grid of n. */
 const widthOf = (n: number): number => {
@@ -402,15 +403,21 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
         take(bytes),
         take(bytes),
       ];
-      const [parameters, dparameter] = [take(8 * rows), take(8 * rows)];
+      const [parameters, dparameter, indices, values] = [
+        take(8 * rows),
+        take(8 * rows),
+        take(4 * rows * n),
+        take(bytes),
+      ];
+      const [sizes, thresholds, indptr] = [take(4 * rows), take(8 * rows), take(4 * rows + 4)];
       const workspace = take(call(kernels, `row_map_workspace_${type}`)(n, inner));
       const grid = take(call(kernels, `row_map_grid_workspace_${type}`)(n, inner));
       const backward = take(call(kernels, `row_map_backward_workspace_${type}`)(n, inner));
       new Scores(memory.buffer, dp, rows * n).forEach((_, i, all) => (all[i] = (i % 13) - 6));
       // What is left of a row can hold it.
       new Scores(memory.buffer, upper, rows * n).fill(Math.max(0.7, 3 / n));
-      for (const [map, values, grouped] of REGULARISED) {
-        for (const [at, parameter] of values.entries()) {
+      for (const [map, settings, grouped] of REGULARISED) {
+        for (const [at, parameter] of settings.entries()) {
           new Float64Array(memory.buffer, parameters, rows).fill(parameter);
           const fill = FILLS[at % FILLS.length]!;
           new Scores(memory.buffer, x, rows * n).forEach((_, i, all) => (all[i] = fill(i)));
@@ -424,7 +431,11 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             const kernel = grouped ? 'row_map_groups' : 'row_map';
             const results = [dx, dparameter, map === 7 ? dupper : 0];
             const [room, width] = map === TVMAX ? [grid, widthOf(n)] : [workspace, 0];
+            const sparse = [0, rows, room, x, masked, sizes, thresholds, 0] as const;
+            const order = masked === 0 ? 0 : 1;
             const statuses = [
+              call(kernels, `row_map_support_${type}`)(...sparse, ...rest, width, temperature, 0),
+              call(kernels, `row_map_csr_${type}`)(...sparse, indices, values, order, ...rest, width, temperature, 0),
               call(kernels, `row_map_${type}`)(0, rows, room, x, masked, out, ...rest, width, temperature, 0),
               call(
                 kernels,
@@ -437,13 +448,18 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             ];
             if (statuses.some((status) => status !== 0))
               throw new Error(`${kernel}_${type} ${map} of n = ${n}, ${parameter}: status ${statuses.join(', ')}`);
-            calls += 3;
+            const lengths = new Int32Array(memory.buffer, sizes, rows);
+            const offsets = new Int32Array(memory.buffer, indptr, rows + 1).fill(0);
+            lengths.forEach((length, r) => (offsets[r + 1] = offsets[r]! + length));
+            call(kernels, `csr_compact_${type}`)(rows, n, sizes, indices, values);
+            call(kernels, `csr_expand_${type}`)(0, rows, 0, indptr, indices, values, dx, n, inner);
+            calls += statuses.length + 2;
           }
         }
       }
     }
   }
-  return calls;
+  return calls + runLosses({ kernels, memory, heap }, NORMMAX, [0.01, 0.5, 1, 2.3, Infinity]);
 }
 
 /** Scores: scattered, all equal, one far above, and with what is not a number in some of the rows. */

@@ -1,8 +1,10 @@
-// The five losses with their references, and batches of six rows whose scores, targets and masks reach into every corner.
+// All losses with their references, and batches of six rows whose scores, targets and masks reach into every corner.
 
 import { budgetLoss, entmax15Loss, entmaxLoss, softmaxLoss, sparsemaxLoss } from 'entmax';
+import { normmaxLoss } from 'entmax/regularised';
 import { budgetLossReference, entmaxLossReference } from '../oracle/losses.ts';
 import type { BudgetLossReference, LossReference, Target } from '../oracle/losses.ts';
+import { normmaxLossReference } from '../oracle/normmax.ts';
 import { randomFrom } from '../oracle/random.ts';
 import type { ReferenceOptions } from '../oracle/reference.ts';
 
@@ -54,6 +56,17 @@ const entmaxCase = (name: string, loss: unknown, alpha: number, options: object 
   },
 });
 
+const normmaxCase = (alpha: number): LossCase => ({
+  name: `normmaxLoss, alpha ${alpha}`,
+  loss: normmaxLoss as unknown as UntypedLoss,
+  options: { alpha },
+  parameter: 'alpha',
+  reference: (scores, target, given) => {
+    const result = normmaxLossReference(scores, target, alpha, given);
+    return { ...result, parameter: [result.alpha, result.alpha] };
+  },
+});
+
 const budgetCase = (budget: number, atMost: boolean): LossCase => ({
   name: `budgetLoss, ${atMost ? 'at most ' : ''}${budget}`,
   loss: budgetLoss as unknown as UntypedLoss,
@@ -85,6 +98,7 @@ export const LOSSES: readonly LossCase[] = [
   ...[1, 1.001, 1.3, 1.5, 2, 3.5, Infinity].map((alpha) =>
     entmaxCase(`entmaxLoss, alpha ${alpha}`, entmaxLoss, alpha, { alpha }),
   ),
+  ...[1.1, 1.5, 2, 3.5, Infinity].map(normmaxCase),
   budgetCase(1, false),
   budgetCase(1, true),
 ];

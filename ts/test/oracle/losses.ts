@@ -99,7 +99,7 @@ export function distribution(target: Target, n: number): Float64Array {
 }
 
 /** The rows whose loss is not finite. */
-function withoutGradient(
+export function withoutGradient(
   scores: ArrayLike<number>,
   p: Float64Array,
   q: Float64Array,

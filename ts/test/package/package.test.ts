@@ -57,15 +57,16 @@ describe('the packed package', () => {
         'cli.js',
         'cli.licenses.txt',
         'cli.map.js',
-        // What the maps of two entries share.
+        // What the maps, and the losses, of two entries share.
+        'forms.d.ts',
         'forms.js',
         'index.d.ts',
         'index.js',
+        'losses.d.ts',
         'maps.relaxed-fma.inline.js',
         'regularised.d.ts',
         'regularised.js',
         // What the entries share, and what maps and attention share besides.
-        'rows.d.ts',
         'rows.js',
         'shared.d.ts',
         'shared.js',
@@ -205,12 +206,12 @@ describe('in a bundle', () => {
     expect(attention).not.toContain('sparsemax');
   });
 
-  test('the regularised maps add under 35 KB', async () => {
+  test('the regularised maps add under 42 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(35_000);
+    expect(added).toBeLessThan(42_000);
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {

@@ -8,47 +8,10 @@ import {
   fusedmax,
   normmax,
   oscarmax,
-  tvmax,
 } from 'entmax/regularised';
 import { bitsOf, errorOf } from '../oracle/compare.ts';
-import { randomFrom } from '../oracle/random.ts';
-
-type Numbers = Float32Array | Float64Array;
-type Gradients = Record<string, unknown>;
-/** A map without its types. */
-interface AnyMap {
-  (x: unknown, options?: unknown): unknown;
-  vjp(x: unknown, options?: unknown): [unknown, (dp: unknown, wrt?: readonly string[]) => Gradients];
-  groups?(x: unknown, options?: unknown): { p: unknown; groups: Int32Array };
-  async: {
-    (x: unknown, options?: unknown): Promise<unknown>;
-    vjp(x: unknown, options?: unknown): Promise<[unknown, (dp: unknown) => Promise<Gradients>]>;
-    groups?(x: unknown, options?: unknown): Promise<{ p: unknown; groups: Int32Array }>;
-  };
-  readonly wrt: readonly string[];
-}
-
-/** Every map, with options for rows of `n`. */
-const CASES = (n: number): readonly (readonly [name: string, map: AnyMap, options: Record<string, unknown>])[] =>
-  [
-    ['fusedmax', fusedmax, { lambda: 0.13 }],
-    ['oscarmax', oscarmax, { lambda: 0.7 / n }],
-    ['oscarmax as published', oscarmax, { lambda: 0.3 / n, compat: 'torchsparseattn' }],
-    ['normmax', normmax, { alpha: 1.7 }],
-    ['constrainedSoftmax', constrainedSoftmax, { upper: 2.5 / n }],
-    ['constrainedSparsemax', constrainedSparsemax, { upper: 2.5 / n }],
-    ['constrainedEntmax', constrainedEntmax, { alpha: 1.4, upper: 2.5 / n }],
-  ] as unknown as readonly [string, AnyMap, Record<string, unknown>][];
-
-const scores = (length: number, seed = 1): Float64Array => {
-  const random = randomFrom(seed);
-  return Float64Array.from({ length }, () => random.normal());
-};
-const names = CASES(1).map(([name]) => name);
-const caseOf = (name: string, n: number): [AnyMap, Record<string, unknown>] => {
-  const [, map, options] = CASES(n).find(([each]) => each === name)!;
-  return [map, options];
-};
+import { caseOf, names, scores, TVMAX } from './cases.ts';
+import type { Gradients, Numbers } from './cases.ts';
 
 afterAll(() => shutdown());
 
@@ -225,7 +188,7 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('tvmax', () => {
-  const map = tvmax as unknown as AnyMap;
+  const map = TVMAX;
   const lambda = 0.2;
 
   test('is of two axes what it is of a grid alone, with masks and a lambda for each grid', () => {

@@ -5,6 +5,7 @@
 
 import { expectTypeOf } from 'vitest';
 import { budgetLoss, entmax15Loss, entmaxLoss, softmaxLoss, sparsemaxLoss } from 'entmax';
+import { normmaxLoss } from 'entmax/regularised';
 import type { BudgetOptions, Csr, Dims, F32, F64, Loss, Nd, Tensor } from 'entmax';
 
 declare const f32: Float32Array;
@@ -24,6 +25,7 @@ expectTypeOf(softmaxLoss).toEqualTypeOf<Loss>();
 expectTypeOf(sparsemaxLoss).toEqualTypeOf<Loss>();
 expectTypeOf(entmax15Loss).toEqualTypeOf<Loss>();
 expectTypeOf(entmaxLoss).toEqualTypeOf<Loss<'alpha'>>();
+expectTypeOf(normmaxLoss).toEqualTypeOf<Loss<'alpha'>>();
 expectTypeOf(budgetLoss).toEqualTypeOf<Loss<'budget', BudgetOptions>>();
 
 // A number, or with 'none' one for each row in the form of the scores.

@@ -42,6 +42,12 @@ impl Cells {
         self.at.cast()
     }
 
+    /// Whether both begin at the same number.
+    #[inline(always)]
+    pub fn is(self, other: Cells) -> bool {
+        self.at == other.at
+    }
+
     /// From number `j` on; null of null.
     #[inline(always)]
     pub fn from(self, j: usize) -> Cells {

@@ -67,11 +67,12 @@ impl Gradient {
             }
             if !self.dense.is_null() {
                 let at_class = solution.probability(class as usize);
-                if is_list {
-                    (solution.kernels.scale)(&solution.list, self.entry(1.0, 0.0));
-                    (solution.kernels.spread)(&solution.list, self.dense, self.n);
-                } else {
-                    solution.p.scale(self.dense, self.n, self.factor);
+                match &solution.kernels.lists {
+                    Some(lists) if is_list => {
+                        (lists.scale)(&solution.list, self.entry(1.0, 0.0));
+                        (lists.spread)(&solution.list, self.dense, self.n);
+                    }
+                    _ => solution.p.scale(self.dense, self.n, self.factor),
                 }
                 self.dense.set(class as usize, self.entry(at_class, 1.0));
             }
@@ -89,8 +90,11 @@ impl Gradient {
         let mut size = 0;
         // SAFETY: indices below n.
         unsafe {
-            if !solution.list.indices.is_null() {
-                (solution.kernels.spread)(&solution.list, p, self.n);
+            match &solution.kernels.lists {
+                Some(lists) if !solution.list.indices.is_null() => {
+                    (lists.spread)(&solution.list, p, self.n);
+                }
+                _ => {}
             }
             let is_sparse = !self.sparse.is_null();
             if !is_sparse && self.dense.is_null() {

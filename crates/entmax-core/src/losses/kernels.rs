@@ -1,7 +1,8 @@
-//! The maps' kernels of one type, as the losses call them: losses are compiled once for both types, and what needs
-//! the type is behind these pointers.
+//! A map's kernels of one type, as the losses call them: losses are compiled once for both types, and what needs
+//! the type, or the map, is behind these pointers.
 
 use super::entropy::Entropy;
+use super::value::{self, Solution, Target, Value};
 use crate::gradients::cells::Cells;
 use crate::maps::kernels::{
     finish_support, solve_rows, together, Group, List, Outcome, RowKernel, Settings,
@@ -25,6 +26,15 @@ pub struct Kernels {
         unsafe fn(&AnyGroup, usize, &AnySettings, *mut u8, &mut AnyList, &mut [Outcome; ROWS]),
     /// The threshold of row r.
     pub finish: unsafe fn(&AnyBatch, Outcome, Cells, Cells, &AnyList, Cells),
+    /// The loss of a solved row, and its derivative by the parameter if that is asked for.
+    pub value: unsafe fn(&Solution, &Target, bool) -> Value,
+    /// None for a map whose results are always dense rows.
+    pub lists: Option<Lists>,
+}
+
+/// What the entmax family has beside that: lists, and sums over rows and lists.
+#[derive(Clone, Copy)]
+pub struct Lists {
     pub spread: unsafe fn(&AnyList, Cells, usize),
     /// Of a row without NaN.
     pub maximum: unsafe fn(Cells, usize) -> f64,
@@ -45,18 +55,42 @@ pub struct Sums {
 }
 
 impl Kernels {
+    /// Those of the entmax family.
     #[inline(always)]
     pub fn of<T: Score, K: RowKernel<T>>(sums: Sums) -> Kernels {
         Kernels {
-            gather: gather::<T>,
             together: together::<T, K>,
-            solve: solve_rows_of::<T, K>,
+            lists: Some(Lists {
+                spread: spread::<T, K>,
+                maximum: maximum::<T, K>,
+                sums,
+                look: look::<T>,
+                scale: scale::<T>,
+            }),
+            ..Kernels::dense::<T>(solve_rows_of::<T, K>, value::of_family)
+        }
+    }
+
+    /// Those of a map that gives each row by itself, as a dense one.
+    #[inline(always)]
+    pub fn dense<T: Score>(
+        solve: unsafe fn(
+            &AnyGroup,
+            usize,
+            &AnySettings,
+            *mut u8,
+            &mut AnyList,
+            &mut [Outcome; ROWS],
+        ),
+        value: unsafe fn(&Solution, &Target, bool) -> Value,
+    ) -> Kernels {
+        Kernels {
+            gather: gather::<T>,
+            together: |_| 1,
+            solve,
             finish: finish::<T>,
-            spread: spread::<T, K>,
-            maximum: maximum::<T, K>,
-            sums,
-            look: look::<T>,
-            scale: scale::<T>,
+            value,
+            lists: None,
         }
     }
 }
@@ -66,7 +100,7 @@ impl Kernels {
 /// # Safety
 /// `any` is of type `T`; the types are `repr(C)` and differ in the type behind pointers only.
 #[inline(always)]
-unsafe fn typed<A, T>(any: &A) -> &T {
+pub unsafe fn typed<A, T>(any: &A) -> &T {
     // SAFETY: by the caller.
     unsafe { &*core::ptr::from_ref(any).cast() }
 }
@@ -127,7 +161,7 @@ unsafe fn maximum<T: Score, K: RowKernel<T>>(x: Cells, n: usize) -> f64 {
     unsafe { K::maximum(x.pointer::<T>(), n) }.map_or(f64::NAN, T::to_f64)
 }
 
-/// [`Kernels::look`]: two loops without a call, which is what a list of thousands waits for.
+/// [`Lists::look`]: two loops without a call, which is what a list of thousands waits for.
 unsafe fn look<T: Score>(list: &AnyList, x: Cells) -> (f64, f64, f64) {
     let x: *const T = x.pointer();
     let (mut top, mut origin, mut sum) = (T::ZERO, T::ZERO, 0.0);
@@ -151,7 +185,7 @@ unsafe fn look<T: Score>(list: &AnyList, x: Cells) -> (f64, f64, f64) {
     }
 }
 
-/// [`Kernels::scale`].
+/// [`Lists::scale`].
 unsafe fn scale<T: Score>(list: &AnyList, factor: f64) {
     // SAFETY: as above; lists lie in scratch, and this one is read no more.
     unsafe {
@@ -166,7 +200,7 @@ unsafe fn scale<T: Score>(list: &AnyList, factor: f64) {
     }
 }
 
-/// [`Kernels::dot`] of f32.
+/// [`Sums::dot`] of f32.
 ///
 /// # Safety
 /// `p` and `x` hold n numbers.
@@ -196,7 +230,7 @@ pub unsafe fn dot_f32<V: F32Block>(p: Cells, x: Cells, n: usize, origin: f64) ->
     V::total(sums)
 }
 
-/// [`Kernels::dot`] of f64.
+/// [`Sums::dot`] of f64.
 ///
 /// # Safety
 /// As [`dot_f32`].

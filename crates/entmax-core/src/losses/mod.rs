@@ -2,35 +2,37 @@
 //!
 //! `rows` walks over the layout, solves each row with the maps' own kernels and settles the edges; `value` forms the
 //! loss and its derivative by alpha or the budget from the support; `gradient` writes p - q, dense or sparse; `kernels`
-//! hides the type of the scores from all of them.
+//! hides the type of the scores from all of them, and which family the map is of: normmax is `regularised::normmax_loss`.
 
 mod entropy;
 mod gradient;
-mod kernels;
-mod rows;
-mod value;
+pub(crate) mod kernels;
+pub(crate) mod rows;
+pub(crate) mod value;
 
 pub use rows::{LossBatch, LossResults};
 
-use crate::maps::kernels::{EntmaxF32, EntmaxF64};
+use crate::maps::kernels::{scratch, together, EntmaxF32, EntmaxF64};
 use crate::simd::{F32Block, Native};
 use crate::status::Status;
 use core::ops::Range;
+use kernels::{Kernels, Sums};
 
 /// Bytes of one caller's workspace for rows of `n` f32, in any form.
 pub fn row_loss_workspace_f32(n: usize, inner: usize) -> usize {
-    rows::workspace::<f32, EntmaxF32<Native>>(n, inner)
+    type Kernel = EntmaxF32<Native>;
+    rows::workspace::<f32>(n, inner, together::<f32, Kernel>(n)) + scratch::<f32, Kernel>(n)
 }
 
 /// Bytes of one caller's workspace for rows of `n` f64, in any form.
 pub fn row_loss_workspace_f64(n: usize, inner: usize) -> usize {
-    rows::workspace::<f64, EntmaxF64>(n, inner)
+    rows::workspace::<f64>(n, inner, together::<f64, EntmaxF64>(n)) + scratch::<f64, EntmaxF64>(n)
 }
 
 /// The losses of `rows` of f32, and their gradients in the form that `results` asks for.
 ///
 /// # Safety
-/// `batch` describes readable memory; `results` is writable at the indices of `rows` and disjoint from it;
+/// `batch` describes readable memory; `results` is writable at the indices of `rows` and disjoint from it but for `dz`;
 /// `workspace` is 64-aligned, disjoint from both and as long as [`row_loss_workspace_f32`] says.
 pub unsafe fn row_loss_f32(
     batch: &LossBatch<f32>,
@@ -55,11 +57,15 @@ pub unsafe fn row_loss_f32_with<V: F32Block>(
 ) -> Status {
     // SAFETY: passed on.
     unsafe {
-        let sums = kernels::Sums {
+        let sums = Sums {
             dot: kernels::dot_f32::<V>,
             entropy: entropy::entropy_f32::<V>,
         };
-        rows::row_loss::<f32, EntmaxF32<V>>(batch, rows, results, workspace, sums)
+        if !batch.scores.has_valid_parameters(&rows) {
+            return Status::InvalidParameter;
+        }
+        let kernels = Kernels::of::<f32, EntmaxF32<V>>(sums);
+        rows::row_loss(batch, rows, results, workspace, kernels)
     }
 }
 
@@ -75,10 +81,14 @@ pub unsafe fn row_loss_f64(
 ) -> Status {
     // SAFETY: passed on.
     unsafe {
-        let sums = kernels::Sums {
+        let sums = Sums {
             dot: kernels::dot_f64,
             entropy: entropy::entropy,
         };
-        rows::row_loss::<f64, EntmaxF64>(batch, rows, results, workspace, sums)
+        if !batch.scores.has_valid_parameters(&rows) {
+            return Status::InvalidParameter;
+        }
+        let kernels = Kernels::of::<f64, EntmaxF64>(sums);
+        rows::row_loss(batch, rows, results, workspace, kernels)
     }
 }

@@ -1,11 +1,11 @@
 //! Losses of a range of rows: the way from the layout to one contiguous row, and the rows that have no finite loss.
 
 use super::gradient::Gradient;
-use super::kernels::{AnyGroup, AnyList, AnySettings, Kernels, Sums};
+use super::kernels::{AnyGroup, AnyList, AnySettings, Kernels};
 use super::value::{Solution, Target, Value};
 use crate::gradients::cells::Cells;
 use crate::gradients::rows::{tile, transpose_cells};
-use crate::maps::kernels::{scratch, together, List, Outcome, RowKernel};
+use crate::maps::kernels::{List, Outcome};
 use crate::maps::staging::{pitch, ALIGNMENT};
 use crate::maps::{RowBatch, Score};
 use crate::simd::ROWS;
@@ -26,7 +26,7 @@ pub struct LossBatch<T> {
 }
 
 /// Where results go: `loss`, and the gradient as `dz`, or as `sizes`, `thresholds`, `indices` and `values`, or not at
-/// all. What is not asked for is null.
+/// all. What is not asked for is null. `dz` may be the scores or the soft targets themselves; all else is disjoint.
 #[repr(C)]
 pub struct LossResults<T> {
     /// The loss of each row, not scaled.
@@ -54,10 +54,10 @@ impl<T> LossResults<T> {
     };
 }
 
-/// The workspace: tile (or staged rows), probabilities of rows solved together, a row of soft targets, the kernel's scratch.
-pub fn workspace<T: Score, K: RowKernel<T>>(n: usize, inner: usize) -> usize {
-    let parts = Parts::new(size_of::<T>() == 8, n, inner.max(1), together::<T, K>(n));
-    parts.scratch + scratch::<T, K>(n)
+/// The workspace: tile (or staged rows), probabilities of rows solved together, a row of soft targets. Behind it lies the scratch of
+/// the map's kernel.
+pub fn workspace<T: Score>(n: usize, inner: usize, together: usize) -> usize {
+    Parts::new(size_of::<T>() == 8, n, inner.max(1), together).scratch
 }
 
 #[inline(always)]
@@ -92,14 +92,14 @@ impl Parts {
 }
 
 /// # Safety
-/// As [`super::row_loss_f32`].
+/// As [`super::row_loss_f32`], with parameters that the map takes.
 #[inline(always)]
-pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
+pub unsafe fn row_loss<T: Score>(
     batch: &LossBatch<T>,
     rows: Range<usize>,
     results: &LossResults<T>,
     workspace: *mut u8,
-    sums: Sums,
+    kernels: Kernels,
 ) -> Status {
     // SAFETY: by the caller; batch and results are `repr(C)` and differ in the type behind pointers only.
     unsafe {
@@ -109,11 +109,8 @@ pub unsafe fn row_loss<T: Score, K: RowKernel<T>>(
             soft: Cells::new(batch.soft),
             dz: Cells::new(results.dz),
             values: Cells::new(results.values),
-            kernels: Kernels::of::<T, K>(sums),
+            kernels,
         };
-        if !batch.scores.has_valid_parameters(&rows) {
-            return Status::InvalidParameter;
-        }
         call.all(rows, workspace)
     }
 }
@@ -275,9 +272,11 @@ impl Call<'_> {
             row
         };
         let sparse = self.values.from(r * scores.n);
+        // The gradient may lie where the scores or the distribution do, which the loss is made of.
+        let is_apart = !dz.is(x) && !dz.is(self.soft.from(base));
         let p = if !sparse.is_null() {
             sparse
-        } else if contiguous && !dz.is_null() {
+        } else if contiguous && !dz.is_null() && is_apart {
             dz
         } else {
             probabilities

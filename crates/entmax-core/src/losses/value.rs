@@ -13,7 +13,7 @@
 //! entries with p != q count: tau is where the terms are small. dL/dB = tau.
 
 use super::entropy::Entropy;
-use super::kernels::{AnyList, AnySettings, Kernels};
+use super::kernels::{AnyList, AnySettings, Kernels, Lists, Sums};
 use crate::gradients::cells::Cells;
 use crate::maps::map;
 
@@ -48,7 +48,7 @@ impl Target {
     /// # Safety
     /// The row has `n` entries.
     #[inline(always)]
-    unsafe fn next(&self, cursor: &mut usize, n: usize) -> Option<(usize, f64)> {
+    pub unsafe fn next(&self, cursor: &mut usize, n: usize) -> Option<(usize, f64)> {
         // SAFETY: by the caller.
         unsafe {
             let j = match *self {
@@ -68,6 +68,33 @@ pub struct Value {
     pub by_parameter: f64,
 }
 
+/// The loss of entmax or of a budget.
+///
+/// # Safety
+/// As [`Solution::value`].
+pub unsafe fn of_family(solution: &Solution, target: &Target, derivative: bool) -> Value {
+    // SAFETY: passed on.
+    unsafe {
+        if solution.settings.map != map::ENTMAX {
+            return solution.budget(target);
+        }
+        // The kernels of entmax have them.
+        let Some(lists) = &solution.kernels.lists else {
+            return Value {
+                loss: f64::NAN,
+                by_parameter: f64::NAN,
+            };
+        };
+        let loss = solution.entmax(lists, target);
+        let by_parameter = if derivative && loss < f64::INFINITY {
+            solution.by_alpha(&lists.sums, target)
+        } else {
+            0.0
+        };
+        Value { loss, by_parameter }
+    }
+}
+
 /// A row and its probabilities.
 pub struct Solution<'a> {
     pub x: Cells,
@@ -76,7 +103,7 @@ pub struct Solution<'a> {
     pub list: AnyList,
     pub n: usize,
     pub settings: &'a AnySettings,
-    /// Of a budget: the threshold in units of the scores.
+    /// Of a budget: the threshold in units of the scores; else below the largest one, over the temperature.
     pub cutoff: f64,
     pub kernels: &'a Kernels,
 }
@@ -131,24 +158,14 @@ impl Solution<'_> {
     /// The pointers are a row's and its target's.
     #[inline(always)]
     pub unsafe fn value(&self, target: &Target, derivative: bool) -> Value {
-        let mut value = Value {
-            loss: f64::INFINITY,
-            by_parameter: 0.0,
-        };
         if matches!(*target, Target::Class(class) if class as usize >= self.n) {
-            return value;
+            return Value {
+                loss: f64::INFINITY,
+                by_parameter: 0.0,
+            };
         }
         // SAFETY: passed on.
-        unsafe {
-            if self.settings.map != map::ENTMAX {
-                value = self.budget(target);
-            } else {
-                value.loss = self.entmax(target);
-                if derivative && value.loss < f64::INFINITY {
-                    value.by_parameter = self.by_alpha(target);
-                }
-            }
-        }
+        let mut value = unsafe { (self.kernels.value)(self, target, derivative) };
         // What rounding leaves of a loss of 0.
         if value.loss < 0.0 {
             value.loss = 0.0;
@@ -161,7 +178,7 @@ impl Solution<'_> {
     /// # Safety
     /// As [`Solution::value`].
     #[inline(never)]
-    unsafe fn by_alpha(&self, target: &Target) -> f64 {
+    unsafe fn by_alpha(&self, sums: &Sums, target: &Target) -> f64 {
         let e = self.settings.parameter;
         if e == f64::INFINITY {
             return 0.0;
@@ -170,14 +187,14 @@ impl Solution<'_> {
         // SAFETY: by the caller.
         let (of_p, of_q) = unsafe {
             let p = if self.list.indices.is_null() {
-                (self.kernels.sums.entropy)(self.p, self.n, e)
+                (sums.entropy)(self.p, self.n, e)
             } else {
                 let values = Cells::tile(self.list.values.cast_mut().cast(), self.p.wide);
-                (self.kernels.sums.entropy)(values, self.list.len, e)
+                (sums.entropy)(values, self.list.len, e)
             };
             let q = match *target {
                 Target::Class(_) => zero,
-                Target::Soft(q) => (self.kernels.sums.entropy)(q, self.n, e),
+                Target::Soft(q) => (sums.entropy)(q, self.n, e),
             };
             (p, q)
         };
@@ -187,7 +204,7 @@ impl Solution<'_> {
     /// # Safety
     /// As [`Solution::value`].
     #[inline(never)]
-    unsafe fn entmax(&self, target: &Target) -> f64 {
+    unsafe fn entmax(&self, lists: &Lists, target: &Target) -> f64 {
         let e = self.settings.parameter;
         let dense = self.list.indices.is_null();
         // SAFETY: indices below n.
@@ -199,10 +216,10 @@ impl Solution<'_> {
                 }
             }
             let (top, origin, mut dot) = if dense {
-                let top = (self.kernels.maximum)(self.p, self.n);
-                (top, (self.kernels.maximum)(self.x, self.n), 0.0)
+                let top = (lists.maximum)(self.p, self.n);
+                (top, (lists.maximum)(self.x, self.n), 0.0)
             } else {
-                (self.kernels.look)(&self.list, self.x)
+                (lists.look)(&self.list, self.x)
             };
             let below = |j: usize| {
                 let score = self.x.get(j);
@@ -224,7 +241,7 @@ impl Solution<'_> {
             // In a row with +inf all of the support is there.
             if e > 0.0 && origin < f64::INFINITY {
                 if dense {
-                    dot = (self.kernels.sums.dot)(self.p, self.x, self.n, origin);
+                    dot = (lists.sums.dot)(self.p, self.x, self.n, origin);
                 }
                 loss += dot / self.settings.temperature * (1.0 - 1.0 / alpha);
             }

@@ -53,9 +53,27 @@ pub unsafe fn finish_csr<T: Score>(
     let n = batch.n;
     // SAFETY: the slots belong to row r alone.
     unsafe {
-        let (indices, values) = (results.indices.add(r * n), results.values.add(r * n));
-        let threshold = results.thresholds.add(r);
+        let (values, threshold) = (results.values.add(r * n), results.thresholds.add(r));
         let size = finish_support(batch, outcome, x, values, list, upper, threshold);
+        write_entries(outcome, list, (n, size), (results, r));
+        size
+    }
+}
+
+/// Writes row r's entries, `size` of n, of the dense result in the row's slot of `values` or of the list.
+///
+/// # Safety
+/// As [`finish_csr`].
+#[inline(always)]
+pub unsafe fn write_entries<T: Score>(
+    outcome: Outcome,
+    list: &List<T>,
+    (n, size): (usize, usize),
+    (results, r): (&Results<T>, usize),
+) {
+    // SAFETY: the slots belong to row r alone.
+    unsafe {
+        let (indices, values) = (results.indices.add(r * n), results.values.add(r * n));
         match outcome {
             Outcome::Solved(_) => {
                 if list.indices.is_null() {
@@ -76,7 +94,6 @@ pub unsafe fn finish_csr<T: Score>(
             }
             _ => {}
         }
-        size
     }
 }
 

@@ -60,8 +60,12 @@ pub(crate) mod kernels {
     #[cfg(feature = "regularised")]
     pub(crate) use super::compensated::{Pair, Sum};
     pub(crate) use super::csr::finish_support;
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::csr::write_entries;
     pub(crate) use super::entmax_f32::EntmaxF32;
     pub(crate) use super::entmax_f64::EntmaxF64;
+    #[cfg(any(feature = "attention", feature = "regularised"))]
+    pub(crate) use super::kernel::Solved;
     pub(crate) use super::kernel::{Group, List, Outcome, RowKernel, Settings};
     #[cfg(feature = "regularised")]
     pub(crate) use super::powers_f64::exp2;
@@ -76,7 +80,6 @@ pub(crate) mod kernels {
     #[cfg(feature = "attention")]
     pub(crate) use super::{
         csr::{compress, compress_row},
-        kernel::Solved,
         powers_f32::{IntegerPower, RealPower},
         scan_f32::{find_above, maxima_len},
         solve::solve_on_simplex,

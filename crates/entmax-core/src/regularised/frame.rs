@@ -149,7 +149,7 @@ pub const fn workspace(n: usize, numbers: usize) -> usize {
 ///
 /// # Safety
 /// `x` is readable for as many scores as the row has.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn read<T: Score>(
     x: *const T,
     temperature: f64,
@@ -235,7 +235,7 @@ pub unsafe fn settle_edge<T: Score>(x: *const T, n: usize, outcome: Outcome, out
 
 /// # Safety
 /// `out` is writable for as many scores as the row has.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn write<T: Score>(row: &[f64], out: *mut T) {
     for (j, &value) in row.iter().enumerate() {
         // SAFETY: by the caller.

@@ -30,7 +30,7 @@ pub const fn room(n: usize) -> usize {
     2 * n
 }
 
-/// Sparsemax of a list of finite scores, in place. `scratch` is at least as long.
+/// Sparsemax of a list of finite scores, in place; its threshold is relative to the largest. `scratch` is at least as long.
 pub fn project(list: &mut [f64], scratch: &mut [f64]) -> Solved {
     let at = list.as_mut_ptr();
     let (len, scratch) = (

@@ -5,9 +5,9 @@
 //! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` |
 //! | `tvmax` | the same on a grid, `grid` and `regions` |
 //! | `oscarmax` | entries of similar size are drawn together |
-//! | `normmax` | a norm instead of an entropy |
+//! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
-//! | `rows`, `backward` | a batch of any of these, and its pullback |
+//! | `rows`, `sparse`, `backward` | a batch of any of these, its supports alone, and its pullback |
 //!
 //! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
 //!
@@ -33,9 +33,11 @@ pub mod grid;
 pub mod groups;
 mod near;
 pub mod normmax;
+pub mod normmax_loss;
 pub mod oscarmax;
 mod regions;
 pub mod rows;
+pub mod sparse;
 pub mod taut_string;
 pub mod tvmax;
 

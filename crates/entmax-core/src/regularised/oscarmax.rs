@@ -155,7 +155,8 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
         ..
     } = frame;
     let (items, blocks, scratch) = parts(work, row.len());
-    let mut count = row.iter().filter(|&&u| u > f64::NEG_INFINITY).count();
+    let all = row.iter().filter(|&&u| u > f64::NEG_INFINITY).count();
+    let mut count = all;
     let floor = |count: usize| -1.0 - lambda * (count - 1) as f64;
     let lowest = floor(count);
     let mut len = 0;
@@ -186,8 +187,8 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
     }
     let items = items.get_mut(..len).unwrap_or_default();
     sort(items);
-    let lambda = enough(lambda, items);
-    let blocks = pool(items, lambda, blocks);
+    let bonus = enough(lambda, items);
+    let blocks = pool(items, bonus, blocks);
     let (list, scratch) = scratch.split_at_mut(scratch.len() / 2);
     let list = list.get_mut(..len).unwrap_or_default();
     let mut places = list.iter_mut();
@@ -198,6 +199,7 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
             .zip(members)
             .for_each(|(place, _)| *place = mean);
     }
+    let top = list.first().copied().unwrap_or(0.0);
     let solved = project(list, scratch);
     let mut probabilities = list.iter();
     for (members, _, rank) in each_block(items, blocks) {
@@ -209,7 +211,13 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
             set(rates, index, rank);
         }
     }
-    solved
+    // What all entries lose alike; and what a larger bonus, from which on all are one block, gives them.
+    let lambda = lambda.min(WIDEST_PENALTY);
+    let lost = lambda * (all as f64 - 1.0) - (lambda - bonus) * 0.5 * (len as f64 - 1.0);
+    Solved {
+        threshold: top + solved.threshold - lost,
+        ..solved
+    }
 }
 
 #[inline(always)]
@@ -278,7 +286,11 @@ fn solve_published(frame: Frame, lambda: f64) -> Solved {
             }
         }
     }
-    sparsemax(row, scratch)
+    let solved = sparsemax(row, scratch);
+    Solved {
+        threshold: solved.threshold - largest,
+        ..solved
+    }
 }
 
 /// As [`frame::WIDEST`].

@@ -1,6 +1,7 @@
 //! Batches of rows of these maps: from the layout [outer, n, inner] to one contiguous row and back, as in `maps::rows`.
 //!
-//! Rows that are strided or masked are solved where they are staged; groups and rates have stages beside them.
+//! Rows that are strided or masked are solved where they are staged; groups and rates have stages beside them. Sparse results are
+//! in `sparse`.
 
 use super::constrained::{constrained, constrained_workspace};
 use super::frame::{Entry, Labels, Outcome};
@@ -62,12 +63,164 @@ pub unsafe fn are_valid(
         .all(|r| is_valid(which, unsafe { *parameters.add(r * stride) }))
 }
 
-/// Where a row lies, or is staged; null of null.
-fn place<T>(array: *mut T, base: usize, (tile, staged): (*mut T, Option<usize>)) -> *mut T {
-    match staged {
-        _ if array.is_null() => array,
-        Some(skip) => tile.wrapping_add(skip),
-        None => array.wrapping_add(base),
+/// The parts of a workspace: a tile for each array that is staged, and behind them the map's own.
+pub(super) struct Parts<T> {
+    pub scores: *mut T,
+    pub bounds: *mut T,
+    pub rates: *mut T,
+    pub groups: *mut u32,
+    pub memory: *mut u8,
+}
+
+impl<T> Parts<T> {
+    #[inline(always)]
+    pub fn of(workspace: *mut u8, n: usize, inner: usize) -> Parts<T> {
+        let size = tile_bytes::<T>(n, inner);
+        let tile = |which: usize| workspace.wrapping_add(which * size);
+        Parts {
+            scores: tile(0).cast(),
+            bounds: tile(1).cast(),
+            rates: tile(2).cast(),
+            groups: tile(3).cast(),
+            memory: tile(TILES),
+        }
+    }
+}
+
+/// Row r of a batch, contiguous: where it lies, or in its tile.
+pub(super) struct Row<T> {
+    pub r: usize,
+    pub x: *const T,
+    pub upper: *const T,
+    /// Where it begins in the layout, and how far into its tile; None where results need no tile.
+    base: usize,
+    staged: Option<usize>,
+}
+
+impl<T> Row<T> {
+    /// Where the row of a result lies, or is staged; null of null.
+    #[inline(always)]
+    fn place<U>(&self, array: *mut U, tile: *mut U) -> *mut U {
+        match self.staged {
+            _ if array.is_null() => array,
+            Some(skip) => tile.wrapping_add(skip),
+            None => array.wrapping_add(self.base),
+        }
+    }
+}
+
+/// Hands each row to `solve`, and whole tiles of strided rows to `finish`, with where they begin and how many rows they have.
+///
+/// # Safety
+/// `batch` describes readable memory; `parts` are as long as [`workspace`] says.
+#[inline(never)]
+pub(super) unsafe fn each<T: Score>(
+    batch: &RowBatch<T>,
+    rows: Range<usize>,
+    parts: &Parts<T>,
+    solve: &dyn Fn(&Row<T>) -> Outcome,
+    finish: &dyn Fn(usize, usize),
+) -> Status {
+    // inner is never 0; saying so keeps the division's panic out of the module.
+    let (n, inner) = (batch.n, batch.inner.max(1));
+    let pitch = pitch(n);
+    let mut status = Status::Ok;
+    // SAFETY: by the caller.
+    unsafe {
+        if !are_valid(
+            batch.map,
+            rows.clone(),
+            (batch.parameter, batch.parameter_stride),
+        ) {
+            return Status::InvalidParameter;
+        }
+        if batch.upper.is_null() {
+            fill(parts.bounds, n, T::from_f64(1.0));
+        }
+        let mut first = rows.start;
+        while first < rows.end {
+            let (base, column) = batch.place(first);
+            let width = tile_rows::<T>(n, inner)
+                .min(inner - column)
+                .min(rows.end - first);
+            let is_staged = inner > 1 || !batch.mask.is_null();
+            if is_staged {
+                batch.gather(first, width, parts.scores);
+            }
+            if inner > 1 && !batch.upper.is_null() {
+                transpose(batch.upper.add(base), inner, parts.bounds, pitch, n, width);
+            }
+            for k in 0..width {
+                let skip = k * pitch;
+                let x = if is_staged {
+                    parts.scores.add(skip).cast_const()
+                } else {
+                    batch.x.add(base)
+                };
+                let mut row = Row {
+                    r: first + k,
+                    x,
+                    upper: parts.bounds,
+                    base,
+                    staged: if inner > 1 { Some(skip) } else { None },
+                };
+                if !batch.upper.is_null() {
+                    row.upper = row.place(batch.upper.cast_mut(), parts.bounds);
+                }
+                match solve(&row) {
+                    Outcome::Solved(solved) if !solved.converged => status = Status::NotConverged,
+                    Outcome::Infeasible => return Status::InvalidParameter,
+                    _ => {}
+                }
+            }
+            if inner > 1 {
+                finish(base, width);
+            }
+            first += width;
+        }
+    }
+    status
+}
+
+/// The map of one row into `out`; of TVmax it is a grid of that width.
+///
+/// # Safety
+/// The row is one of the batch; `out` is its x or disjoint from it, with room for n, and so are `labels`; `memory` is as long as the
+/// map asks for.
+#[inline(never)]
+pub(super) unsafe fn solve_row<T: Score>(
+    batch: &RowBatch<T>,
+    row: &Row<T>,
+    width_of_grid: usize,
+    (out, labels): (*mut T, Labels<T>),
+    memory: *mut u8,
+) -> Outcome {
+    let (n, x, temperature) = (batch.n, row.x, batch.temperature);
+    // SAFETY: by the caller.
+    unsafe {
+        let parameter = batch.parameter(row.r);
+        match batch.map {
+            map::FUSEDMAX => fusedmax(x, n, parameter, temperature, out, labels, memory),
+            map::OSCARMAX | map::OSCARMAX_PUBLISHED => {
+                let is_published = batch.map == map::OSCARMAX_PUBLISHED;
+                oscarmax(
+                    x,
+                    n,
+                    parameter,
+                    is_published,
+                    temperature,
+                    out,
+                    labels,
+                    memory,
+                )
+            }
+            map::TVMAX => {
+                let shape = (n / width_of_grid.max(1), width_of_grid);
+                tvmax(x, shape, parameter, temperature, out, labels, memory)
+            }
+            map::NORMMAX => normmax(x, n, parameter, temperature, out, memory),
+            _ => constrained(x, row.upper, n, parameter, temperature, out, memory),
+        }
     }
 }
 
@@ -84,98 +237,39 @@ pub unsafe fn row_map<T: Entry>(
     results: &Results<T>,
     workspace: *mut u8,
 ) -> Status {
-    // inner is never 0; saying so keeps the division's panic out of the module.
     let (n, inner) = (batch.n, batch.inner.max(1));
-    let (pitch, size) = (pitch(n), tile_bytes::<T>(n, inner));
-    let tile = |which: usize| workspace.wrapping_add(which * size);
-    let (scores, bounds, rates): (*mut T, *mut T, *mut T) =
-        (tile(0).cast(), tile(1).cast(), tile(2).cast());
-    let (groups, memory): (*mut u32, *mut u8) = (tile(3).cast(), tile(TILES));
-    let mut status = Status::Ok;
+    let parts = Parts::of(workspace, n, inner);
     // SAFETY: by the caller; tiles and memory are disjoint parts of the workspace.
     unsafe {
-        if !are_valid(
-            batch.map,
-            rows.clone(),
-            (batch.parameter, batch.parameter_stride),
-        ) {
-            return Status::InvalidParameter;
-        }
-        if batch.upper.is_null() {
-            fill(bounds, n, T::from_f64(1.0));
-        }
-        let mut first = rows.start;
-        while first < rows.end {
-            let (base, column) = batch.place(first);
-            let width = tile_rows::<T>(n, inner)
-                .min(inner - column)
-                .min(rows.end - first);
-            let is_staged = inner > 1 || !batch.mask.is_null();
-            if is_staged {
-                batch.gather(first, width, scores);
+        let solve = |row: &Row<T>| {
+            let out = row.place(results.out, parts.scores);
+            let labels = Labels {
+                groups: row.place(results.groups, parts.groups),
+                rates: row.place(results.rates, parts.rates),
+            };
+            let outcome = solve_row(batch, row, width_of_grid, (out, labels), parts.memory);
+            if outcome == Outcome::Empty && batch.empty_row_is_nan {
+                fill(out, n, T::NAN);
             }
-            if inner > 1 && !batch.upper.is_null() {
-                transpose(batch.upper.add(base), inner, bounds, pitch, n, width);
+            outcome
+        };
+        let finish = |base: usize, width: usize| {
+            let pitch = pitch(n);
+            transpose(parts.scores, pitch, results.out.add(base), inner, width, n);
+            if !results.groups.is_null() {
+                transpose(
+                    parts.groups,
+                    pitch,
+                    results.groups.add(base),
+                    inner,
+                    width,
+                    n,
+                );
             }
-            for k in 0..width {
-                let skip = k * pitch;
-                let x = if is_staged {
-                    scores.add(skip).cast_const()
-                } else {
-                    batch.x.add(base)
-                };
-                let staged = if inner > 1 { Some(skip) } else { None };
-                let out = place(results.out, base, (scores, staged));
-                let labels = Labels {
-                    groups: place(results.groups, base, (groups, staged)),
-                    rates: place(results.rates, base, (rates, staged)),
-                };
-                let upper = if batch.upper.is_null() {
-                    bounds
-                } else {
-                    place(batch.upper.cast_mut(), base, (bounds, staged))
-                };
-                let (parameter, temperature) = (batch.parameter(first + k), batch.temperature);
-                let outcome = match batch.map {
-                    map::FUSEDMAX => fusedmax(x, n, parameter, temperature, out, labels, memory),
-                    map::OSCARMAX | map::OSCARMAX_PUBLISHED => {
-                        let is_published = batch.map == map::OSCARMAX_PUBLISHED;
-                        oscarmax(
-                            x,
-                            n,
-                            parameter,
-                            is_published,
-                            temperature,
-                            out,
-                            labels,
-                            memory,
-                        )
-                    }
-                    map::TVMAX => {
-                        let shape = (n / width_of_grid.max(1), width_of_grid);
-                        tvmax(x, shape, parameter, temperature, out, labels, memory)
-                    }
-                    map::NORMMAX => normmax(x, n, parameter, temperature, out, memory),
-                    _ => constrained(x, upper, n, parameter, temperature, out, memory),
-                };
-                match outcome {
-                    Outcome::Solved(solved) if !solved.converged => status = Status::NotConverged,
-                    Outcome::Empty if batch.empty_row_is_nan => fill(out, n, T::NAN),
-                    Outcome::Infeasible => return Status::InvalidParameter,
-                    _ => {}
-                }
+            if !results.rates.is_null() {
+                transpose(parts.rates, pitch, results.rates.add(base), inner, width, n);
             }
-            if inner > 1 {
-                transpose(scores, pitch, results.out.add(base), inner, width, n);
-                if !results.groups.is_null() {
-                    transpose(groups, pitch, results.groups.add(base), inner, width, n);
-                }
-                if !results.rates.is_null() {
-                    transpose(rates, pitch, results.rates.add(base), inner, width, n);
-                }
-            }
-            first += width;
-        }
+        };
+        each(batch, rows, &parts, &solve, &finish)
     }
-    status
 }

@@ -13,6 +13,7 @@ impl<T: call::Number + Entry> Number for T {}
 mod bounds;
 mod grids;
 mod lines;
+mod losses;
 mod norms;
 mod orders;
 mod properties;

@@ -58,7 +58,7 @@ fn truth(z: &[f64], e: f64) -> (Vec<f64>, f64) {
     (q.iter().map(|q| q / total).collect(), max + tau)
 }
 
-fn norm(p: &[f64], alpha: f64) -> f64 {
+pub fn norm(p: &[f64], alpha: f64) -> f64 {
     let largest = p.iter().cloned().fold(0.0, f64::max);
     largest * sum(p.iter().map(|p| (p / largest).powf(alpha))).powf(1.0 / alpha)
 }

@@ -1,7 +1,16 @@
-/** What the digest computes of the regularised maps: probabilities, groups and gradients, along either axis. */
+/** What the digest computes of the regularised maps: probabilities, supports, groups, gradients and a loss, along either axis. */
 
 import { tensor, zeros } from 'entmax';
-import { constrainedEntmax, constrainedSoftmax, fusedmax, normmax, oscarmax, tvmax } from 'entmax/regularised';
+import type { Csr } from 'entmax';
+import {
+  constrainedEntmax,
+  constrainedSoftmax,
+  fusedmax,
+  normmax,
+  normmaxLoss,
+  oscarmax,
+  tvmax,
+} from 'entmax/regularised';
 import type { AttentionForm } from './digest-attention.ts';
 import { hashOf } from './hash.ts';
 import { scores } from './scores.ts';
@@ -11,10 +20,12 @@ type Floats = Float32Array | Float64Array;
 type Pullback = (dp: Floats) => Record<string, Floats | number> | Promise<Record<string, Floats | number>>;
 interface AnyMap {
   (...args: unknown[]): Floats;
+  csr(...args: unknown[]): Csr;
   vjp(...args: unknown[]): [Floats, Pullback];
   groups?(...args: unknown[]): { p: Floats; groups: Int32Array };
   async: {
     (...args: unknown[]): Promise<Floats>;
+    csr(...args: unknown[]): Promise<Csr>;
     vjp(...args: unknown[]): Promise<[Floats, Pullback]>;
   };
 }
@@ -31,6 +42,16 @@ const MAPS = [
   ['constrainedSoftmax', constrainedSoftmax, { upper }],
   ['constrainedEntmax', constrainedEntmax, { alpha: 1.4, upper }],
 ] as unknown as readonly (readonly [name: string, map: AnyMap, options: object])[];
+
+const NORMMAX = normmax as unknown as AnyMap;
+
+/** Value and gradients of the loss of normmax for some class of each row. */
+async function lossOf(x: Floats, rows: number, options: object, isAsync: boolean): Promise<Floats[]> {
+  const classes = Int32Array.from({ length: rows }, (_, r) => (r * 5) % 13);
+  const call = isAsync ? normmaxLoss.async : normmaxLoss;
+  const [value, gradients] = await call.valueAndGrad(x, classes, options);
+  return [Float64Array.of(value, gradients.alpha), gradients.x];
+}
 
 export function* regularisedCases(): Generator<StructuredCase> {
   for (const dtype of ['float32', 'float64'] as const) {
@@ -54,6 +75,7 @@ function regularisedCase(
 ): StructuredCase {
   const x = scores({ shape, axis }, dtype);
   const dp = x.map((_, i) => ((i * 37) % 64) / 16 - 2);
+  const rows = x.length / shape[axis]!;
   const input = tensor<Floats>(x, grids ?? shape);
   const out = zeros(grids ?? shape, dtype);
   const own = { ...given, ...(grids ? {} : { axis }), temperature: 0.75 };
@@ -71,11 +93,13 @@ function regularisedCase(
       typeof each === 'number' ? Float64Array.of(each) : each,
     );
     const groups = map.groups?.(x, options).groups ?? new Int32Array(0);
-    return hashOf(p, groups, ...gradients);
+    const { indices, values, thresholds } = await call.csr(x, options);
+    const losses = map === NORMMAX ? await lossOf(x, rows, options, form.endsWith('async')) : [];
+    return hashOf(p, groups, ...gradients, indices, values, thresholds, ...losses);
   };
   return {
     name: `${name}, ${shape.join(' x ')} along ${axis}, ${dtype}`,
-    rows: x.length / shape[axis]!,
+    rows,
     n: shape[axis]!,
     forms: FORMS,
     threads,
