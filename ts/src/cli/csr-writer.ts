@@ -5,7 +5,7 @@
 //     values      F32 or F64                            [S]
 //     thresholds  as values                             [R]
 //     exact       U8                                    [R], of the top-k maps only
-//     shape       I64, of the dense form
+//     shape       I64, of the dense form, with the two axes of grids as one
 //     axis        I64                                   [1]
 //
 // R rows, row-major over the other axes, have S entries in all. How many is known at the end only, so each array waits in a spool.

@@ -2,6 +2,7 @@
 // whatever the number of slices; grids of two axes have parameters, masks and bounds like rows.
 
 import { init } from 'entmax';
+import type { Csr } from 'entmax';
 import {
   constrainedEntmax,
   constrainedSoftmax,
@@ -263,6 +264,45 @@ describe('in slices', () => {
         const expected = constrainedEntmax(x, { shape, axis, alpha: 1.25, upper: { data: upper, shape } });
         expect(readNpyFile(await map(input, path('out.npy'), options)).data).toEqual(expected);
       }
+    }
+  });
+});
+
+describe('sparse results', () => {
+  const x = scoresOf(new Float64Array(2 * 6 * 5 * 4), 8);
+  const shape = [2, 6, 5, 4];
+  test.each<[string, Partial<MapOptions>, () => Csr<Float64Array>]>([
+    ['segments', { lambda: '0.2', axis: 2 }, () => fusedmax.csr(x, { shape, lambda: 0.2, axis: 2 })],
+    [
+      'grids, whose two axes are one',
+      { map: 'tvmax', lambda: '0.1', axes: [1, 2] },
+      () => tvmax.csr(x, { shape, lambda: 0.1, axes: [1, 2] }),
+    ],
+    [
+      'levels',
+      { map: 'oscarmax', lambda: '0.1', order: 'value' },
+      () => oscarmax.csr(x, { shape, lambda: 0.1, order: 'value' }),
+    ],
+    ['a norm', { map: 'normmax', alpha: '3' }, () => normmax.csr(x, { shape, alpha: 3 })],
+    [
+      'bounds',
+      { map: 'constrained-sparsemax', upper: '0.25', axis: 1 },
+      () => constrainedSparsemax.csr(x, { shape, upper: 0.25, axis: 1 }),
+    ],
+  ])('of %s are those of one call', async (_, options, expected) => {
+    const csr = expected();
+    for (const memory of [700, 100_000].map((bytes) => bytes / 0x100000)) {
+      const input = write('x.npy', npyFile(x, shape, { type: 'f8' }));
+      const output = await map(input, path('out.safetensors'), { ...options, csr: true, memory });
+      const [rows, entries] = [csr.thresholds.length, csr.indices.length];
+      expect(readSafetensorsFile(output)).toEqual({
+        shape: { dtype: 'I64', shape: [csr.shape.length], bytes: bytesOf(BigInt64Array.from(csr.shape, BigInt)) },
+        axis: { dtype: 'I64', shape: [1], bytes: bytesOf(BigInt64Array.of(BigInt(csr.axis))) },
+        indptr: { dtype: 'I32', shape: [rows + 1], bytes: bytesOf(csr.indptr) },
+        indices: { dtype: 'I32', shape: [entries], bytes: bytesOf(csr.indices) },
+        values: { dtype: 'F64', shape: [entries], bytes: bytesOf(csr.values) },
+        thresholds: { dtype: 'F64', shape: [rows], bytes: bytesOf(csr.thresholds) },
+      });
     }
   });
 });
