@@ -10,10 +10,11 @@
 import { prepareCsr } from '../maps/csr.ts';
 import { defineMap } from '../maps/define-map.ts';
 import type { Forms } from '../maps/define-map.ts';
+import { mapsFamily } from '../maps/family.ts';
 import { prepareGroups } from '../maps/groups.ts';
 import { alphaRule } from '../maps/parameter.ts';
 import type { ParameterRule } from '../maps/parameter.ts';
-import { CONSTRAINED, FUSEDMAX, NORMMAX, OSCARMAX, OSCARMAX_PUBLISHED, TVMAX } from '../maps/row-call.ts';
+import { BUDGET, CONSTRAINED, FUSEDMAX, NORMMAX, OSCARMAX, OSCARMAX_PUBLISHED, TVMAX } from '../maps/row-call.ts';
 import { defineRowMap } from '../maps/row-map.ts';
 import { prepareSupport } from '../maps/support.ts';
 import type { RowMap } from '../maps/types.ts';
@@ -152,10 +153,10 @@ export const constrainedSoftmax: RowMap<'upper'> = /*#__PURE__*/ defineRowMap({
  */
 export const constrainedSparsemax: RowMap<'upper'> = /*#__PURE__*/ defineRowMap({
   name: 'constrainedSparsemax',
-  family: regularisedFamily,
+  family: mapsFamily,
+  // What the kernels are given, alpha - 1, is a budget of 1.
   parameter: /*#__PURE__*/ alphaRule(2),
-  map: CONSTRAINED,
-  nanosecondsPerElement: 60,
+  map: BUDGET,
   bounded: true,
 }) as RowMap<'upper'>;
 

@@ -8,7 +8,7 @@
 //! solve, in f64, so that the loss knows nothing of how p is rounded; p is held fixed in the derivative. The way to a row, the
 //! gradient p - q and the edges are those of all losses (`crate::losses`).
 
-use super::frame::Outcome;
+use super::frame::{Entry, Outcome};
 use super::normmax::{normmax, normmax_workspace};
 use super::{map, rows};
 use crate::losses::kernels::{typed, AnyGroup, AnyList, AnySettings, Kernels};
@@ -31,7 +31,7 @@ pub fn workspace<T: Score>(n: usize, inner: usize) -> usize {
 /// # Safety
 /// As [`crate::losses::row_loss_f32`], with a workspace of [`workspace`].
 #[inline(always)]
-pub unsafe fn row_loss<T: Score>(
+pub unsafe fn row_loss<T: Entry>(
     batch: &LossBatch<T>,
     rows: Range<usize>,
     results: &LossResults<T>,
@@ -53,7 +53,7 @@ pub unsafe fn row_loss<T: Score>(
 ///
 /// # Safety
 /// The group is of type `T`; otherwise as [`normmax`].
-unsafe fn solve<T: Score>(
+unsafe fn solve<T: Entry>(
     group: &AnyGroup,
     n: usize,
     settings: &AnySettings,

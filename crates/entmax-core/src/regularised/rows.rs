@@ -188,7 +188,7 @@ pub(super) unsafe fn each<T: Score>(
 /// The row is one of the batch; `out` is its x or disjoint from it, with room for n, and so are `labels`; `memory` is as long as the
 /// map asks for.
 #[inline(never)]
-pub(super) unsafe fn solve_row<T: Score>(
+pub(super) unsafe fn solve_row<T: Entry>(
     batch: &RowBatch<T>,
     row: &Row<T>,
     width_of_grid: usize,

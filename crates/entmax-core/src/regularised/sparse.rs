@@ -5,7 +5,7 @@
 //! tells the support of the maps with groups: there it is that of the sparsemax which they end in, y_i - threshold / T being p_i where
 //! y are the scores that the step before it has joined.
 
-use super::frame::{Labels, Outcome};
+use super::frame::{Entry, Labels, Outcome};
 use super::map;
 use super::rows::{each, solve_row, Parts, Row};
 use crate::maps::kernels::{finish_support, write_entries, List, Outcome as Mapped, Solved};
@@ -17,7 +17,7 @@ use core::ops::Range;
 ///
 /// # Safety
 /// As [`super::rows::row_map`], with results of one of the sparse forms of [`Results`].
-pub unsafe fn row_map_sparse<T: Score>(
+pub unsafe fn row_map_sparse<T: Entry>(
     batch: &RowBatch<T>,
     rows: Range<usize>,
     width_of_grid: usize,
