@@ -227,8 +227,12 @@ test('without a penalty they are sparsemax, with a large one uniform', () => {
 });
 
 test('entries of a group are equal to the last bit, those of groups side by side are not', () => {
+  const rows = fc.oneof(
+    tied.map((z) => ({ z, hasTies: true })),
+    smooth.map((z) => ({ z, hasTies: false })),
+  );
   fc.assert(
-    fc.property(row, fc.double({ min: 2 ** -6, max: 2, noNaN: true }), (z, size) => {
+    fc.property(rows, fc.double({ min: 2 ** -6, max: 2, noNaN: true }), ({ z, hasTies }, size) => {
       const shape = gridOf(z.length);
       const results = {
         fusedmax: fusedmax.groups(z, { lambda: size }),
@@ -242,6 +246,8 @@ test('entries of a group are equal to the last bit, those of groups side by side
           if (value > 0) expect(value).toBe(p[groups[i]!]);
           p.forEach((other, j) => {
             const isNext = (j === i + 1 && j % width > 0) || (name === 'tvmax' && j === i + width);
+            // Regions may be equal where just lambda would have to flow between them: two of 1.125 in a corner, say.
+            if (name === 'tvmax' && hasTies) return;
             const isPair = name === 'oscarmax' ? j !== i : isNext;
             if (value > 0 && other > 0 && isPair && groups[i] !== groups[j]) expect(value).not.toBe(other);
           });
