@@ -6,11 +6,11 @@
 import { describe, expect, test } from 'vitest';
 import { call, run, runHessian } from './conformance/run.ts';
 import type { FloatType } from './oracle/compare.ts';
-import { CONFORMANCE_FILES, conformanceCases } from './oracle/golden.ts';
+import { CONFORMANCE_FILES, REGULARISED_FILES, conformanceCases } from './oracle/golden.ts';
 import type { ConformanceCase } from './oracle/golden.ts';
 
 const casesOf = conformanceCases;
-const FILES = CONFORMANCE_FILES.filter((file) => file !== 'errata');
+const FILES = [...CONFORMANCE_FILES, ...REGULARISED_FILES].filter((file) => !file.endsWith('errata'));
 
 const inTypes = (cases: ConformanceCase[]): [string, FloatType, ConformanceCase][] =>
   cases.flatMap((each) =>
@@ -37,7 +37,7 @@ function grouped<T>(all: readonly T[], key: (each: T) => string): [string, T[]][
 }
 
 describe('errata of other implementations', () => {
-  const groups = grouped(casesOf('errata'), ({ group }) => group!);
+  const groups = grouped([...casesOf('errata'), ...casesOf('regularised-errata')], ({ group }) => group!);
   describe.each(groups)('%s', (_, cases) => {
     test.each(inTypes(cases))('%s, %s', (__, dtype, conformance) => judge(conformance, dtype));
   });

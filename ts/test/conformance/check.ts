@@ -8,7 +8,7 @@ import type { ConformanceCase, Quantity, Values } from '../oracle/golden.ts';
 export type Answer = Partial<Record<Quantity, ArrayLike<number> | readonly (readonly number[])[] | number>>;
 
 /** Quantities that have no tolerance. */
-const LISTS = new Set<Quantity>(['support', 'saturated', 'sizes', 'exact']);
+const LISTS = new Set<Quantity>(['support', 'saturated', 'sizes', 'exact', 'groups']);
 
 /** Fails unless each given quantity that the case expects is as expected; returns the names of those compared. */
 export function check(conformance: ConformanceCase, dtype: FloatType, answer: Answer, context = ''): Quantity[] {

@@ -1,10 +1,11 @@
 /**
- * Runs a conformance case through every form of the public API: dense, CSR, support, `vjp` and `backward` of a map;
- * value, `valueAndGrad`, `valueAndCsr` and `vjp` of a loss. Each form gives an answer that check.ts judges.
+ * Runs a conformance case through every form of the public API: dense, CSR, support, groups, `vjp` and `backward` of a map, those
+ * that it has; value, `valueAndGrad`, `valueAndCsr` and `vjp` of a loss. Each form gives an answer that check.ts judges.
  */
 
 import { expect } from 'vitest';
 import * as entmax from 'entmax';
+import * as regularised from 'entmax/regularised';
 import type { FloatType } from '../oracle/compare.ts';
 import type { ConformanceCase, LossName, MapName, Operation, Quantity } from '../oracle/golden.ts';
 import { check, rowsAlong } from './check.ts';
@@ -18,6 +19,7 @@ interface Nd<A = Floats> {
 interface Gradients {
   x: Nd;
   alpha?: number | Floats;
+  lambda?: number | Floats;
   budget?: number | Floats;
   upper?: number | Nd;
 }
@@ -33,10 +35,11 @@ interface Csr {
 /** A map without its types: options come from the file. */
 interface AnyMap {
   (x: Nd, options: object): Nd;
-  csr(x: Nd, options: object): Csr;
-  support(x: Nd, options: object): { sizes: Int32Array; thresholds: Floats; exact?: Uint8Array };
+  csr?(x: Nd, options: object): Csr;
+  support?(x: Nd, options: object): { sizes: Int32Array; thresholds: Floats; exact?: Uint8Array };
+  groups?(x: Nd, options: object): { p: Nd; groups: Int32Array };
   vjp(x: Nd, options: object): [Nd, ((dp: Nd) => Gradients) & Disposable];
-  backward(p: Nd, dp: Nd, options: object): Gradients;
+  backward?(p: Nd, dp: Nd, options: object): Gradients;
 }
 
 interface AnyLoss {
@@ -47,7 +50,7 @@ interface AnyLoss {
   hvp(z: Nd, target: unknown, v: Nd, options: object): Nd;
 }
 
-const api = entmax as unknown as Record<Operation, unknown>;
+const api = { ...entmax, ...regularised } as unknown as Record<Operation, unknown>;
 const isLoss = (operation: Operation): operation is LossName => operation.endsWith('Loss');
 
 /** Runs the case in one type; returns the quantities that some form was asked for. */
@@ -85,10 +88,10 @@ const blockOf = ({ shape }: Input, values: ArrayLike<number>, dtype: FloatType):
 });
 
 function optionsOf(input: Input, dtype: FloatType): Record<string, unknown> {
-  const { axis, mask, parameters } = input;
+  const { axis, axes, mask, parameters } = input;
   const { upper, ...rest } = parameters;
   return {
-    axis,
+    ...(axes ? { axes } : { axis }),
     ...rest,
     ...(mask && { mask }),
     ...(upper !== undefined && { upper: typeof upper === 'number' ? upper : blockOf(input, upper, dtype) }),
@@ -99,15 +102,16 @@ function optionsOf(input: Input, dtype: FloatType): Record<string, unknown> {
 function perRow(options: Record<string, unknown>, rows: number): Record<string, unknown> {
   const spread = (name: string): object =>
     typeof options[name] === 'number' ? { [name]: new Float64Array(rows).fill(options[name]) } : {};
-  return { ...options, ...spread('alpha'), ...spread('budget') };
+  return { ...options, ...spread('alpha'), ...spread('lambda'), ...spread('budget') };
 }
 
 /** Gradients by name as the quantities of the file: numbers as lists of one. */
-function gradientsOf({ x, alpha, budget, upper }: Omit<Gradients, 'x'> & { x?: Nd }): Answer {
+function gradientsOf({ x, alpha, lambda, budget, upper }: Omit<Gradients, 'x'> & { x?: Nd }): Answer {
   const list = (each: number | Floats): ArrayLike<number> => (typeof each === 'number' ? [each] : each);
   return {
     ...(x && { dx: x.data }),
     ...(alpha !== undefined && { dalpha: list(alpha) }),
+    ...(lambda !== undefined && { dlambda: list(lambda) }),
     ...(budget !== undefined && { dbudget: list(budget) }),
     ...(typeof upper === 'object' && { dupper: upper.data }),
   };
@@ -118,18 +122,24 @@ function mapAnswers({ operation, ...input }: ConformanceCase, dtype: FloatType):
   const x = blockOf(input, input.x, dtype);
   const options = optionsOf(input, dtype);
   const p = map(x, options);
-  const rows = rowsAlong(p.data, input.shape, input.axis);
-  const { sizes, thresholds, exact } = map.support(x, options);
-  if (!operation.startsWith('topk')) expectCutoffs(input, dtype, rows, thresholds);
+  const rows = rowsAlong(p.data, ...rowsOf(input));
   const answers: [string, Answer][] = [
     ['dense', { p: p.data, support: rows.map(supportOf), saturated: saturatedOf(rows, input, dtype) }],
-    ['support', { sizes: [...sizes], thresholds, ...(exact && { exact: [...exact] }) }],
-    ['csr', csrAnswer(map.csr(x, options), rows.length)],
   ];
+  if (map.support) {
+    const { sizes, thresholds, exact } = map.support(x, options);
+    if (!operation.startsWith('topk') && !map.groups) expectCutoffs(input, dtype, rows, thresholds);
+    answers.push(['support', { sizes: [...sizes], thresholds, ...(exact && { exact: [...exact] }) }]);
+  }
+  if (map.csr) answers.push(['csr', csrAnswer(map.csr(x, options), rows.length)]);
+  if (map.groups) {
+    const grouped = map.groups(x, options);
+    answers.push(['groups', { p: grouped.p.data, groups: [...grouped.groups] }]);
+  }
   if (!input.dp) return answers;
   const dp = blockOf(input, input.dp, dtype);
   const separately = perRow(options, rows.length);
-  if (operation === 'budget') {
+  if (operation === 'budget' || operation.startsWith('constrained')) {
     // A bound for each entry, so that each has its gradient.
     const { upper = 1 } = input.parameters;
     separately['upper'] = blockOf(input, typeof upper === 'number' ? input.x.map(() => upper) : upper, dtype);
@@ -138,8 +148,16 @@ function mapAnswers({ operation, ...input }: ConformanceCase, dtype: FloatType):
   answers.push(['vjp', { p: value.data, ...gradientsOf(pullback(dp)) }]);
   pullback[Symbol.dispose]();
   // The output alone cannot tell +Infinity from equal scores, nor whether "at most B" was held.
-  if (!input.x.includes(Infinity)) answers.push(['backward', gradientsOf(map.backward(p, dp, separately))]);
+  if (map.backward && !input.x.includes(Infinity))
+    answers.push(['backward', gradientsOf(map.backward(p, dp, separately))]);
   return answers;
+}
+
+/** What `rowsAlong` needs: a grid is a row, whose two axes are one here. */
+function rowsOf({ shape, axis, axes }: Input): [shape: readonly number[], axis: number] {
+  if (!axes) return [shape, axis];
+  const first = axes[0] < 0 ? axes[0] + shape.length : axes[0];
+  return [[...shape.slice(0, first), shape[first]! * shape[first + 1]!, ...shape.slice(first + 2)], first];
 }
 
 /** In the support <=> unmasked and above the threshold, as both are stored; a row of NaN has no threshold. */

@@ -82,9 +82,14 @@ export const CONFORMANCE_FILES = [
   'handbook',
   'packages',
 ] as const;
-export type ConformanceFile = (typeof CONFORMANCE_FILES)[number];
+/** Those of the regularised maps: certificates of optimality judge them, not the references (ts/test/regularised/golden.test.ts). */
+export const REGULARISED_FILES = ['regularised', 'regularised-errata'] as const;
+export type ConformanceFile = (typeof CONFORMANCE_FILES | typeof REGULARISED_FILES)[number];
 
-export type MapName = 'softmax' | 'sparsemax' | 'entmax15' | 'entmax' | 'budget' | 'topkSparsemax' | 'topkEntmax';
+export type RegularisedName =
+  'fusedmax' | 'tvmax' | 'oscarmax' | 'normmax' | 'constrainedSoftmax' | 'constrainedSparsemax' | 'constrainedEntmax';
+export type MapName =
+  'softmax' | 'sparsemax' | 'entmax15' | 'entmax' | 'budget' | 'topkSparsemax' | 'topkEntmax' | RegularisedName;
 export type LossName = 'softmaxLoss' | 'sparsemaxLoss' | 'entmax15Loss' | 'entmaxLoss' | 'budgetLoss';
 export type Operation = MapName | LossName;
 
@@ -99,10 +104,13 @@ export type Parameter = number | Float64Array;
 
 export interface Parameters {
   readonly alpha?: Parameter;
+  readonly lambda?: Parameter;
   readonly budget?: Parameter;
   readonly upper?: Parameter;
   readonly atMost?: boolean;
   readonly k?: number;
+  /** `oscarmax` only: what a package publishes. */
+  readonly compat?: string;
   readonly temperature?: number;
   readonly ignoreIndex?: number;
   readonly classWeights?: Float64Array;
@@ -116,6 +124,8 @@ export interface Expected {
   readonly support?: readonly (readonly number[])[];
   /** Indices with p equal to their upper bound to the last bit, per row, ascending. */
   readonly saturated?: readonly (readonly number[])[];
+  /** In the layout of x: the lowest index in its row of the group that an entry is in; -1 where p = 0. */
+  readonly groups?: readonly number[];
   /** The size of the support, per row. */
   readonly sizes?: readonly number[];
   /** Per row: in units of the scores. */
@@ -126,6 +136,8 @@ export interface Expected {
   readonly dx?: Values;
   /** Per row. */
   readonly dalpha?: Float64Array;
+  /** Per row. */
+  readonly dlambda?: Float64Array;
   /** Per row. */
   readonly dbudget?: Float64Array;
   /** In the layout of x. */
@@ -149,6 +161,8 @@ export interface ConformanceCase {
   readonly x: Float64Array;
   readonly shape: readonly number[];
   readonly axis: number;
+  /** `tvmax`: the two axes of a grid, which is its row. */
+  readonly axes?: readonly [number, number];
   readonly mask?: Uint8Array;
   readonly parameters: Parameters;
   /** The cotangent of p. */
@@ -204,7 +218,7 @@ export function conformanceCases(file: ConformanceFile): ConformanceCase[] {
 function parametersOf(raw: Record<string, Text | Text[] | boolean>): Parameters {
   const value = (each: Text | Text[] | boolean): unknown =>
     Array.isArray(each) ? floats(each) : typeof each === 'boolean' ? each : Number(each);
-  return Object.fromEntries(Object.entries(raw).map(([name, each]) => [name, value(each)]));
+  return Object.fromEntries(Object.entries(raw).map(([name, each]) => [name, name === 'compat' ? each : value(each)]));
 }
 
 function expectedOf(raw: Record<string, unknown>): Expected {
@@ -214,6 +228,7 @@ function expectedOf(raw: Record<string, unknown>): Expected {
     dupper: valuesOf,
     thresholds: floats,
     dalpha: floats,
+    dlambda: floats,
     dbudget: floats,
     loss: floats,
     sum: Number,
