@@ -145,9 +145,9 @@ pub unsafe fn constrained<T: Entry>(
                     free.rest.add(-bound);
                 } else if score > T::NEG_INFINITY && bound > 0.0 {
                     if !only_infinite {
-                        free.push(score.to_f64(), bound.min(1.0), j);
+                        free.push(score.to_f64(), binding(bound), j);
                     } else if score == max {
-                        free.push(0.0, bound.min(1.0), j);
+                        free.push(0.0, binding(bound), j);
                     }
                 }
             }
@@ -313,7 +313,7 @@ impl Free<'_> {
         for k in 0..self.len {
             let (score, bound, _) = self.get(k);
             let key = key(score, bound);
-            if key > low.max(-FAR) {
+            if key > low {
                 if let Some(place) = self.scratch.get_mut(count) {
                     *place = key;
                 }
@@ -368,7 +368,9 @@ impl Free<'_> {
             origin = largest;
             let relative = move |score: f64| (score - largest) / temperature;
             let key = move |score, bound| key(relative(score), bound, e);
-            if let Some(median) = self.median(low, key) {
+            let median = self.median(low.max(-FAR), key);
+            // Where all others lie far below, their order is all that is asked for.
+            if let Some(median) = median.or_else(|| self.median(low, key)) {
                 let mut sum = Sum::new();
                 for k in 0..self.len {
                     let (score, bound, _) = self.get(k);
@@ -386,6 +388,16 @@ impl Free<'_> {
             threshold: f64::NEG_INFINITY,
             converged: true,
         }
+    }
+}
+
+/// A bound of 1 does not hold an entry, though its p may round to that.
+#[inline(always)]
+pub(super) fn binding(bound: f64) -> f64 {
+    if bound < 1.0 {
+        bound
+    } else {
+        2.0
     }
 }
 

@@ -3,6 +3,7 @@
 //! rows of f64, is settled by a few steps of Newton's method in f64. Rows on which either gets nowhere, or that have ties,
 //! are left to the caller.
 
+use super::constrained::binding;
 use super::constrained_blocks::{Bracket, Power, Row};
 use super::frame::{Entry, Solved};
 use crate::maps::kernels::{exp2, pow, Scores, Sum, Tail};
@@ -140,7 +141,7 @@ impl<T: Entry> Problem<'_, T> {
             let (score, bound) = unsafe {
                 (
                     (*self.x.add(j)).to_f64(),
-                    (*self.upper.add(j)).to_f64().min(1.0),
+                    binding((*self.upper.add(j)).to_f64()),
                 )
             };
             let place = self.row.get_mut(j)?;

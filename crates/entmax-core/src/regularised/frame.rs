@@ -69,14 +69,15 @@ impl Entry for f64 {
         bound: f64,
         (scores, indices): (*mut f64, *mut u32),
     ) -> usize {
-        let mut len = 0;
+        let (mut len, all) = (0, bound == f64::NEG_INFINITY);
         for j in 0..n {
             // SAFETY: by the caller; len <= j.
             unsafe {
                 let score = *x.add(j);
                 *scores.add(len) = score;
                 *indices.add(len) = j as u32;
-                len += usize::from(score - max > bound);
+                // A gap may overflow.
+                len += usize::from(score - max > bound || (all && score > f64::NEG_INFINITY));
             }
         }
         len
@@ -125,6 +126,22 @@ impl<T> Labels<T> {
         groups: core::ptr::null_mut(),
         rates: core::ptr::null_mut(),
     };
+
+    /// No entry is in a group.
+    ///
+    /// # Safety
+    /// What is not null is writable for `n` numbers.
+    pub unsafe fn clear(&self, n: usize) {
+        // SAFETY: by the caller; EXCLUDED is all ones.
+        unsafe {
+            if !self.groups.is_null() {
+                core::ptr::write_bytes(self.groups, 0xff, n);
+            }
+            if !self.rates.is_null() {
+                core::ptr::write_bytes(self.rates, 0, n);
+            }
+        }
+    }
 }
 
 /// The row as the maps with groups see it.

@@ -10,10 +10,10 @@
 //! each; the row falls into pieces. At n = 4096, scores N(0, 1) and lambda = 0.1 that leaves few scores, and a row takes 4 ns an
 //! element instead of 24; at lambda = 1 all stay, and it takes 26 (natively; set the floor to -inf to see it).
 
-use super::frame::{self, Frame, Labels, Outcome, Solved, EXCLUDED};
+use super::frame::{Entry, Labels, Outcome, Solved};
 use super::groups::{self, sparsemax};
+use super::near::{self, NearFrame};
 use super::taut_string::{self, prox_tv, Segments};
-use crate::maps::Score;
 
 /// Numbers of scratch: an edge has two.
 const fn numbers(n: usize) -> usize {
@@ -27,14 +27,14 @@ const fn numbers(n: usize) -> usize {
 
 /// Bytes of workspace for a row of `n`.
 pub const fn fusedmax_workspace(n: usize) -> usize {
-    frame::workspace(n, numbers(n))
+    near::solve_workspace(n, numbers(n))
 }
 
 /// fusedmax of x / temperature for lambda >= 0. Groups are the segments; neither bits nor groups depend on what is asked for.
 ///
 /// # Safety
-/// As [`frame::solve_grouped`], with a workspace of [`fusedmax_workspace`].
-pub unsafe fn fusedmax<T: Score>(
+/// As [`super::frame::solve_grouped`], with a workspace of [`fusedmax_workspace`].
+pub unsafe fn fusedmax<T: Entry>(
     x: *const T,
     n: usize,
     lambda: f64,
@@ -43,54 +43,52 @@ pub unsafe fn fusedmax<T: Score>(
     labels: Labels<T>,
     workspace: *mut u8,
 ) -> Outcome {
+    let reach = 1.0 + 4.0 * lambda;
     let memory = (workspace, numbers(n));
     // SAFETY: passed on.
     unsafe {
-        frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
-            solve(frame, lambda)
-        })
+        near::solve(
+            (x, n),
+            (temperature, reach),
+            out,
+            labels,
+            memory,
+            |near, counts| solve(near, lambda, n, counts),
+        )
     }
 }
 
 /// Scores to probabilities.
 #[inline(never)]
-fn solve(frame: Frame, lambda: f64) -> Solved {
-    let Frame {
+fn solve(near: NearFrame, lambda: f64, n: usize, counts: &dyn Fn(usize) -> bool) -> Solved {
+    let NearFrame {
         row,
+        places,
         groups,
         rates,
         work,
-        ..
-    } = frame;
-    let n = row.len();
-    let floor = -1.0 - 4.0 * lambda;
-    let mut lowest = 0.0;
-    for score in row.iter_mut() {
-        if *score <= floor {
-            *score = f64::NEG_INFINITY;
-        } else if *score < lowest {
-            lowest = *score;
-        }
-    }
+    } = near;
+    let lowest = row
+        .iter()
+        .fold(0.0, |least, &u| if u < least { u } else { least });
     // Above n / 4 times the range every row is constant. Where anything has left, lambda is below that already.
     let lambda = lambda.min(1.0 - lowest * n as f64);
-    let is_out = |row: &[f64], j: usize| row.get(j).is_none_or(|&score| score == f64::NEG_INFINITY);
+    // Whether a neighbour is there, and drawn to 0.
+    let beyond = |place: usize| if counts(place) { -1.0 } else { 0.0 };
     let mut start = 0;
-    while start < n {
-        if is_out(row, start) {
-            start += 1;
-            continue;
-        }
+    while let Some(&first) = places.get(start) {
         let mut end = start + 1;
-        while !is_out(row, end) {
+        while places
+            .get(end)
+            .is_some_and(|&place| place as usize == first as usize + end - start)
+        {
             end += 1;
         }
-        // Whether a neighbour is there, and 0.
-        let beyond = |j: Option<usize>| match j.and_then(|j| groups.get(j)) {
-            Some(&group) if group != EXCLUDED => -1.0,
-            _ => 0.0,
-        };
-        let ends = (beyond(start.checked_sub(1)), beyond(Some(end)));
+        // Before the first place comes a number that is none.
+        let ends = (
+            beyond((first as usize).wrapping_sub(1)),
+            beyond(first as usize + end - start),
+        );
         let (Some(row), Some(groups)) = (row.get_mut(start..end), groups.get_mut(start..end))
         else {
             break;
@@ -99,7 +97,7 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
             row,
             groups,
             rates: rates.get_mut(start..end).unwrap_or_default(),
-            first: start as u32,
+            first,
             lambda,
             ends,
         };

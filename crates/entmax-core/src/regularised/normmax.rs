@@ -52,7 +52,7 @@ pub unsafe fn normmax<T: Entry>(
 ) -> Outcome {
     // SAFETY: by the caller; two disjoint parts of the workspace, of plain numbers.
     unsafe {
-        let near = match near::collect(x, n, temperature, workspace) {
+        let near = match near::collect(x, n, temperature, 1.0, workspace) {
             Ok(near) => near,
             Err(outcome) => {
                 frame::settle_edge(x, n, outcome, out);

@@ -12,9 +12,9 @@
 //! Niculae and Blondel (2017) publish another order: the proximal operator of OSCAR, of magnitudes and cut off at 0, then
 //! sparsemax. That is not the minimum (134 of 400 random rows); `published` gives it for comparison with torchsparseattn.
 
-use super::frame::{self, Frame, Labels, Outcome, Solved};
+use super::frame::{self, Entry, Frame, Labels, Outcome, Solved};
 use super::groups::{self, project, sparsemax, FIXED, MIXED, TURNED};
-use crate::maps::Score;
+use super::near::{self, NearFrame};
 
 /// A score, or its magnitude, and where it is.
 #[derive(Clone, Copy)]
@@ -40,7 +40,15 @@ const fn numbers(n: usize) -> usize {
 
 /// Bytes of workspace for a row of `n`.
 pub const fn oscarmax_workspace(n: usize) -> usize {
-    frame::workspace(n, numbers(n))
+    let (all, near) = (
+        frame::workspace(n, numbers(n)),
+        near::solve_workspace(n, numbers(n)),
+    );
+    if all > near {
+        all
+    } else {
+        near
+    }
 }
 
 /// oscarmax of x / temperature for lambda >= 0, or what is published as it. Groups are the blocks. Rates are relative: lambda
@@ -49,7 +57,7 @@ pub const fn oscarmax_workspace(n: usize) -> usize {
 /// # Safety
 /// As [`frame::solve_grouped`], with a workspace of [`oscarmax_workspace`].
 #[allow(clippy::too_many_arguments)]
-pub unsafe fn oscarmax<T: Score>(
+pub unsafe fn oscarmax<T: Entry>(
     x: *const T,
     n: usize,
     lambda: f64,
@@ -59,15 +67,19 @@ pub unsafe fn oscarmax<T: Score>(
     labels: Labels<T>,
     workspace: *mut u8,
 ) -> Outcome {
-    let memory = (workspace, numbers(n));
+    let scratch = numbers(n);
     // SAFETY: passed on.
     unsafe {
-        frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
-            if published {
+        if published {
+            let memory = (workspace, scratch);
+            return frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
                 solve_published(frame, lambda)
-            } else {
-                solve(frame, lambda)
-            }
+            });
+        }
+        let within = (temperature, reach(lambda, n.max(1)));
+        let memory = (workspace, scratch);
+        near::solve((x, n), within, out, labels, memory, |near, _| {
+            solve(near, lambda)
         })
     }
 }
@@ -144,45 +156,39 @@ fn enough(lambda: f64, items: &[Item]) -> f64 {
     }
 }
 
-/// Scores to probabilities.
+/// Scores to probabilities. The threshold is less what all scores lose alike, lambda times the number of the others.
 #[inline(never)]
-fn solve(frame: Frame, lambda: f64) -> Solved {
-    let Frame {
+fn solve(near: NearFrame, lambda: f64) -> Solved {
+    let NearFrame {
         row,
+        places,
         groups,
         rates,
         work,
-        ..
-    } = frame;
+    } = near;
     let (items, blocks, scratch) = parts(work, row.len());
-    let all = row.iter().filter(|&&u| u > f64::NEG_INFINITY).count();
-    let mut count = all;
-    let floor = |count: usize| -1.0 - lambda * (count - 1) as f64;
-    let lowest = floor(count);
-    let mut len = 0;
-    for (index, &value) in row.iter().enumerate() {
-        if let Some(place) = items.get_mut(len) {
-            *place = Item {
-                value,
-                index: index as u32,
-                is_negative: false,
-            };
-        }
-        len += usize::from(value > lowest);
+    let mut len = row.len();
+    for (k, (item, &value)) in items.iter_mut().zip(row.iter()).enumerate() {
+        *item = Item {
+            value,
+            index: k as u32,
+            is_negative: false,
+        };
     }
     row.fill(0.0);
-    while len < count {
-        count = len;
-        let lowest = floor(count);
+    // Fewer have a smaller bonus, and so lose more.
+    loop {
+        let (count, lowest) = (len, -reach(lambda, len));
         len = 0;
         for k in 0..count {
             let Some(&item) = items.get(k) else { break };
-            if item.value > lowest {
-                if let Some(place) = items.get_mut(len) {
-                    *place = item;
-                }
-                len += 1;
+            if let Some(place) = items.get_mut(len) {
+                *place = item;
             }
+            len += usize::from(item.value > lowest);
+        }
+        if len == count {
+            break;
         }
     }
     let items = items.get_mut(..len).unwrap_or_default();
@@ -191,10 +197,10 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
     let blocks = pool(items, bonus, blocks);
     let (list, scratch) = scratch.split_at_mut(scratch.len() / 2);
     let list = list.get_mut(..len).unwrap_or_default();
-    let mut places = list.iter_mut();
+    let mut means = list.iter_mut();
     for (members, block, _) in each_block(items, blocks) {
         let mean = block.sum / block.count;
-        places
+        means
             .by_ref()
             .zip(members)
             .for_each(|(place, _)| *place = mean);
@@ -203,7 +209,8 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
     let solved = project(list, scratch);
     let mut probabilities = list.iter();
     for (members, _, rank) in each_block(items, blocks) {
-        let label = members.first().map_or(0, |first| first.index);
+        let first = members.first().map_or(0, |first| first.index as usize);
+        let label = places.get(first).copied().unwrap_or(0);
         for (item, &p) in members.iter().zip(probabilities.by_ref()) {
             let index = item.index as usize;
             set(row, index, p);
@@ -211,13 +218,18 @@ fn solve(frame: Frame, lambda: f64) -> Solved {
             set(rates, index, rank);
         }
     }
-    // What all entries lose alike; and what a larger bonus, from which on all are one block, gives them.
+    // What a larger bonus, from which on all are one block, gives them.
     let lambda = lambda.min(WIDEST_PENALTY);
-    let lost = lambda * (all as f64 - 1.0) - (lambda - bonus) * 0.5 * (len as f64 - 1.0);
+    let given = (lambda - bonus) * 0.5 * (len as f64 - 1.0);
     Solved {
-        threshold: top + solved.threshold - lost,
+        threshold: top + solved.threshold + given,
         ..solved
     }
+}
+
+/// How far below the maximum a score is looked for in the support of `count`.
+fn reach(lambda: f64, count: usize) -> f64 {
+    1.0 + lambda * (count as f64 - 1.0)
 }
 
 #[inline(always)]

@@ -5,7 +5,7 @@
 //! tells the support of the maps with groups: there it is that of the sparsemax which they end in, y_i - threshold / T being p_i where
 //! y are the scores that the step before it has joined.
 
-use super::frame::{Entry, Labels, Outcome};
+use super::frame::{Entry, Labels, Outcome, WIDEST};
 use super::map;
 use super::rows::{each, solve_row, Parts, Row};
 use crate::maps::kernels::{finish_support, write_entries, List, Outcome as Mapped, Solved};
@@ -50,8 +50,14 @@ pub unsafe fn row_map_sparse<T: Entry>(
             *results.sizes.add(row.r) = size as i32;
             match outcome {
                 Outcome::Solved(solved) if has_groups(batch.map) => {
-                    let cutoff = solved.threshold * batch.temperature;
-                    *threshold = T::from_f64(largest(row.x, n) + cutoff);
+                    let mut cutoff = solved.threshold;
+                    if batch.map == map::OSCARMAX {
+                        // What all scores lose alike.
+                        let others =
+                            (0..n).filter(|&j| *row.x.add(j) > T::NEG_INFINITY).count() - 1;
+                        cutoff -= batch.parameter(row.r).min(WIDEST) * others as f64;
+                    }
+                    *threshold = T::from_f64(largest(row.x, n) + cutoff * batch.temperature);
                 }
                 _ => {}
             }
