@@ -32,6 +32,11 @@ const NARROWING: usize = 30;
 /// Keys farther below the largest score have no digits left of their bounds.
 const FAR: f64 = 1e6;
 
+/// So few keys are few.
+const FEW: usize = 8;
+/// What the digits that these lack could make of a sum, with much to spare.
+const CLEAR: f64 = 1e-6;
+
 /// By so much more than their sum may the bounds have to hold: they are rounded to their type.
 const fn slack<T: Score>() -> f64 {
     if size_of::<T>() == 4 {
@@ -306,9 +311,8 @@ impl Free<'_> {
         }
     }
 
-    /// The median of the keys above `low`, if there are any. Scores far down come into question when those far above have their
-    /// bounds.
-    fn median(&mut self, low: f64, key: impl Fn(f64, f64) -> f64) -> Option<f64> {
+    /// The median of the keys above `low`, if there are more than `few`.
+    fn median(&mut self, low: f64, few: usize, key: impl Fn(f64, f64) -> f64) -> Option<f64> {
         let mut count = 0;
         for k in 0..self.len {
             let (score, bound, _) = self.get(k);
@@ -320,10 +324,7 @@ impl Free<'_> {
                 count += 1;
             }
         }
-        let keys = self.scratch.get_mut(..count)?;
-        if keys.is_empty() {
-            return None;
-        }
+        let keys = self.scratch.get_mut(..count).filter(|_| count > few)?;
         let (_, &mut median, _) = keys.select_nth_unstable_by(count / 2, f64::total_cmp);
         Some(median)
     }
@@ -368,18 +369,20 @@ impl Free<'_> {
             origin = largest;
             let relative = move |score: f64| (score - largest) / temperature;
             let key = move |score, bound| key(relative(score), bound, e);
-            let median = self.median(low.max(-FAR), key);
-            // Where all others lie far below, their order is all that is asked for.
-            if let Some(median) = median.or_else(|| self.median(low, key)) {
+            let near = self.median(low.max(-FAR), FEW, key);
+            // Where almost all lie far below the first, their keys only decide what is clear.
+            let margin = if near.is_some() { 0.0 } else { CLEAR };
+            if let Some(median) = near.or_else(|| self.median(low, 0, key)) {
                 let mut sum = Sum::new();
                 for k in 0..self.len {
                     let (score, bound, _) = self.get(k);
                     sum.add(deformed_exp(relative(score) - median, e).0.min(bound));
                 }
-                if sum.minus(self.rest.total()) >= 0.0 {
+                let (rest, excess) = (self.rest.total(), sum.minus(self.rest.total()));
+                if excess >= margin * rest {
                     // c is no smaller.
                     low = median;
-                } else {
+                } else if excess < -margin * rest {
                     self.fix(row, |_, score, bound| key(score, bound) >= median);
                 }
             }
