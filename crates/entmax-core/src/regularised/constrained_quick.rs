@@ -134,34 +134,29 @@ impl<T: Entry> Problem<'_, T> {
             return None;
         }
         let window = (high - origin) / temperature;
+        let zero_up_to = if e == 0.0 { f64::NEG_INFINITY } else { low };
         let (mut len, mut rest) = (0, Sum::new());
         rest.add(1.0);
+        // Without branches: which entries are free nobody can predict.
         for j in 0..self.n {
-            // SAFETY: by the caller.
-            let (score, bound) = unsafe {
-                (
-                    (*self.x.add(j)).to_f64(),
-                    binding((*self.upper.add(j)).to_f64()),
-                )
-            };
-            let place = self.row.get_mut(j)?;
-            *place = 0.0;
-            if score == f64::NEG_INFINITY || bound == 0.0 || (e > 0.0 && score <= low) {
-                continue;
-            }
-            let u = (score - origin) / temperature;
-            let (p, s) = power.terms(u);
-            // f is convex: it is no less than that at any c in the bracket.
-            if p - s * window >= bound {
-                *place = bound;
-                rest.add(-bound);
-            } else {
-                *self.u.get_mut(len)? = u;
-                *self.bounds.get_mut(len)? = bound;
-                *self.p.get_mut(len)? = p;
-                *self.s.get_mut(len)? = s;
-                *self.indices.get_mut(len)? = j as u32;
-                len += 1;
+            // SAFETY: by the caller; len <= j < n, for which all parts have room.
+            unsafe {
+                let score = (*self.x.add(j)).to_f64();
+                let bound = binding((*self.upper.add(j)).to_f64());
+                let u = (score - origin) / temperature;
+                let (p, s) = power.terms(u);
+                let counts = bound > 0.0 && score > zero_up_to;
+                // f is convex: it is no less than that at any c in the bracket.
+                let is_met = counts && p - s * window >= bound;
+                let met = if is_met { bound } else { 0.0 };
+                rest.add(-met);
+                *self.row.get_unchecked_mut(j) = met;
+                *self.u.get_unchecked_mut(len) = u;
+                *self.bounds.get_unchecked_mut(len) = bound;
+                *self.p.get_unchecked_mut(len) = p;
+                *self.s.get_unchecked_mut(len) = s;
+                *self.indices.get_unchecked_mut(len) = j as u32;
+                len += usize::from(counts && !is_met);
             }
         }
         let (u, bounds) = (self.u.get(..len)?, self.bounds.get(..len)?);
@@ -171,12 +166,11 @@ impl<T: Entry> Problem<'_, T> {
         for _ in 0..STEPS {
             let (mut met, mut moving, mut slope) = (Sum::new(), Sum::new(), 0.0);
             for ((&p, &s), &bound) in p.iter().zip(s.iter()).zip(bounds) {
-                if p >= bound {
-                    met.add(bound);
-                } else {
-                    moving.add(p);
-                    slope += s;
-                }
+                let is_met = p >= bound;
+                let or_zero = |condition: bool, value: f64| if condition { value } else { 0.0 };
+                met.add(or_zero(is_met, bound));
+                moving.add(or_zero(!is_met, p));
+                slope += or_zero(!is_met, s);
             }
             let left = rest.less(&met);
             let over = moving.minus(left);
