@@ -164,7 +164,7 @@ export const constrainedSparsemax: RowMap<'upper'> = /*#__PURE__*/ defineRowMap(
  * alpha-entmax with an upper bound for each entry: the same with p_i = min(u_i, [(alpha - 1) x_i / T - tau]+^(1 / (alpha - 1))) (MATH.md §7.2).
  *
  * `alpha` (default 1.5) is finite and >= 1: a number, one value per row, or a block, as for `fusedmax`; at 1 it is
- * `constrainedSoftmax`, at 2 `constrainedSparsemax`. `upper`, cost and errors as there.
+ * `constrainedSoftmax`, at 2, but for rounding, `constrainedSparsemax`. `upper`, cost and errors as there.
  */
 export const constrainedEntmax: RowMap<'alpha' | 'upper'> = /*#__PURE__*/ defineRowMap({
   name: 'constrainedEntmax',

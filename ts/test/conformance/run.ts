@@ -160,12 +160,15 @@ function rowsOf({ shape, axis, axes }: Input): [shape: readonly number[], axis: 
   return [[...shape.slice(0, first), shape[first]! * shape[first + 1]!, ...shape.slice(first + 2)], first];
 }
 
-/** In the support <=> unmasked and above the threshold, as both are stored; a row of NaN has no threshold. */
+/** In the support <=> unmasked, with a bound above 0 and above the threshold, as both are stored; a row of NaN has no threshold. */
 function expectCutoffs(input: Input, dtype: FloatType, rows: number[][], thresholds: Floats): void {
   const z = rowsAlong(floatsOf(input.x, dtype), input.shape, input.axis);
   const mask = input.mask && rowsAlong(input.mask, input.shape, input.axis);
+  const { upper = 1 } = input.parameters;
+  const bounds = typeof upper === 'number' ? undefined : rowsAlong(floatsOf(upper, dtype), input.shape, input.axis);
+  const counts = (r: number, i: number) => mask?.[r]![i] !== 0 && (bounds?.[r]![i] ?? upper) !== 0;
   rows.forEach((row, r) => {
-    const above = z[r]!.map((score, i) => score > thresholds[r]! && mask?.[r]![i] !== 0);
+    const above = z[r]!.map((score, i) => score > thresholds[r]! && counts(r, i));
     const inside = row.map((p) => p > 0);
     if (!Number.isNaN(thresholds[r])) expect(above, `${input.name}, ${dtype}: above the threshold`).toEqual(inside);
     else expect(row.every(Number.isNaN), `${input.name}, ${dtype}: NaN throughout`).toBe(true);

@@ -201,7 +201,7 @@ describe('the constrained maps', () => {
     expect(errorOf(constrainedSparsemax(z, { upper: Infinity }), sparsemax(z))).toBeLessThan(1e-15);
     expect(errorOf(constrainedEntmax(z), entmax(z))).toBeLessThan(1e-15);
     expect(constrainedEntmax(z, { alpha: 1, upper })).toEqual(constrainedSoftmax(z, { upper }));
-    expect(constrainedEntmax(z, { alpha: 2, upper })).toEqual(constrainedSparsemax(z, { upper }));
+    expect(errorOf(constrainedEntmax(z, { alpha: 2, upper }), constrainedSparsemax(z, { upper }))).toBeLessThan(1e-14);
   });
 
   test('the published ones', () => {

@@ -118,7 +118,7 @@ impl<T: Entry> Problem<'_, T> {
         }
     }
 
-    /// The same in f64 from a bracket of c - `base`.
+    /// The same in f64 from a bracket of c, where scores and c are relative to `base`.
     #[inline(never)]
     unsafe fn settle(&mut self, bracket: &Bracket, base: f64) -> Option<Solved> {
         let (e, temperature, power) = (self.e, self.temperature, Power64::of(self.e));
@@ -128,8 +128,8 @@ impl<T: Entry> Problem<'_, T> {
         } else {
             (bracket.low, bracket.high)
         };
-        let widened = |c: f64, side: f64| base + (c + side * ROUNDING * (temperature + c.abs()));
-        let (low, high, origin) = (widened(low, -1.0), widened(high, 1.0), base + bracket.c);
+        let widened = |c: f64, side: f64| c + side * ROUNDING * (temperature + c.abs());
+        let (low, high, origin) = (widened(low, -1.0), widened(high, 1.0), bracket.c);
         if !(high - low).is_finite() {
             return None;
         }
@@ -141,7 +141,7 @@ impl<T: Entry> Problem<'_, T> {
         for j in 0..self.n {
             // SAFETY: by the caller; len <= j < n, for which all parts have room.
             unsafe {
-                let score = (*self.x.add(j)).to_f64();
+                let score = (*self.x.add(j)).to_f64() - base;
                 let bound = binding((*self.upper.add(j)).to_f64());
                 let u = (score - origin) / temperature;
                 let (p, s) = power.terms(u);
@@ -210,7 +210,7 @@ impl<T: Entry> Problem<'_, T> {
                 }
                 // SAFETY: by the caller.
                 unsafe { super::frame::write(self.row, self.out) };
-                return Some(self.solved(threshold));
+                return Some(self.solved(base + threshold));
             }
         }
         None
