@@ -29,9 +29,9 @@ const LEAST: f32 = f32::MIN_POSITIVE;
 #[derive(Clone, Copy, PartialEq)]
 pub enum Power {
     Exponential,
-    /// d^k for k = 1, 2, 3 or 4.
-    Whole(u32),
-    /// d to any other power above 1.
+    /// That of alpha = 1.5.
+    Square,
+    /// Any other power from 1 on.
     Real(f32),
 }
 
@@ -43,8 +43,8 @@ impl Power {
             Some(Power::Exponential)
         } else if e > 1.0 || beta > 1e4 {
             None
-        } else if beta <= 4.0 && beta == f64::from(beta as u32) {
-            Some(Power::Whole(beta as u32))
+        } else if e == 0.5 {
+            Some(Power::Square)
         } else {
             Some(Power::Real(beta as f32))
         }
@@ -65,22 +65,16 @@ impl Power {
             return (p, p);
         }
         let d = zero.sub(below).pmax(zero);
-        let square = d.mul(d);
-        match self {
-            Power::Whole(1) => (d, V::splat(1.0).keep(d.above(zero))),
-            Power::Whole(2) => (square, d.add(d)),
-            Power::Whole(3) => (square.mul(d), square.mul(V::splat(3.0))),
-            Power::Real(beta) => {
-                let one = V::splat(1.0);
-                // No ratio is above 1.
-                let over = below.add(one).pmax(zero);
-                let ratio = one.sub(over).pmax(V::splat(LEAST));
-                let log = log2_of_ratio(ratio, zero.sub(over));
-                let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(d.above(zero));
-                (p, p.div(ratio).mul(V::splat(beta)))
-            }
-            _ => (square.mul(square), square.mul(d).mul(V::splat(4.0))),
-        }
+        let Power::Real(beta) = self else {
+            return (d.mul(d), d.add(d));
+        };
+        let one = V::splat(1.0);
+        // No ratio is above 1.
+        let over = below.add(one).pmax(zero);
+        let ratio = one.sub(over).pmax(V::splat(LEAST));
+        let log = log2_of_ratio(ratio, zero.sub(over));
+        let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(d.above(zero));
+        (p, p.div(ratio).mul(V::splat(beta)))
     }
 }
 
@@ -89,11 +83,8 @@ macro_rules! by_power {
     ($row:ident.$pass:ident::<$block:ident>($($argument:expr),*)) => {
         match $row.power {
             Power::Exponential => $row.$pass::<$block>(Power::Exponential, $($argument),*),
-            Power::Whole(1) => $row.$pass::<$block>(Power::Whole(1), $($argument),*),
-            Power::Whole(2) => $row.$pass::<$block>(Power::Whole(2), $($argument),*),
-            Power::Whole(3) => $row.$pass::<$block>(Power::Whole(3), $($argument),*),
+            Power::Square => $row.$pass::<$block>(Power::Square, $($argument),*),
             Power::Real(beta) => $row.$pass::<$block>(Power::Real(beta), $($argument),*),
-            _ => $row.$pass::<$block>(Power::Whole(4), $($argument),*),
         }
     };
 }

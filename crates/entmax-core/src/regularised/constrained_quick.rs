@@ -54,7 +54,7 @@ impl<T: Entry> Problem<'_, T> {
     /// # Safety
     /// `x` and `upper` are readable and `out` is writable for `n` numbers, each equal to `out` or disjoint from it.
     #[inline(never)]
-    pub unsafe fn solve(mut self) -> Option<Solved> {
+    pub unsafe fn solve(self) -> Option<Solved> {
         let power = Power::of(self.e)?;
         let factor = if self.e == 0.0 { 1.0 } else { self.e };
         let scale = (factor / self.temperature) as f32;
@@ -107,7 +107,23 @@ impl<T: Entry> Problem<'_, T> {
                     return Some(self.solved(bracket.c));
                 }
             }
-            self.settle(&bracket, origin)
+            for j in 0..self.n {
+                *self.u.get_unchecked_mut(j) = (*self.x.add(j)).to_f64() - origin;
+                *self.bounds.get_unchecked_mut(j) = binding((*self.upper.add(j)).to_f64());
+            }
+            let mut rest = Settle {
+                e: self.e,
+                temperature: self.temperature,
+                row: self.row,
+                u: self.u,
+                bounds: self.bounds,
+                p: self.p,
+                s: self.s,
+                indices: self.indices,
+            };
+            let c = rest.settle(&bracket)?;
+            super::frame::write(rest.row, self.out);
+            Some(self.solved(origin + c))
         }
     }
 
@@ -117,10 +133,27 @@ impl<T: Entry> Problem<'_, T> {
             converged: true,
         }
     }
+}
 
-    /// The same in f64 from a bracket of c, where scores and c are relative to `base`.
+/// What remains undecided, whatever the row's type.
+struct Settle<'a> {
+    e: f64,
+    temperature: f64,
+    /// Results.
+    row: &'a mut [f64],
+    /// Scores, as c is, and their bounds; then of the free entries their distance from the bracket's c, over the temperature.
+    u: &'a mut [f64],
+    bounds: &'a mut [f64],
+    /// (f, f') of the free entries.
+    p: &'a mut [f64],
+    s: &'a mut [f64],
+    indices: &'a mut [u32],
+}
+
+impl Settle<'_> {
+    /// c, from a bracket of it.
     #[inline(never)]
-    unsafe fn settle(&mut self, bracket: &Bracket, base: f64) -> Option<Solved> {
+    fn settle(&mut self, bracket: &Bracket) -> Option<f64> {
         let (e, temperature, power) = (self.e, self.temperature, Power64::of(self.e));
         let (low, high) = if bracket.solved {
             let window = bracket.uncertain;
@@ -138,11 +171,10 @@ impl<T: Entry> Problem<'_, T> {
         let (mut len, mut rest) = (0, Sum::new());
         rest.add(1.0);
         // Without branches: which entries are free nobody can predict.
-        for j in 0..self.n {
-            // SAFETY: by the caller; len <= j < n, for which all parts have room.
+        for j in 0..self.row.len() {
+            // SAFETY: len <= j, and all parts are as long as the row.
             unsafe {
-                let score = (*self.x.add(j)).to_f64() - base;
-                let bound = binding((*self.upper.add(j)).to_f64());
+                let (score, bound) = (*self.u.get_unchecked(j), *self.bounds.get_unchecked(j));
                 let u = (score - origin) / temperature;
                 let (p, s) = power.terms(u);
                 let counts = bound > 0.0 && score > zero_up_to;
@@ -208,9 +240,7 @@ impl<T: Entry> Problem<'_, T> {
                 for ((&p, &bound), &index) in p.iter().zip(bounds).zip(self.indices.iter()) {
                     *self.row.get_mut(index as usize)? = p.min(bound).max(0.0);
                 }
-                // SAFETY: by the caller.
-                unsafe { super::frame::write(self.row, self.out) };
-                return Some(self.solved(base + threshold));
+                return Some(threshold);
             }
         }
         None

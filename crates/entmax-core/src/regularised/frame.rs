@@ -265,7 +265,7 @@ pub unsafe fn write<T: Score>(row: &[f64], out: *mut T) {
 /// # Safety
 /// `x` is readable and `out` writable for `n` scores, equal or disjoint; so are `labels` unless null; `memory` is 64-aligned and as
 /// long as [`workspace`] says for the `numbers` of scratch that `solve` needs.
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn solve_grouped<T: Score>(
     x: *const T,
     n: usize,
@@ -273,7 +273,7 @@ pub unsafe fn solve_grouped<T: Score>(
     out: *mut T,
     labels: Labels<T>,
     (memory, numbers): (*mut u8, usize),
-    solve: impl FnOnce(Frame) -> Solved,
+    solve: &dyn Fn(Frame) -> Solved,
 ) -> Outcome {
     let row: *mut f64 = memory.cast();
     let (rates, work) = (row.wrapping_add(n), row.wrapping_add(2 * n));

@@ -53,7 +53,7 @@ pub unsafe fn fusedmax<T: Entry>(
             out,
             labels,
             memory,
-            |near, counts| solve(near, lambda, n, counts),
+            &|near, counts| solve(near, lambda, n, counts),
         )
     }
 }

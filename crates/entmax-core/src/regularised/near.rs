@@ -108,14 +108,14 @@ pub struct NearFrame<'a> {
 ///
 /// # Safety
 /// As [`super::frame::solve_grouped`], with a `memory` of [`solve_workspace`].
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn solve<T: Entry>(
     (x, n): (*const T, usize),
     (temperature, reach): (f64, f64),
     out: *mut T,
     labels: Labels<T>,
     (memory, scratch): (*mut u8, usize),
-    map: impl FnOnce(NearFrame, &dyn Fn(usize) -> bool) -> Solved,
+    map: &dyn Fn(NearFrame, &dyn Fn(usize) -> bool) -> Solved,
 ) -> Outcome {
     // SAFETY: by the caller; disjoint parts of the workspace, of plain numbers.
     unsafe {

@@ -72,13 +72,13 @@ pub unsafe fn oscarmax<T: Entry>(
     unsafe {
         if published {
             let memory = (workspace, scratch);
-            return frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
+            return frame::solve_grouped(x, n, temperature, out, labels, memory, &|frame| {
                 solve_published(frame, lambda)
             });
         }
         let within = (temperature, reach(lambda, n.max(1)));
         let memory = (workspace, scratch);
-        near::solve((x, n), within, out, labels, memory, |near, _| {
+        near::solve((x, n), within, out, labels, memory, &|near, _| {
             solve(near, lambda)
         })
     }

@@ -44,7 +44,7 @@ pub unsafe fn tvmax<T: Score>(
     let memory = (workspace, numbers(n));
     // SAFETY: passed on.
     unsafe {
-        frame::solve_grouped(x, n, temperature, out, labels, memory, |frame| {
+        frame::solve_grouped(x, n, temperature, out, labels, memory, &|frame| {
             solve(frame, shape, lambda)
         })
     }
