@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The sum falls with c and is neither convex nor concave, so each step narrows a bracket. It begins where the same method comes
-//! to on a sample of the row, whose blocks cost nearly nothing, so that two or three passes over the row are enough.
+//! to on a sample of the row, whose blocks cost nearly nothing, so that three to six passes over the row are enough.
 
 use crate::maps::kernels::Scores;
 use crate::simd::exp_log::{exp2_nonpositive, log2_of_ratio};
@@ -239,10 +239,10 @@ impl Row<'_> {
             }
             let mut next = c + step;
             // From one side only, by strides that double.
-            if low == f64::NEG_INFINITY && !(next >= c - stride) {
+            if low == f64::NEG_INFINITY && (next.is_nan() || next < c - stride) {
                 next = c - stride;
                 stride *= 2.0;
-            } else if high == f64::INFINITY && !(next <= c + stride) {
+            } else if high == f64::INFINITY && (next.is_nan() || next > c + stride) {
                 next = c + stride;
                 stride *= 2.0;
             }

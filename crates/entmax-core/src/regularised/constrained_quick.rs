@@ -4,7 +4,7 @@
 //! are left to the caller.
 
 use super::constrained::binding;
-use super::constrained_blocks::{Bracket, Power, Row};
+use super::constrained_blocks::{Bracket, Power, Row, SAMPLE};
 use super::frame::{Entry, Solved};
 use crate::maps::kernels::{exp2, pow, Scores, Sum, Tail};
 use crate::maps::Score;
@@ -21,15 +21,13 @@ const LINEAR: f64 = 1e-11;
 /// An entry so near to its bound, or to 0, is a tie.
 const TIE: f64 = 1e-13;
 
-/// f32 of scratch, beside three rows of f64 and one of u32.
+/// f32 of scratch, beside five rows of f64 and one of u32.
 pub const fn blocks(n: usize) -> usize {
     // A row in blocks with its bounds, entries, and two samples.
     3 * (n + LANES) + 2 * SAMPLE
 }
 
-pub use super::constrained_blocks::SAMPLE;
-
-/// A row, and room for it.
+/// A row, and room for what is made of it.
 pub struct Problem<'a, T> {
     pub x: *const T,
     pub upper: *const T,
@@ -37,7 +35,7 @@ pub struct Problem<'a, T> {
     pub e: f64,
     pub temperature: f64,
     pub out: *mut T,
-    /// As many numbers as the row has scores.
+    /// As many numbers as the row has scores, as the rest.
     pub row: &'a mut [f64],
     pub u: &'a mut [f64],
     pub bounds: &'a mut [f64],
@@ -49,7 +47,7 @@ pub struct Problem<'a, T> {
 }
 
 impl<T: Entry> Problem<'_, T> {
-    /// The threshold, with the entries in `out`; or None, and nothing is written.
+    /// The threshold, with the entries in `out`; or None, and `out` is in no order unless it is x or the bounds.
     ///
     /// # Safety
     /// `x` and `upper` are readable and `out` is writable for `n` numbers, each equal to `out` or disjoint from it.
@@ -297,7 +295,7 @@ unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on; what is behind the last bound is in the tail, which has been written if there is any.
     unsafe {
         let row = Scores::new(bounds, n, tail);
-        if n % LANES != 0 {
+        if !n.is_multiple_of(LANES) {
             tail.assume_init_mut()[n % LANES..].fill(0.0);
         }
         row

@@ -7,6 +7,7 @@
 //! | `oscarmax` | entries of similar size are drawn together |
 //! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
+//! | `constrained_quick`, `constrained_blocks` | almost all rows of it, by Newton's method in blocks of f32 |
 //! | `rows`, `sparse`, `backward` | a batch of any of these, its supports alone, and its pullback |
 //!
 //! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
@@ -18,7 +19,8 @@
 //! A row function takes contiguous scores, -inf where masked, and a workspace of its own, and says what became of the row: a
 //! batch is a loop over these.
 //!
-//! A row is read as f64, relative to its maximum (`frame`); all arithmetic is f64. Excluded scores (-inf) are not there: they are
+//! A row is read as f64, relative to its maximum: all of it (`frame`), or what lies near that (`near`), where all else can have no
+//! share. Arithmetic is f64, but where blocks of f32 say first where a threshold lies. Excluded scores (-inf) are not there: they are
 //! no neighbours and count for no rank, so that a row with padding is the row without. Of scores of +inf those share the mass
 //! equally, and no gradient passes.
 

@@ -103,8 +103,10 @@ pub struct NearFrame<'a> {
     pub work: &'a mut [f64],
 }
 
-/// A row of a map with groups: `map` turns the scores within `reach` of the maximum into probabilities, told whether the
-/// score at a place counts. All others have p = 0 and no group.
+/// From scores to probabilities, told whether the score at a place counts.
+pub type Map<'a> = dyn Fn(NearFrame, &dyn Fn(usize) -> bool) -> Solved + 'a;
+
+/// A row of a map with groups, of the scores within `reach` of the maximum. All others have p = 0 and no group.
 ///
 /// # Safety
 /// As [`super::frame::solve_grouped`], with a `memory` of [`solve_workspace`].
@@ -115,7 +117,7 @@ pub unsafe fn solve<T: Entry>(
     out: *mut T,
     labels: Labels<T>,
     (memory, scratch): (*mut u8, usize),
-    map: &dyn Fn(NearFrame, &dyn Fn(usize) -> bool) -> Solved,
+    map: &Map,
 ) -> Outcome {
     // SAFETY: by the caller; disjoint parts of the workspace, of plain numbers.
     unsafe {
