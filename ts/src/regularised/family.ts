@@ -1,4 +1,4 @@
-/** The kernel family `regularised`: f64 throughout, so its simd128 module is the only one. */
+/** The kernel family `regularised`: mostly f64, which relaxed instructions would not help, so its simd128 module is the only one. */
 
 import simd128 from '../../../build/kernels/regularised.simd128.inline.js';
 import { KernelFamily } from '../runtime/family.ts';

@@ -2,9 +2,10 @@
  * What each of the regularised maps is (MATH.md §6-8). All maximise <p, x / T> less a regulariser over the simplex; the
  * constrained ones have an upper bound for each entry instead.
  *
- * Letters: x is [O, N, I] with rows along N; S is the number of entries with p > 0. Arithmetic is float64
- * whatever the scores are; what blocks of float32 solve of the constrained maps is within the float32 contract. Excluded scores (masked, or -Infinity) are not there: a row with padding has the bits of the row without, and those beside an
- * excluded score are no neighbours. Edges otherwise are those of `RowOptions` and of each form.
+ * Letters: x is [O, N, I] with rows along N; S is the number of entries with p > 0. Arithmetic is float64 whatever the scores
+ * are; of float32 scores the constrained maps are solved in blocks of float32 where that is exact enough. Excluded scores (masked,
+ * or -Infinity) are not there: a row with padding has the bits of the row without (but for rounding, of the constrained maps in
+ * float32), and those beside an excluded score are no neighbours. Edges otherwise are those of `RowOptions` and of each form.
  */
 
 import { prepareCsr } from '../maps/csr.ts';
