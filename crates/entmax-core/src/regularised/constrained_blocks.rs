@@ -174,20 +174,20 @@ impl Row<'_> {
         let (zero, n) = (V::splat(0.0), self.scores.len);
         for start in (0..n).step_by(RUN * LANES) {
             // Lane by lane, as long as little is lost.
-            let (mut some_met, mut some_free, mut some_slope) = (zero, zero, zero);
+            let (mut some_free, mut some_slope) = (zero, zero);
             for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
                 // SAFETY: by the caller.
                 let (scores, bound): (V, V) =
                     unsafe { (self.scores.block(from), self.bound(from)) };
                 let (p, s) = power.terms(level.below(scores));
                 let inside = bound.above(p);
-                some_met = some_met.add(zero.or_else(inside, bound));
+                // These leave a rest that may be small.
+                zero.or_else(inside, bound).sum_into(&mut met);
                 some_free = some_free.add(p.keep(inside));
                 if !power.is_its_slope() {
                     some_slope = some_slope.add(s.keep(inside));
                 }
             }
-            some_met.sum_into(&mut met);
             some_free.sum_into(&mut free);
             some_slope.sum_into(&mut slope);
         }

@@ -11,7 +11,7 @@ use crate::maps::Score;
 use crate::simd::{Native, LANES};
 
 /// What remains of the sum that the free entries make of a row: below it their rounding shows.
-const ENOUGH: f64 = 0.25;
+const ENOUGH: f64 = 0.05;
 /// What two numbers and their difference lose in f32, with as much again.
 const ROUNDING: f64 = 5e-7;
 /// Steps in f64, from six digits.
