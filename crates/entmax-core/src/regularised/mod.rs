@@ -39,6 +39,7 @@ pub mod normmax_loss;
 pub mod oscarmax;
 mod regions;
 pub mod rows;
+mod slopes;
 pub mod sparse;
 pub mod taut_string;
 pub mod tvmax;

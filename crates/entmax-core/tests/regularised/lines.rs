@@ -113,6 +113,136 @@ fn a_lower_neighbour_beyond_an_end_takes_lambda_from_it() {
     }
 }
 
+/// That rates are what the jumps at the ends of the segments say; how many elements that is not known of, since a jump is rounding.
+fn rates_are_told_by_jumps(found: &Prox, ends: (f64, f64), tie: f64, label: &str) -> usize {
+    let Prox { y, groups, rates } = found;
+    let (n, mut start, mut unknown) = (y.len(), 0, 0);
+    for end in 1..=n {
+        if end < n && groups[end] == groups[start] {
+            assert_eq!(y[end], y[start], "{label}");
+            continue;
+        }
+        assert_eq!(groups[start], start as u32, "{label}");
+        let jump = |other: usize| y[other] - y[start];
+        let left = if start > 0 { jump(start - 1) } else { ends.0 };
+        let right = if end < n { jump(end) } else { ends.1 };
+        let is_tie = |jump: f64| jump.abs() <= tie;
+        if (start > 0 && is_tie(left)) || (end < n && is_tie(right)) {
+            unknown += end - start;
+        } else {
+            let sign = |jump: f64| if jump == 0.0 { 0.0 } else { jump.signum() };
+            let rate = (sign(left) + sign(right)) / (end - start) as f64;
+            assert!(
+                rates[start..end].iter().all(|&found| found == rate),
+                "{label}"
+            );
+        }
+        start = end;
+    }
+    unknown
+}
+
+/// Slopes of 1 to 60 elements, up, down or at random, some of them bent; now and then two elements are equal.
+fn slopes(random: &mut Random, n: usize, steep: f64) -> Vec<f64> {
+    let mut z = Vec::with_capacity(n);
+    let mut last = random.normal();
+    while z.len() < n {
+        let up = if random.uniform() < 0.5 { 1.0 } else { -1.0 };
+        let (is_slope, has_ties) = (random.uniform() < 0.8, random.uniform() < 0.2);
+        for _ in 0..1 + (60.0 * random.uniform()) as usize {
+            if !is_slope {
+                last += steep * random.normal();
+            } else if !(has_ties && random.uniform() < 0.1) {
+                last += up * steep * (0.2 + random.uniform());
+            }
+            z.push(last);
+        }
+        if random.uniform() < 0.3 {
+            last += 10.0 * steep * random.normal();
+        }
+    }
+    z.truncate(n);
+    z
+}
+
+#[test]
+fn slopes_of_every_length_are_followed_and_left() {
+    let mut random = Random(41);
+    let (mut unknown, mut elements) = (0, 0);
+    for round in 0..4000 {
+        let n = 1 + (300.0 * random.uniform().powi(2)) as usize;
+        let steep = [1e-3, 0.1, 1.0, 40.0][round % 4];
+        let z = slopes(&mut random, n, steep);
+        let range = z.iter().fold(0.0f64, |range, z| range.max(z.abs()));
+        for lambda in [0.01, 0.3, 2.0, 30.0, 1000.0].map(|lambda| lambda * steep) {
+            for ends in [(0.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (-1.0, -1.0)] {
+                let found = prox(&z, lambda, ends);
+                let mut moved = z.clone();
+                moved[0] += lambda * ends.0;
+                moved[n - 1] += lambda * ends.1;
+                let label = format!("round {round}, n = {n}, {lambda}, {ends:?}");
+                let residual = residual(&moved, lambda, &found.y);
+                let most = 1e-13 * (range + lambda) * n as f64;
+                assert!(residual <= most, "{label}: {residual:e}");
+                unknown += rates_are_told_by_jumps(&found, ends, most, &label);
+                elements += n;
+            }
+        }
+    }
+    assert!(unknown < elements / 1000, "{unknown} of {elements}");
+}
+
+/// The level at which the lowest scores of a rising row have taken up lambda.
+fn filled(z: &[f64], lambda: f64) -> f64 {
+    let mut sum = lambda;
+    for (j, z) in z.iter().enumerate() {
+        if j > 0 && sum <= z * j as f64 {
+            return sum / j as f64;
+        }
+        sum += z;
+    }
+    sum / z.len() as f64
+}
+
+#[test]
+fn a_row_that_rises_or_falls_is_cut_off_at_two_levels() {
+    let mut random = Random(43);
+    for n in SIZES {
+        let mut z = vec![random.normal()];
+        for j in 1..n {
+            z.push(z[j - 1] + (0.01 + random.uniform()) / 8.0);
+        }
+        let turned: Vec<f64> = z.iter().rev().map(|z| -z).collect();
+        for lambda in [1e-9, 0.01, 0.3, 2.0, 30.0] {
+            let (low, high) = (filled(&z, lambda), -filled(&turned, lambda));
+            let mean = z.iter().sum::<f64>() / n as f64;
+            let is_flat = low >= high;
+            let exact: Vec<f64> = z
+                .iter()
+                .map(|z| if is_flat { mean } else { z.clamp(low, high) })
+                .collect();
+            let is_open = |z: f64| !is_flat && low < z && z < high;
+            for sign in [1.0, -1.0] {
+                let row: Vec<f64> = z.iter().map(|z| sign * z).collect();
+                let Prox { y, groups, rates } = prox(&row, lambda, (0.0, 0.0));
+                let label = format!("n = {n}, {lambda}, {sign}");
+                let scale = 1.0 + z[n - 1].abs();
+                for j in 0..n {
+                    assert!((sign * y[j] - exact[j]).abs() < 1e-13 * scale, "{label}");
+                    if is_open(z[j]) {
+                        assert_eq!((y[j], groups[j], rates[j]), (row[j], j as u32, 0.0));
+                    } else if j > 0
+                        && !is_open(z[j - 1])
+                        && (is_flat || (z[j] <= low) == (z[j - 1] <= low))
+                    {
+                        assert_eq!(groups[j], groups[j - 1], "{label}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn work_is_linear_where_condats_algorithm_is_quadratic() {
     // 10^11 steps otherwise.
