@@ -3,7 +3,7 @@
 //! between the two is checked, so that what f32 has rounded costs time at worst.
 
 use super::budget::Problem;
-use super::budget_f32::narrow;
+use super::budget_blocks::{Ends, Row};
 use super::entmax_f64::EntmaxF64;
 use super::kernel::RowKernel;
 use super::scan_f32::Scores;
@@ -55,11 +55,22 @@ pub unsafe fn solve(
         } else {
             Some(copy(upper, n, 0.0, copies.add(len), |bound| bound))
         };
-        let bracket = narrow::<Native>(&scores, bounds.as_ref(), problem.budget)?;
-        let (mut low, mut high) = (bracket.low, bracket.high);
-        if bracket.solved && bracket.window > 0.0 {
-            low = bracket.tau - bracket.window;
-            high = bracket.tau + bracket.window;
+        let row = Row {
+            scores,
+            bounds,
+            inverse: 1.0,
+            temperature: 1.0,
+        };
+        let mut ends = Ends::below(0.0, problem.budget);
+        let start = row.start::<Native>(problem.budget, &mut ends, scratch.cast())?;
+        let (mut low, mut high) = (ends.low, ends.high);
+        if bounds.is_none() || start.near {
+            let bracket = row.newton::<Native>(problem.budget, start.tau, ends, 0.0);
+            (low, high) = (bracket.low, bracket.high);
+            if bracket.solved && bracket.window > 0.0 {
+                low = bracket.tau - bracket.window;
+                high = bracket.tau + bracket.window;
+            }
         }
         low = max + (low - ROUNDING * (1.0 + low.abs())) * temperature;
         high = max + (high + ROUNDING * (1.0 + high.abs())) * temperature;
