@@ -191,21 +191,26 @@ impl Row {
         }
     }
 
-    /// What the entries are at tau.
+    /// What the entries are at tau; `exactly`: with a sum of bounds that keeps what f32 rounds away.
     ///
     /// # Safety
     /// The bounds are readable.
     #[inline(always)]
-    pub unsafe fn sums<V: F32Block>(&self, tau: f64) -> Sums {
-        if self.bounds.is_none() {
-            return self.sums_to_one::<V>(tau);
-        }
+    pub unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
         // SAFETY: passed on.
-        unsafe { self.sums_to_bounds::<V>(tau) }
+        unsafe {
+            if self.bounds.is_none() {
+                self.sums_to_one::<V>(tau)
+            } else if exactly {
+                self.sums_to_bounds::<V, true>(tau)
+            } else {
+                self.sums_to_bounds::<V, false>(tau)
+            }
+        }
     }
 
     #[inline(never)]
-    unsafe fn sums_to_bounds<V: F32Block>(&self, tau: f64) -> Sums {
+    unsafe fn sums_to_bounds<V: F32Block, const EXACTLY: bool>(&self, tau: f64) -> Sums {
         let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
@@ -221,17 +226,26 @@ impl Row {
                 let (over, inside) = (value.above(bound), value.above(zero));
                 zero.or_else(over, value.keep(inside)).sum_into(&mut active);
                 inner = inner.add(zero.or_else(over, one.keep(inside)));
-                capped.add(bound.keep(over));
+                let at_bound = bound.keep(over);
+                if EXACTLY {
+                    capped.add(at_bound);
+                } else {
+                    capped.sum = capped.sum.add(at_bound);
+                }
             });
         }
         Sums {
             active: V::total(active),
             count: sum_of(inner),
-            capped: capped.total(),
+            capped: if EXACTLY {
+                capped.total()
+            } else {
+                sum_of(capped.sum)
+            },
         }
     }
 
-    /// The sum of the entries at tau, rounded to f32, which is added lane by lane as long as little is lost. A bound of NaN goes with a score of -inf.
+    /// The sum of the entries at tau rounded to f32, added lane by lane as long as little is lost.
     ///
     /// # Safety
     /// There are bounds.
@@ -325,10 +339,17 @@ impl Row {
         let (mut tau, mut window, mut solved) = (start, 0.0, false);
         // The excess at both ends is taken for less where the other end has moved twice.
         let mut was_above = false;
+        let mut exactly = self.bounds.is_none();
         for _ in 0..STEPS {
             // SAFETY: passed on.
-            let sums = unsafe { self.sums::<V>(tau) };
-            let excess = sums.active + (sums.capped - budget);
+            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
+            let mut excess = sums.active + (sums.capped - budget);
+            if !exactly && excess.abs() <= 1e-3 * budget {
+                exactly = true;
+                // SAFETY: passed on.
+                sums = unsafe { self.sums::<V>(tau, true) };
+                excess = sums.active + (sums.capped - budget);
+            }
             let next = tau + excess / sums.count * self.temperature;
             if excess.abs() <= TOLERANCE * sums.active {
                 solved = true;
@@ -425,6 +446,20 @@ impl Row {
             }
         }
         (tau, false)
+    }
+
+    /// For a tau between `low` and `high`, in bits: which entries of the block from index `from` on are at their bound, and which may
+    /// be 0, at their bound or between.
+    ///
+    /// # Safety
+    /// As [`Row::bound`].
+    #[inline(always)]
+    pub unsafe fn decide<V: F32Block>(&self, from: usize, (low, high): (f32, f32)) -> (u32, u32) {
+        // SAFETY: by the caller.
+        let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
+        let value = scores.sub(V::splat(high)).mul(V::splat(self.inverse));
+        let open = V::both(scores.above(V::splat(low)), bound.at_least(value));
+        (V::bits(value.above(bound)), V::bits(open))
     }
 
     /// Packs the entries that may still be 0, at their bound or between, for a tau between `low` and `high`, and returns

@@ -1,15 +1,16 @@
-//! The capped simplex on a row of f32: a few steps of Newton's method in blocks of sixteen, which settle almost every
-//! row; the entries that they leave undecided go to the exact method of `budget`.
+//! The capped simplex on a row of f32: a few passes in blocks of sixteen settle almost every row; the entries that they leave
+//! undecided go to the exact method of `budget`.
 //!
 //! 1. All bounds 1 and a budget far below n: the lane maxima are scores of the row, so a tau at which their clipped
 //!    sum reaches the budget is a lower bound of the row's. Newton's method on them, then only what lies above is
 //!    read again and packed, as in `threshold_f32`.
-//! 2. Newton's method on the list, or on the row. The clipped sum is piecewise linear and neither convex nor concave,
-//!    so each step narrows a bracket, and one that would leave it is replaced by one between its ends.
-//! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
-//!    most entries, and variable fixing does the rest.
-//! 4. So it does where a score, or one less its bound, is so near to tau that rounding would decide on which side it
-//!    lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
+//! 2. Bounds of which many are reached: the ends of a bracket, from a sample of the row, are moved together with nothing but the
+//!    clipped sum, and what lies between them is packed, again and again (`budget_blocks`). A dozen that are left undecided go to
+//!    the exact method, which takes longer for each than a pass for a block. That tau came to lie inside is checked.
+//! 3. Newton's method on the list, on the row, or on what packing made no shorter. Each step narrows a bracket, and one that
+//!    would leave it is replaced by one between its ends.
+//! 4. The exact method settles it where a score, or one less its bound, is so near to tau that rounding would decide on which
+//!    side it lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
 
 use super::budget::{Numbers, Problem};
 use super::budget_blocks::{Bracket, Ends, Level, Row};
@@ -31,7 +32,7 @@ const REACH: f64 = 0.15;
 /// What rounding may add to a comparison of a score less tau with a bound, as a part of the largest such difference.
 const ROUNDING: f64 = 4e-7;
 /// What the sums at both ends may differ by, as a part of the budget, before what lies between is packed.
-const AIM: f64 = 1.0 / 16.0;
+const AIM: f64 = 1.0 / 8.0;
 /// The same in a short row.
 const SHORT_AIM: f64 = 1.0 / 4.0;
 /// So many undecided entries go to the exact method.
@@ -107,7 +108,7 @@ pub unsafe fn solve<V: F32Block>(
         };
         // A threshold that is not below 0 says that the budget binds.
         if at_most && low.is_none_or(|low| highest + f64::from(low) < 0.0) {
-            let sums = row.sums::<V>(0.0);
+            let sums = row.sums::<V>(0.0, true);
             if sums.active + sums.capped <= budget {
                 row.write::<V>(Pair::ZERO, out);
                 return Some(0.0);
@@ -153,8 +154,7 @@ pub unsafe fn solve<V: F32Block>(
             *list = candidates.result();
             return Some(tau.rounded());
         }
-        let sampled = n >= SHORT_ROW && row.bounds.is_none() && low.is_none();
-        if sampled {
+        if n >= SHORT_ROW && row.bounds.is_none() {
             if let Some(tau) = row.by_sample::<V>(budget, (max, highest), scratch.cast()) {
                 let tau = Pair {
                     high: tau,
@@ -203,15 +203,15 @@ impl Row {
     /// tau of a row with the finite maximum `highest`, -inf where the budget takes all the bounds.
     ///
     /// # Safety
-    /// `scratch` has room for 2 n f64 and is 20 n bytes long at least, and 4 KiB.
+    /// `scratch` has room for 2 n f64 and 256 bytes more.
     #[inline(never)]
     unsafe fn solve<V: F32Block>(&self, problem: &Problem, highest: f64, scratch: *mut u8) -> Pair {
         let budget = problem.budget;
         // SAFETY: by the caller.
         unsafe {
             let mut ends = Ends::below(highest, budget);
-            let Some(start) = self.start::<V>(budget, &mut ends, scratch.cast()) else {
-                if problem.is_full(self.sums::<V>(f64::NEG_INFINITY).capped) {
+            let Some(start) = self.start::<V>(budget, AIM, &mut ends, scratch.cast()) else {
+                if problem.is_full(self.sums::<V>(f64::NEG_INFINITY, true).capped) {
                     return Pair {
                         high: f64::NEG_INFINITY,
                         low: 0.0,
@@ -239,6 +239,7 @@ impl Row {
     pub unsafe fn start<V: F32Block>(
         &self,
         budget: f64,
+        aim: f64,
         ends: &mut Ends,
         work: *mut f32,
     ) -> Option<Start> {
@@ -253,13 +254,13 @@ impl Row {
             let sampled = guess.is_some();
             if !sampled {
                 let (sum, count, room) = self.totals::<V>();
-                let mean = (sum - budget * self.temperature) / count;
-                guess = (room - budget > enough).then_some((mean, 0.0));
+                let unclipped = (sum - budget * self.temperature) / count;
+                guess = (room - budget > enough).then_some((unclipped, 0.0));
             }
             let (tau, slope) = guess?;
             let mut start = Start { tau, near: false };
             if self.bounds.is_some() {
-                let aim = budget * if sampled { AIM } else { SHORT_AIM };
+                let aim = budget * if sampled { aim } else { SHORT_AIM };
                 (start.tau, start.near) = self.close_in::<V>(budget, (tau, slope), ends, aim);
             }
             let is_open =
@@ -545,7 +546,9 @@ impl Row {
                 ..*self
             };
             // Bounds that the budget may take up are another matter.
-            if self.bounds.is_some() && subset.sums::<V>(f64::NEG_INFINITY).capped < 1.01 * budget {
+            if self.bounds.is_some()
+                && subset.sums::<V>(f64::NEG_INFINITY, false).capped < 1.01 * budget
+            {
                 return None;
             }
             let ends = Ends::below(f64::from(max), budget);
