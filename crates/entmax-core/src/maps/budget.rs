@@ -79,7 +79,7 @@ fn clip(value: f64, bound: f64) -> f64 {
 
 /// z - tau.
 #[inline(always)]
-fn above(score: f64, tau: Pair) -> f64 {
+pub fn above(score: f64, tau: Pair) -> f64 {
     (score - tau.high) - tau.low
 }
 
@@ -167,14 +167,7 @@ impl Problem {
     /// `free` is writable for 2 n numbers.
     #[inline(never)]
     pub unsafe fn threshold(&self, low: f64, high: f64, free: *mut f64) -> Pair {
-        let mut undecided = Undecided {
-            scores: free,
-            bounds: free.wrapping_add(self.n),
-            len: 0,
-            rest: Sum::new(),
-            temperature: self.temperature,
-        };
-        undecided.rest.add(self.budget);
+        let mut undecided = Undecided::new(self, free);
         for j in 0..self.n {
             // SAFETY: len <= j < n.
             unsafe {
@@ -193,19 +186,32 @@ impl Problem {
 }
 
 /// The entries that may still be 0, at their bound or between, and what is left of the budget for them.
-struct Undecided {
+pub struct Undecided {
     scores: *mut f64,
     bounds: *mut f64,
     len: usize,
-    rest: Sum,
+    pub rest: Sum,
     temperature: f64,
 }
 
 impl Undecided {
+    /// None, and all of the budget. `free` has room for 2 n numbers.
+    pub fn new(problem: &Problem, free: *mut f64) -> Undecided {
+        let mut rest = Sum::new();
+        rest.add(problem.budget);
+        Undecided {
+            scores: free,
+            bounds: free.wrapping_add(problem.n),
+            len: 0,
+            rest,
+            temperature: problem.temperature,
+        }
+    }
+
     /// # Safety
     /// There is room for one more.
     #[inline(always)]
-    unsafe fn push(&mut self, score: f64, bound: f64) {
+    pub unsafe fn push(&mut self, score: f64, bound: f64) {
         // SAFETY: by the caller.
         unsafe {
             *self.scores.add(self.len) = score;
@@ -272,7 +278,10 @@ impl Undecided {
     }
 
     /// tau; `fallback` where nothing is undecided.
-    unsafe fn solve(&mut self, fallback: f64) -> Pair {
+    ///
+    /// # Safety
+    /// The room is still there.
+    pub unsafe fn solve(&mut self, fallback: f64) -> Pair {
         if self.len == 0 {
             return Pair::ZERO.plus(fallback);
         }

@@ -1,17 +1,19 @@
-//! The capped simplex on a row of f32: a few steps of Newton's method in blocks of sixteen, which settle almost every
-//! row; the entries that they leave undecided go to the exact method of `budget`.
+//! The capped simplex on a row of f32: a few passes in blocks of sixteen settle almost every row; the entries that they leave
+//! undecided go to the exact method of `budget`.
 //!
 //! 1. All bounds 1 and a budget far below n: the lane maxima are scores of the row, so a tau at which their clipped
 //!    sum reaches the budget is a lower bound of the row's. Newton's method on them, then only what lies above is
 //!    read again and packed, as in `threshold_f32`.
-//! 2. Newton's method on the list, or on the row. The clipped sum is piecewise linear and neither convex nor concave,
-//!    so each step narrows a bracket, and one that would leave it is replaced by one between its ends.
-//! 3. Scores far apart make the sum a staircase, on which Newton's method gets nowhere. Then the bracket has decided
-//!    most entries, and variable fixing does the rest.
-//! 4. So it does where a score, or one less its bound, is so near to tau that rounding would decide on which side it
-//!    lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
+//! 2. Bounds of which many are reached: the ends of a bracket, from a sample of the row, are moved together with nothing but the
+//!    clipped sum, and what lies between them is packed, again and again (`budget_blocks`). A dozen that are left undecided go to
+//!    the exact method, which takes longer for each than a pass for a block. That tau came to lie inside is checked.
+//! 3. Newton's method on the list, on the row, or on what packing made no shorter. Each step narrows a bracket, and one that
+//!    would leave it is replaced by one between its ends.
+//! 4. The exact method settles it where a score, or one less its bound, is so near to tau that rounding would decide on which
+//!    side it lies: an entry on a breakpoint is 0, or its bound, and not 1e-9 more or less.
 
 use super::budget::{Numbers, Problem};
+use super::budget_blocks::{Bracket, Ends, Level, Row};
 use super::compensated::Pair;
 use super::entmax_f32::EntmaxF32;
 use super::kernel::{List, RowKernel};
@@ -19,75 +21,28 @@ use super::scan_f32::{find_above, fold_maxima, maxima_len, pack_above, Scores, T
 use super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use crate::simd::{copy_short, F32Block, LANES};
 
-/// Newton's steps and bisections before the exact method takes over.
-const STEPS: usize = 16;
-/// The largest part of the active entries that their sum may be off by: its own rounding.
-const TOLERANCE: f64 = 2e-7;
-/// What a solved tau is off by at most, relative to the mean active entry: the rounding of the sum, with as much again.
-const WINDOW: f64 = 1e-6;
 /// The lane maxima need no more than a lower bound; one with this much more than the budget is good enough.
 const LOOSE: f64 = 0.1;
 /// What a sample may be wrong by, as a part of the distance from the maximum.
 const MARGIN: f64 = 0.1;
+/// Rows with bounds from this length on begin with a sample.
+const SAMPLED_ROW: usize = 512;
+/// The part of the distance to the maximum over which a sample tells how fast the sum falls.
+const REACH: f64 = 0.15;
+/// What rounding may add to a comparison of a score less tau with a bound, as a part of the largest such difference.
+const ROUNDING: f64 = 4e-7;
+/// What the sums at both ends may differ by, as a part of the budget, before what lies between is packed.
+const AIM: f64 = 1.0 / 8.0;
+/// The same in a short row.
+const SHORT_AIM: f64 = 1.0 / 4.0;
+/// So many undecided entries go to the exact method.
+const FEW: usize = 12;
 
-/// Scores with their bounds.
-struct Row<'a> {
-    scores: &'a Scores,
-    /// None: all ones.
-    bounds: Option<&'a Scores>,
-    /// 1 / temperature as the blocks have it, and its inverse.
-    inverse: f32,
-    temperature: f64,
-}
-
-/// One threshold, in two parts: the first difference is exact near it.
+/// Where tau seems to lie, and whether so near that only the exact sum tells on which side.
 #[derive(Clone, Copy)]
-struct Level<V> {
-    high: V,
-    low: V,
-    inverse: V,
-}
-
-/// What one pass tells.
-struct Sums {
-    /// Of the entries strictly inside, and how many these are.
-    active: f64,
-    count: f64,
-    /// Of the bounds of the others that are not 0.
-    capped: f64,
-}
-
-/// tau lies between `low`, where the sum exceeds the budget, and `high`, where it does not; if `solved`, within `window`,
-/// unless no entry is strictly inside, which a `window` of 0 says.
-pub struct Bracket {
-    pub low: f64,
-    pub high: f64,
+pub struct Start {
     pub tau: f64,
-    pub window: f64,
-    pub solved: bool,
-}
-
-/// What Newton's method makes of scores up to 0, at temperature 1: where tau is. None where the budget takes about all the bounds.
-///
-/// # Safety
-/// Scores and bounds are readable, equally long.
-pub unsafe fn narrow<V: F32Block>(
-    scores: &Scores,
-    bounds: Option<&Scores>,
-    budget: f64,
-) -> Option<Bracket> {
-    let row = Row {
-        scores,
-        bounds,
-        inverse: 1.0,
-        temperature: 1.0,
-    };
-    // SAFETY: passed on.
-    unsafe {
-        let (sum, count, room) = row.totals::<V>();
-        let start = (sum - budget) / count;
-        (room > budget * 1.0001).then(|| row.newton::<V>(budget, start, 0.0, 0.0))
-    }
+    pub near: bool,
 }
 
 /// [`Scores::new`], once.
@@ -98,253 +53,6 @@ pub unsafe fn narrow<V: F32Block>(
 unsafe fn blocks(values: *const f32, len: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on.
     unsafe { Scores::new(values, len, tail) }
-}
-
-/// Which quarter of a block a lane belongs to.
-static QUARTERS: [f32; LANES] = [
-    0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0,
-];
-
-/// Adds the lanes without rounding to f32 in between: four at a time.
-#[inline(always)]
-fn sum_exactly<V: F32Block>(block: V, sums: &mut V::Sums) {
-    // SAFETY: the array holds sixteen floats.
-    let quarters: V = unsafe { V::load(QUARTERS.as_ptr()) };
-    let mut rest = block;
-    for quarter in [2.5, 1.5, 0.5] {
-        let behind = quarters.above(V::splat(quarter));
-        rest.keep(behind).sum_into(sums);
-        rest = V::splat(0.0).or_else(behind, rest);
-    }
-    rest.sum_into(sums);
-}
-
-impl Row<'_> {
-    #[inline(always)]
-    fn level<V: F32Block>(&self, tau: Pair) -> Level<V> {
-        let high = tau.high as f32;
-        // tau = -inf: every score is far above.
-        let low = if high.is_finite() {
-            ((tau.high - f64::from(high)) + tau.low) as f32
-        } else {
-            0.0
-        };
-        Level {
-            high: V::splat(high),
-            low: V::splat(low),
-            inverse: V::splat(self.inverse),
-        }
-    }
-
-    /// The bounds of the block from index `from` on; behind the row anything.
-    ///
-    /// # Safety
-    /// `from` is a multiple of 16 below the row's length.
-    #[inline(always)]
-    unsafe fn bound<V: F32Block>(&self, from: usize) -> V {
-        match self.bounds {
-            None => V::splat(1.0),
-            // SAFETY: by the caller.
-            Some(bounds) => unsafe { bounds.block(from) },
-        }
-    }
-
-    /// Calls `f(index, scores, bounds)` for every block; -inf behind the row.
-    ///
-    /// # Safety
-    /// The bounds are readable.
-    #[inline(always)]
-    unsafe fn each<V: F32Block>(&self, mut f: impl FnMut(usize, V, V)) {
-        for from in (0..self.scores.len).step_by(LANES) {
-            // SAFETY: `from` is a multiple of 16 below the length.
-            unsafe { f(from, self.scores.block(from), self.bound(from)) };
-        }
-    }
-
-    /// What the entries are at tau; `exactly`: with the bounds' sum not rounded to f32 in between.
-    ///
-    /// # Safety
-    /// The bounds are readable.
-    #[inline(never)]
-    unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
-        if self.bounds.is_none() {
-            return self.sums_to_one::<V>(tau);
-        }
-        let level: Level<V> = self.level(Pair {
-            high: tau,
-            low: 0.0,
-        });
-        let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let (mut active, mut capped) = (V::no_sums(), V::no_sums());
-        // Lane by lane: these are whole numbers.
-        let (mut inner, mut outer) = (zero, zero);
-        // SAFETY: by the caller.
-        unsafe {
-            self.each(|_, scores: V, bound| {
-                let value = level.value(scores);
-                let (over, inside) = (value.above(bound), value.above(zero));
-                zero.or_else(over, value.keep(inside)).sum_into(&mut active);
-                inner = inner.add(zero.or_else(over, one.keep(inside)));
-                let at_bound = bound.keep(over);
-                if self.bounds.is_none() {
-                    outer = outer.add(at_bound);
-                } else if !exactly {
-                    at_bound.sum_into(&mut capped);
-                } else if V::any(over) {
-                    sum_exactly(at_bound, &mut capped);
-                }
-            });
-        }
-        let mut count = V::no_sums();
-        inner.sum_into(&mut count);
-        outer.sum_into(&mut capped);
-        Sums {
-            active: V::total(active),
-            count: V::total(count),
-            capped: V::total(capped),
-        }
-    }
-
-    /// [`Row::sums`] where all bounds are 1.
-    #[inline(never)]
-    fn sums_to_one<V: F32Block>(&self, tau: f64) -> Sums {
-        let level: Level<V> = self.level(Pair {
-            high: tau,
-            low: 0.0,
-        });
-        let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let mut active = V::no_sums();
-        // Lane by lane: these are whole numbers.
-        let (mut positive, mut outer) = (zero, zero);
-        self.scores.each(|_, scores: V| {
-            let value = level.value(scores);
-            let over = value.above(one);
-            let inside = value.above(zero);
-            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
-            positive = positive.add(one.keep(inside));
-            outer = outer.add(one.keep(over));
-        });
-        let (mut count, mut capped) = (V::no_sums(), V::no_sums());
-        positive.sub(outer).sum_into(&mut count);
-        outer.sum_into(&mut capped);
-        Sums {
-            active: V::total(active),
-            count: V::total(count),
-            capped: V::total(capped),
-        }
-    }
-
-    /// The sum and the number of the scores but -inf, and about the sum of their bounds.
-    ///
-    /// # Safety
-    /// The bounds are readable.
-    #[inline(never)]
-    unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
-        let (least, one) = (V::splat(f32::NEG_INFINITY), V::splat(1.0));
-        let (mut sum, mut count, mut room) = (V::no_sums(), V::no_sums(), V::no_sums());
-        // SAFETY: by the caller.
-        unsafe {
-            self.each(|_, scores: V, bound| {
-                let left = scores.above(least);
-                scores.keep(left).sum_into(&mut sum);
-                one.keep(left).sum_into(&mut count);
-                bound.keep(left).sum_into(&mut room);
-            });
-        }
-        (V::total(sum), V::total(count), V::total(room))
-    }
-
-    /// Newton's method from `tau` within a bracket; `loose` ends at a good lower bound.
-    ///
-    /// # Safety
-    /// The bounds are readable.
-    #[inline(never)]
-    unsafe fn newton<V: F32Block>(&self, budget: f64, tau: f64, high: f64, loose: f64) -> Bracket {
-        let mut bracket = Bracket {
-            low: f64::NEG_INFINITY,
-            high,
-            tau,
-            window: 0.0,
-            solved: false,
-        };
-        let mut exactly = self.bounds.is_none();
-        // The excess at both ends, less of it where the other end has moved twice.
-        let (mut at_low, mut at_high, mut was_above) = (0.0, -budget, false);
-        for _ in 0..STEPS {
-            let tau = bracket.tau;
-            // SAFETY: passed on.
-            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
-            let mut excess = sums.active + (sums.capped - budget);
-            if !exactly && excess.abs() <= 1e-3 * budget {
-                exactly = true;
-                // SAFETY: passed on.
-                sums = unsafe { self.sums::<V>(tau, true) };
-                excess = sums.active + (sums.capped - budget);
-            }
-            let next = tau + excess / sums.count * self.temperature;
-            if excess.abs() <= TOLERANCE * sums.active {
-                bracket.solved = true;
-                if sums.count > 0.0 {
-                    bracket.tau = next;
-                    bracket.window = WINDOW * sums.active / sums.count * self.temperature;
-                }
-                break;
-            }
-            if excess > 0.0 {
-                at_high *= if was_above { 0.5 } else { 1.0 };
-                (bracket.low, at_low, was_above) = (tau, excess, true);
-                if excess <= loose * budget {
-                    break;
-                }
-            } else {
-                at_low *= if was_above { 1.0 } else { 0.5 };
-                (bracket.high, at_high, was_above) = (tau, excess, false);
-            }
-            // Written so that a NaN gives way, too.
-            let within = |tau: f64| tau > bracket.low && tau < bracket.high;
-            bracket.tau = if within(next) {
-                next
-            } else {
-                // Between what is known of both ends.
-                let part = (at_low / (at_low - at_high)).clamp(0.01, 0.99);
-                bracket.low + (bracket.high - bracket.low) * part
-            };
-            if !within(bracket.tau) {
-                break;
-            }
-        }
-        bracket
-    }
-
-    /// # Safety
-    /// `out` is writable for the row, equal to its scores or disjoint.
-    #[inline(never)]
-    unsafe fn write<V: F32Block>(&self, tau: Pair, out: *mut f32) {
-        let level: Level<V> = self.level(tau);
-        let zero = V::splat(0.0);
-        let n = self.scores.len;
-        // SAFETY: by the caller; what a block writes it has read before.
-        unsafe {
-            self.each(|from, scores: V, bound| {
-                let value = level.value(scores);
-                let entries = bound.or_else(value.above(bound), value.keep(value.above(zero)));
-                if from + LANES <= n {
-                    entries.store(out.add(from));
-                } else {
-                    let mut tail = [0.0; LANES];
-                    entries.store(tail.as_mut_ptr());
-                    copy_short(tail.as_ptr(), out.add(from), n - from);
-                }
-            });
-        }
-    }
-}
-
-impl<V: F32Block> Level<V> {
-    #[inline(always)]
-    fn value(&self, scores: V) -> V {
-        scores.sub(self.high).sub(self.low).mul(self.inverse)
-    }
 }
 
 /// Writes to `out` or `list` and returns the threshold; or None for a row that is empty, holds a NaN or +inf, or a temperature
@@ -373,14 +81,19 @@ pub unsafe fn solve<V: F32Block>(
         let scores = blocks(x, n, &mut tail);
         let bounds = blocks(upper, bounds_len, &mut bounds_tail);
         let row = Row {
-            scores: &scores,
-            bounds: (!upper.is_null()).then_some(&bounds),
+            scores,
+            bounds: (!upper.is_null()).then_some(bounds),
             inverse,
             temperature: 1.0 / f64::from(inverse),
         };
         // A budget far below n: the lane maxima tell where to look.
-        let few = n >= SHORT_ROW && 4.0 * budget <= maxima_len(n) as f64;
         let maxima: *mut f32 = behind_lists(n, scratch).cast();
+        let few = n >= SHORT_ROW
+            && 4.0 * budget <= maxima_len(n) as f64
+            && row.bounds.is_none_or(|bounds| {
+                let minima = maxima.add(2 * maxima_len(n));
+                lane_minima::<V>(&bounds, minima) > budget
+            });
         let max = if few {
             scores.lane_maxima::<V>(maxima)
         } else {
@@ -420,8 +133,8 @@ pub unsafe fn solve<V: F32Block>(
             }
             let kept_bounds = Scores::whole(kept, packed.len);
             let packed = Row {
-                scores: &packed,
-                bounds: row.bounds.map(|_| &kept_bounds),
+                scores: packed,
+                bounds: row.bounds.map(|_| kept_bounds),
                 ..row
             };
             let mut problem = Problem {
@@ -433,14 +146,15 @@ pub unsafe fn solve<V: F32Block>(
                 problem.upper = Numbers::new(kept.cast_const());
             }
             let start = highest + f64::from(low);
-            let tau = packed.threshold::<V>(&problem, start, highest, maxima.cast());
+            let ends = Ends::below(highest, budget);
+            let bracket = packed.newton::<V>(budget, start, ends, 0.0);
+            let tau = packed.settle::<V>(&problem, &bracket, maxima.cast());
             // In place: the entries take the scores' room.
             packed.write::<V>(tau, candidates.scores);
             *list = candidates.result();
             return Some(tau.rounded());
         }
-        let sampled = n >= SHORT_ROW && row.bounds.is_none() && low.is_none();
-        if sampled {
+        if n >= SHORT_ROW && row.bounds.is_none() {
             if let Some(tau) = row.by_sample::<V>(budget, (max, highest), scratch.cast()) {
                 let tau = Pair {
                     high: tau,
@@ -450,32 +164,25 @@ pub unsafe fn solve<V: F32Block>(
                 return Some(tau.high);
             }
         }
-        let (sum, count, room) = row.totals::<V>();
-        let (tau, threshold);
-        if room <= budget * 1.0001 && problem.is_full(row.sums::<V>(f64::NEG_INFINITY, true).capped)
-        {
-            tau = Pair {
-                high: f64::NEG_INFINITY,
-                low: 0.0,
-            };
-            threshold = problem.lowest_threshold();
+        let tau = row.solve::<V>(problem, highest, scratch);
+        let threshold = if tau.high == f64::NEG_INFINITY {
+            problem.lowest_threshold()
         } else {
-            let start = (sum - budget * row.temperature) / count;
-            tau = row.threshold::<V>(problem, start, highest, scratch);
-            threshold = tau.rounded();
-        }
+            tau.rounded()
+        };
         row.write::<V>(tau, out);
         Some(threshold)
     }
 }
 
-/// The least bounds of the scores behind each lane maximum.
+/// The least bounds of the scores behind each lane maximum, and about their sum.
 ///
 /// # Safety
 /// The bounds are readable, `minima` is writable for [`maxima_len`].
 #[inline(never)]
-unsafe fn lane_minima<V: F32Block>(bounds: &Scores, minima: *mut f32) {
+unsafe fn lane_minima<V: F32Block>(bounds: &Scores, minima: *mut f32) -> f64 {
     let zero = V::splat(0.0);
+    let mut sums = V::no_sums();
     for from in (0..bounds.len).step_by(BLOCK) {
         let mut most = V::splat(f32::NEG_INFINITY);
         // SAFETY: by the caller.
@@ -484,31 +191,107 @@ unsafe fn lane_minima<V: F32Block>(bounds: &Scores, minima: *mut f32) {
                 most = most.pmax(zero.sub(bounds.block(at)));
             }
             // What is behind the row has none: 0.
-            zero.pmax(zero.sub(most)).store(minima.add(from / 8));
+            let least = zero.pmax(zero.sub(most));
+            least.sum_into(&mut sums);
+            least.store(minima.add(from / 8));
         }
     }
+    V::total(sums)
 }
 
-impl Row<'_> {
-    /// tau of scores with a finite maximum `highest` and bounds that exceed the budget.
+impl Row {
+    /// tau of a row with the finite maximum `highest`, -inf where the budget takes all the bounds.
+    ///
+    /// # Safety
+    /// `scratch` has room for 2 n f64 and 256 bytes more.
+    #[inline(never)]
+    unsafe fn solve<V: F32Block>(&self, problem: &Problem, highest: f64, scratch: *mut u8) -> Pair {
+        let budget = problem.budget;
+        // SAFETY: by the caller.
+        unsafe {
+            let mut ends = Ends::below(highest, budget);
+            let Some(start) = self.start::<V>(budget, AIM, &mut ends, scratch.cast()) else {
+                if problem.is_full(self.sums::<V>(f64::NEG_INFINITY, true).capped) {
+                    return Pair {
+                        high: f64::NEG_INFINITY,
+                        low: 0.0,
+                    };
+                }
+                return problem.threshold(f64::NEG_INFINITY, highest, scratch.cast());
+            };
+            if self.bounds.is_none() {
+                let bracket = self.newton::<V>(budget, start.tau, ends, 0.0);
+                return self.settle::<V>(problem, &bracket, scratch);
+            }
+            let undecided = self.undecided::<V>(problem, (start, ends), highest, scratch);
+            // Rounding may have moved the ends.
+            undecided.unwrap_or_else(|| {
+                problem.threshold(f64::NEG_INFINITY, f64::INFINITY, scratch.cast())
+            })
+        }
+    }
+
+    /// Where to begin: with bounds between ends that were moved together. None where the budget takes about all the bounds.
+    ///
+    /// # Safety
+    /// The bounds are readable; `work` is writable for two samples.
+    #[inline(never)]
+    pub unsafe fn start<V: F32Block>(
+        &self,
+        budget: f64,
+        aim: f64,
+        ends: &mut Ends,
+        work: *mut f32,
+    ) -> Option<Start> {
+        let n = self.scores.len;
+        let enough = 1e-4 * budget;
+        // SAFETY: passed on.
+        unsafe {
+            let mut guess = None;
+            if self.bounds.is_some() && n >= SAMPLED_ROW {
+                guess = self.guess::<V>(budget, ends.high, work);
+            }
+            let sampled = guess.is_some();
+            if !sampled {
+                let (sum, count, room) = self.totals::<V>();
+                let unclipped = (sum - budget * self.temperature) / count;
+                guess = (room - budget > enough).then_some((unclipped, 0.0));
+            }
+            let (tau, slope) = guess?;
+            let mut start = Start { tau, near: false };
+            if self.bounds.is_some() {
+                let aim = budget * if sampled { aim } else { SHORT_AIM };
+                (start.tau, start.near) = self.close_in::<V>(budget, (tau, slope), ends, aim);
+            }
+            let is_open =
+                !sampled || ends.at_low > enough || self.totals::<V>().2 - budget > enough;
+            is_open.then_some(start)
+        }
+    }
+
+    /// tau of scores with bounds that exceed the budget, after Newton's method.
     ///
     /// # Safety
     /// `scratch` has room for 2 n f64.
     #[inline(never)]
-    unsafe fn threshold<V: F32Block>(
+    unsafe fn settle<V: F32Block>(
         &self,
         problem: &Problem,
-        start: f64,
-        highest: f64,
+        bracket: &Bracket,
         scratch: *mut u8,
     ) -> Pair {
+        let &Bracket {
+            low,
+            high,
+            tau,
+            window,
+            ..
+        } = bracket;
         // SAFETY: by the caller.
         unsafe {
-            let bracket = self.newton::<V>(problem.budget, start, highest, 0.0);
             if !bracket.solved {
-                return problem.threshold(bracket.low, bracket.high, scratch.cast());
+                return problem.threshold(low, high, scratch.cast());
             }
-            let Bracket { tau, window, .. } = bracket;
             if window == 0.0 || !self.is_near::<V>(tau, window) {
                 return Pair {
                     high: tau,
@@ -521,6 +304,132 @@ impl Row<'_> {
                 ..*problem
             };
             problem.threshold(tau - window, tau + window, scratch.cast())
+        }
+    }
+
+    /// tau from what is undecided between two ends, packed again and again; None where it does not come to lie inside.
+    ///
+    /// # Safety
+    /// There are bounds; `scratch` as for `solve`.
+    #[inline(never)]
+    unsafe fn undecided<V: F32Block>(
+        &self,
+        problem: &Problem,
+        (mut start, mut ends): (Start, Ends),
+        highest: f64,
+        scratch: *mut u8,
+    ) -> Option<Pair> {
+        let (mut most, mut stuck) = (self.scores.len / 2, false);
+        let room = most.next_multiple_of(LANES) + 2 * LANES;
+        let packed: *mut f32 = scratch.cast();
+        let packed_bounds = packed.wrapping_add(room);
+        let mut free = scratch;
+        // Divided by the temperature by which the entries will be.
+        let mut problem = Problem {
+            temperature: self.temperature,
+            ..*problem
+        };
+        let mut row = *self;
+        let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+        // SAFETY: by the caller; what is packed is at most half the row.
+        unsafe {
+            let tau = loop {
+                let is_wide = ends.low == f64::NEG_INFINITY || ends.high == highest;
+                let margin = 2.0 * ROUNDING * (highest - ends.low);
+                let from = ((ends.low - margin) as f32).next_down();
+                let to = ((ends.high + margin) as f32).next_up();
+                let found = if start.near || is_wide || stuck {
+                    None
+                } else {
+                    row.pack_undecided::<V>((from, to), (packed, packed_bounds), most)
+                };
+                let Some((len, capped)) = found else {
+                    let bracket = row.newton::<V>(problem.budget, start.tau, ends, 0.0);
+                    if bracket.solved {
+                        break row.settle::<V>(&problem, &bracket, free);
+                    }
+                    break problem.threshold(f64::NEG_INFINITY, f64::INFINITY, free.cast());
+                };
+                (low, high) = (f64::from(from).max(low), f64::from(to).min(high));
+                free = packed_bounds.wrapping_add(room).cast();
+                stuck = 2 * len > problem.n;
+                most = len;
+                problem = Problem {
+                    scores: Numbers::new(packed.cast_const()),
+                    upper: Numbers::new(packed_bounds.cast_const()),
+                    n: len,
+                    budget: problem.budget - capped,
+                    ..problem
+                };
+                if len <= FEW {
+                    break problem.threshold(low, high, free.cast());
+                }
+                let scores = Scores::whole(packed, len.next_multiple_of(LANES));
+                let bounds = Scores::whole(packed_bounds, scores.len);
+                row = Row {
+                    scores,
+                    bounds: Some(bounds),
+                    ..row
+                };
+                start.tau = ends.between();
+                if !stuck {
+                    let aim = (ends.at_low - ends.at_high) / 8.0;
+                    let from = (start.tau, 0.0);
+                    (start.tau, start.near) =
+                        row.close_in::<V>(problem.budget, from, &mut ends, aim);
+                }
+            };
+            let threshold = tau.rounded();
+            let inside = low < threshold && threshold + ROUNDING * (highest - threshold) < high;
+            inside.then_some(tau)
+        }
+    }
+
+    /// About where tau lies, and how fast the sum falls there, by a sample; None where it does not tell.
+    ///
+    /// # Safety
+    /// There are bounds; `work` is writable for two samples.
+    #[inline(never)]
+    unsafe fn guess<V: F32Block>(
+        &self,
+        budget: f64,
+        highest: f64,
+        work: *mut f32,
+    ) -> Option<(f64, f64)> {
+        let n = self.scores.len;
+        let blocks = (n / (16 * LANES)).clamp(4, 16);
+        let (len, stride) = (blocks * LANES, n / LANES / blocks * LANES);
+        // SAFETY: by the caller; the blocks are inside the row.
+        unsafe {
+            for block in 0..blocks {
+                let scores: V = V::load(self.scores.values.add(block * stride));
+                scores.store(work.add(block * LANES));
+                let bounds: V = self.bound(block * stride);
+                bounds.store(work.add(len + block * LANES));
+            }
+            let scores = Scores::whole(work, len);
+            let bounds = Some(Scores::whole(work.add(len), len));
+            let sample = Row {
+                scores,
+                bounds,
+                ..*self
+            };
+            let part = len as f64 / n as f64;
+            let share = budget * part;
+            let (sum, count, _) = sample.totals::<V>();
+            let start = (sum - share * self.temperature) / count;
+            if !start.is_finite() {
+                return None;
+            }
+            let mut ends = Ends::below(highest, share);
+            let (found, _) = sample.close_in::<V>(share, (start, 0.0), &mut ends, 0.1 * share);
+            let reach = REACH * (highest - found);
+            let (there, farther) = (
+                sample.quick_sum::<V>(found),
+                sample.quick_sum::<V>(found + reach),
+            );
+            let slope = (there - farther) / (part * reach);
+            (found.is_finite() && slope.is_finite()).then_some((found, slope))
         }
     }
 
@@ -571,12 +480,12 @@ impl Row<'_> {
                 let scores: V = V::load(self.scores.values.add(block * stride));
                 scores.store(work.add(block * LANES));
             }
-            let scores = &Scores::whole(work, len);
+            let scores = Scores::whole(work, len);
             let sample = Row { scores, ..*self };
             let (sum, count, _) = sample.totals::<V>();
             let share = budget * len as f64 / n as f64;
             let start = (sum - share * self.temperature) / count;
-            let bracket = sample.newton::<V>(share, start, highest, LOOSE);
+            let bracket = sample.newton::<V>(share, start, Ends::below(highest, share), LOOSE);
             let found = if bracket.solved {
                 bracket.tau
             } else {
@@ -594,9 +503,9 @@ impl Row<'_> {
             copy_short(self.scores.values.add(whole), tail.as_mut_ptr(), n - whole);
             V::load(tail.as_ptr()).store(packed);
             let rest = pack_above::<V>(self.scores.values, whole, max, below, packed.add(LANES));
-            let scores = &Scores::whole(packed, rest + LANES);
+            let scores = Scores::whole(packed, rest + LANES);
             let above = Row { scores, ..*self };
-            let bracket = above.newton::<V>(budget, found, highest, 0.0);
+            let bracket = above.newton::<V>(budget, found, Ends::below(highest, budget), 0.0);
             let Bracket { tau, window, .. } = bracket;
             // Not within the rounding of `below`; entries on a breakpoint are for the exact method.
             let inside = bracket.solved && tau > low + 1e-6 * (highest - low);
@@ -607,7 +516,8 @@ impl Row<'_> {
     /// What no entry above 0 lies below, relative to the maximum. None where most lane maxima lie above it.
     ///
     /// # Safety
-    /// `maxima` are the row's lane maxima and behind them the 16 largest by lane, with twice as much room behind.
+    /// `maxima` are the row's lane maxima and behind them the 16 largest by lane, then at twice their length the least bounds
+    /// behind each where there are bounds.
     #[inline(always)]
     unsafe fn lower_bound<V: F32Block>(
         &self,
@@ -622,16 +532,14 @@ impl Row<'_> {
             let start = (0..LANES).fold(max, |least, lane| least.min(*best.add(lane)));
             let (mut subset, mut len) = (maxima, total);
             let minima = best.add(total);
-            if let Some(bounds) = self.bounds {
-                lane_minima::<V>(bounds, minima);
-            } else if 16.0 * budget <= total as f64 {
+            if self.bounds.is_none() && 16.0 * budget <= total as f64 {
                 // Sharp enough, at a quarter of the cost: the maxima of four times as many scores.
                 subset = best;
                 len = (total / 4).next_multiple_of(LANES);
                 fold_maxima::<V>(maxima, total, subset, len);
             }
-            let scores = &Scores::whole(subset, len);
-            let bounds = &Scores::whole(minima, len);
+            let scores = Scores::whole(subset, len);
+            let bounds = Scores::whole(minima, len);
             let subset = Row {
                 scores,
                 bounds: self.bounds.map(|_| bounds),
@@ -643,7 +551,8 @@ impl Row<'_> {
             {
                 return None;
             }
-            let bracket = subset.newton::<V>(budget, f64::from(start), f64::from(max), LOOSE);
+            let ends = Ends::below(f64::from(max), budget);
+            let bracket = subset.newton::<V>(budget, f64::from(start), ends, LOOSE);
             let tau = if bracket.solved {
                 bracket.tau
             } else {

@@ -47,7 +47,7 @@ pub struct Sum {
 
 impl Sum {
     #[inline(always)]
-    pub fn new() -> Sum {
+    pub const fn new() -> Sum {
         Sum {
             high: 0.0,
             error: 0.0,
@@ -59,6 +59,12 @@ impl Sum {
         let (high, error) = two_sum(self.high, value);
         self.high = high;
         self.error += error;
+    }
+
+    #[inline(always)]
+    pub fn subtract(&mut self, other: &Sum) {
+        self.add(-other.high);
+        self.add(-other.error);
     }
 
     #[inline(always)]

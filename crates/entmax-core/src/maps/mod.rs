@@ -22,6 +22,7 @@ mod above_two;
 mod above_two_f32;
 mod blocks_f32;
 mod budget;
+mod budget_blocks;
 mod budget_f32;
 mod budget_f64;
 mod candidates_f32;
