@@ -89,24 +89,38 @@ export function readParameter(
 /** Reads and checks `upper`: bounds >= 0, Infinity for none. */
 export function readBounds(op: string, given: unknown, dtype: FloatType, shape: Shape): Bounds {
   if (given === undefined) return { data: undefined, gradient: sumOf };
-  const data = newArray(dtype, sizeOf(shape));
-  const isNumber = typeof given === 'number';
-  const { values, form } = isNumber ? { values: [given], form: undefined } : readValues(op, 'upper', given);
-  const own = isNumber ? [1] : form?.form === 'array' && values.length === data.length ? shape : (form?.shape ?? []);
+  const size = sizeOf(shape);
+  if (typeof given === 'number') {
+    refuseNegative(op, [given]);
+    return { data: newArray(dtype, size).fill(given), gradient: sumOf };
+  }
+  const { values, form } = readValues(op, 'upper', given);
+  const own = form.form === 'array' && values.length === size ? shape : form.shape;
   if (!broadcasts(own, shape)) {
     throw new EntmaxError('ENTMAX_SHAPE', op, `upper to broadcast to shape ${showShape(shape)}`, showShape(own));
   }
-  for (let i = 0; i < values.length; i++) {
-    if (!(values[i]! >= 0)) throw new EntmaxError('ENTMAX_OPTION', op, 'upper >= 0', show(values[i]));
+  refuseNegative(op, values);
+  return { data: spread(values, form, own, dtype, shape), gradient: (perScore) => summed(perScore, shape, own, form) };
+}
+
+function refuseNegative(op: string, bounds: ArrayLike<number>): void {
+  for (let i = 0; i < bounds.length; i++) {
+    if (!(bounds[i]! >= 0)) throw new EntmaxError('ENTMAX_OPTION', op, 'upper >= 0', show(bounds[i]));
   }
-  if (isNumber) data.fill(given);
-  else if (values.length === data.length) data.set(values);
+}
+
+/** Values of shape `own` as an array of its own with one for each of `shape`. What came from a tensor is a copy already. */
+function spread(values: ArrayLike<number>, form: Template, own: Shape, dtype: FloatType, shape: Shape): Float {
+  const size = sizeOf(shape);
+  if (values.length === size && form.form === 'tensor' && form.dtype === dtype) return values as Float;
+  const data = newArray(dtype, size);
+  if (values.length === size) data.set(values);
   else {
     forEachBroadcast(own, shape, (target, source) => {
       data[target] = values[source]!;
     });
   }
-  return { data, gradient: (perScore) => (form ? summed(perScore, shape, own, form) : sumOf(perScore)) };
+  return data;
 }
 
 function accepted(op: string, rule: ParameterRule, value: number, row?: number): number {
