@@ -8,7 +8,7 @@ import { EntmaxError, show, showShape } from '../errors.ts';
 import { flatten, nest } from '../nested.ts';
 import { inFormOf, newArray } from '../scores.ts';
 import type { FloatType, Template } from '../scores.ts';
-import { broadcasts, checkShape, forEachBroadcast, sizeOf } from '../shape.ts';
+import { broadcasts, checkShape, forEachBroadcast, sameShape, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
 import { elementsOf, Tensor, tensor } from '../tensor.ts';
 import type { Float, Shape } from '../types.ts';
@@ -114,12 +114,15 @@ function spread(values: ArrayLike<number>, form: Template, own: Shape, dtype: Fl
   const size = sizeOf(shape);
   if (values.length === size && form.form === 'tensor' && form.dtype === dtype) return values as Float;
   const data = newArray(dtype, size);
-  if (values.length === size) data.set(values);
-  else {
-    forEachBroadcast(own, shape, (target, source) => {
-      data[target] = values[source]!;
-    });
+  const tail = own.slice(own.findIndex((length) => length !== 1));
+  if (values.length > 1 && sameShape(tail, shape.slice(shape.length - tail.length))) {
+    // Whole, once for each of the axes before.
+    for (let at = 0; at < size; at += values.length) data.set(values, at);
+    return data;
   }
+  forEachBroadcast(own, shape, (target, source) => {
+    data[target] = values[source]!;
+  });
   return data;
 }
 

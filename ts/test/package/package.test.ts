@@ -174,10 +174,10 @@ describe('in a bundle', () => {
     return Buffer.concat([entry?.contents ?? Buffer.alloc(0), ...chunks.map(({ contents }) => contents)]);
   };
 
-  test('everything that the entry exports stays under 97 KB, minified and compressed by gzip -9', async () => {
+  test('everything that the entry exports stays under 103 KB, minified and compressed by gzip -9', async () => {
     const size = gzipSync(await bundle("export * from 'entmax';"), { level: 9 }).byteLength;
     console.log(`export * from 'entmax': ${size} bytes with gzip -9`);
-    expect(size).toBeLessThan(97_000);
+    expect(size).toBeLessThan(103_000);
   });
 
   test('attention adds under 108 KB', async () => {
