@@ -10,7 +10,7 @@
 
 /** An answer that is farther off is none; a sum over a longer row is rounded more. */
 const PROOF = 1e-10;
-const LONG = 2 ** 16;
+const LONG = 2 ** 14;
 /** Dykstra's passes: rows and columns agree to rounding long before. */
 const PASSES = 20_000;
 const AGREE = 1e-14;

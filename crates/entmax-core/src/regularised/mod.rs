@@ -2,7 +2,7 @@
 //!
 //! | file | map |
 //! |---|---|
-//! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` |
+//! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` and `slopes` |
 //! | `tvmax` | the same on a grid, `grid` and `regions` |
 //! | `oscarmax` | entries of similar size are drawn together |
 //! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
