@@ -109,4 +109,13 @@ function bisected(holds, low, high) {
 
 const maximum = (z) => z.reduce((a, b) => Math.max(a, b), -Infinity);
 const minimum = (z) => z.reduce((a, b) => Math.min(a, b), Infinity);
-const total = (values) => values.reduce((a, b) => a + b, 0);
+/** With what each addition has rounded off (Neumaier): one free entry takes all that a sum of bounds is off by. */
+function total(values) {
+  let [sum, rest] = [0, 0];
+  for (const value of values) {
+    const next = sum + value;
+    rest += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+    sum = next;
+  }
+  return sum + rest;
+}
