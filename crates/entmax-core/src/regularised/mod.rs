@@ -8,6 +8,7 @@
 //! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
 //! | `constrained_quick`, `constrained_blocks` | almost all rows of it, by Newton's method in blocks of f32 |
+//! | `constrained_fixing` | the others, bound after bound |
 //! | `rows`, `sparse`, `backward` | a batch of any of these, its supports alone, and its pullback |
 //!
 //! The constrained sparsemax is a budget of 1 (`maps::budget`); the constrained entmax at alpha = 2 has the same values.
@@ -28,6 +29,7 @@ pub mod backward;
 pub mod constrained;
 pub mod constrained_backward;
 mod constrained_blocks;
+mod constrained_fixing;
 mod constrained_quick;
 pub mod frame;
 pub mod fusedmax;

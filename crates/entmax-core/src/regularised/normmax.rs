@@ -203,17 +203,6 @@ fn solve(active: &mut [f64], e: f64) -> (Level, f64, Solved) {
     }
 }
 
-/// The Fenchel-Young loss for a class: 1 + tau - z_k, from the outcome's threshold and the class's score less the maximum, over the
-/// temperature. It is 0 where that score exceeds all others by 1.
-pub fn normmax_loss(threshold: f64, score: f64) -> f64 {
-    let loss = (1.0 + threshold) - score;
-    if loss < 0.0 {
-        0.0
-    } else {
-        loss
-    }
-}
-
 /// dx of a row; returns <v, dp/dalpha>.
 ///
 /// # Safety

@@ -5,7 +5,7 @@ use crate::common::oracle::sum;
 use crate::common::rows::{row, Random, KINDS, SIZES};
 use entmax_core::regularised::frame::{Outcome, Solved};
 use entmax_core::regularised::groups::backward_scratch;
-use entmax_core::regularised::normmax::{self, normmax_loss, normmax_workspace};
+use entmax_core::regularised::normmax::{self, normmax_workspace};
 
 pub fn solve<T: Number>(x: &[T], e: f64, temperature: f64) -> (Vec<T>, Outcome) {
     let n = x.len();
@@ -144,6 +144,17 @@ fn tau_is_the_maximum_and_no_other_distribution_has_more() {
                 assert!(value(&other) <= value(&p) + 1e-14, "e = {e}");
             }
         }
+    }
+}
+
+/// The Fenchel-Young loss for a class: 1 + tau - z_k, from the outcome's threshold and the class's score less the maximum, over the
+/// temperature. It is 0 where that score exceeds all others by 1.
+fn normmax_loss(threshold: f64, score: f64) -> f64 {
+    let loss = (1.0 + threshold) - score;
+    if loss < 0.0 {
+        0.0
+    } else {
+        loss
     }
 }
 
