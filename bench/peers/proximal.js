@@ -3,9 +3,9 @@
  * PyTorch packages' environment: theirs alone is gigabytes.
  */
 
-import { run } from '../../scripts/setup/process.js';
+import { installDebian } from '../../scripts/setup/debian.js';
+import { run, succeeds } from '../../scripts/setup/process.js';
 import { PEER_TOLERANCE } from '../check.js';
-import { installDebian } from './debian.js';
 import { pythonFile, pythonWith } from './python-environment.js';
 import { Server } from './server.js';
 
@@ -20,11 +20,16 @@ const PACKAGES = ['torchsparseattn', 'prox-tv', 'copt'];
 /** copt is asked for 1e-10 between passes; prox-tv's splitting of grids stops after a fixed number of passes. */
 const TOLERANCES = { 'copt tvmax': 1e-8, 'prox-tv tvmax': 1e-3 };
 
+async function installLibraries() {
+  if (await succeeds('dpkg', ['--status', ...LIBRARIES])) return;
+  await installDebian(LIBRARIES, `${LIBRARIES.join(' or ')} is missing`);
+}
+
 async function openServer() {
   const torch = await pythonWith('bench-python', 'requirements.txt');
   const packages = await run(torch, ['-c', "import sysconfig; print(sysconfig.get_path('purelib'))"]);
   const python = await pythonWith('bench-proximal', 'requirements-proximal.txt', {
-    before: () => installDebian(...LIBRARIES),
+    before: installLibraries,
     built: BUILT,
   });
   return new Server(python, [pythonFile('proximal.py'), '1'], {

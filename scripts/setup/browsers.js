@@ -6,7 +6,8 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CommandError, run, succeeds } from './process.js';
+import { installDebian } from './debian.js';
+import { CommandError, succeeds } from './process.js';
 
 /** @typedef {'Chromium' | 'Firefox' | 'WebKitGTK'} Browser */
 
@@ -33,17 +34,7 @@ export async function findBrowsers() {
   const missing = browserNames.filter((name) => found[name] === undefined);
   if (missing.length === 0) return /** @type {Record<Browser, string>} */ (found);
   const packages = missing.flatMap((name) => BROWSERS[name].packages);
-  const install = ['install', '-y', '--no-install-recommends', ...packages];
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot || !(await succeeds('apt-get', ['--version']))) {
-    throw new CommandError(
-      `The browser tests need ${missing.join(' and ')}, which is not to be found. Install it with\n` +
-        `  sudo apt-get update && sudo apt-get ${install.join(' ')}`,
-    );
-  }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update'], { env });
-  await run('apt-get', install, { env });
+  await installDebian(packages, `The browser tests need ${missing.join(' and ')}, which is not to be found`);
   const installed = await findAll();
   const absent = browserNames.find((name) => installed[name] === undefined);
   if (absent) throw new CommandError(`apt-get has installed ${packages.join(', ')}, but no ${absent} starts`);

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MODULES } from '../kernels/families.js';
+import { installDebian } from './debian.js';
 import { BUILD, CACHE, KERNELS, ROOT, toolEnvironment, WASM_BINDGEN_ROOT, WASM_PACK_ROOT } from './paths.js';
 import { CommandError, run, succeeds } from './process.js';
 import { hashOf, isUpToDate, writeStamp } from './stamp.js';
@@ -43,15 +44,7 @@ const toolchain = {
 const linker = {
   name: 'C linker',
   isDone: () => succeeds('cc', ['--version']),
-  async perform() {
-    const install = ['install', '-y', '--no-install-recommends', 'gcc', 'libc6-dev'];
-    if (process.getuid?.() !== 0 || !(await succeeds('apt-get', ['--version']))) {
-      throw new CommandError(`a C linker (cc) is missing. Install it with: sudo apt-get ${install.join(' ')}`);
-    }
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    await run('apt-get', ['update'], { env });
-    await run('apt-get', install, { env });
-  },
+  perform: () => installDebian(['gcc', 'libc6-dev'], 'a C linker (cc) is missing'),
 };
 
 /** @type {Step} */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MapOptions } from '../../src/cli/map-options.ts';
 import { mapFile } from '../../src/cli/map.ts';
 import { randomFrom } from '../oracle/random.ts';
+import { DEFAULTS } from './defaults.ts';
 import { bytesOf, npyFile, readNpyFile, readSafetensorsFile, safetensorsFile } from './files.ts';
 
 let folder: string;
@@ -21,22 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DEFAULTS: MapOptions = {
-  map: 'entmax15',
-  temperature: 1,
-  emptyRow: 'zero',
-  header: 'auto',
-  delimiter: ',',
-  dtype: 'float32',
-  memory: 256,
-  quiet: true,
-  threads: 1,
-};
-
 /** Runs the command in this process; no file but the output may stay. */
 async function map(input: string, output: string, options: Partial<MapOptions> = {}): Promise<string> {
   const before = readdirSync(folder).filter((name) => path(name) !== output);
-  await mapFile(input, output, { ...DEFAULTS, ...options });
+  await mapFile(input, output, { map: 'entmax15', ...DEFAULTS, ...options });
   expect(readdirSync(folder).filter((name) => path(name) !== output)).toEqual(before);
   return output;
 }

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MapOptions } from '../../src/cli/map-options.ts';
 import { mapFile } from '../../src/cli/map.ts';
 import { randomFrom } from '../oracle/random.ts';
+import { DEFAULTS } from './defaults.ts';
 import { bytesOf, npyFile, readNpyFile, readNpyIntegers, readSafetensorsFile } from './files.ts';
 import { runMap } from './run-map.ts';
 
@@ -32,24 +33,12 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DEFAULTS: MapOptions = {
-  map: 'fusedmax',
-  temperature: 1,
-  emptyRow: 'zero',
-  header: 'auto',
-  delimiter: ',',
-  dtype: 'float32',
-  memory: 256,
-  quiet: true,
-  threads: 1,
-};
-
 /** Runs the command in this process; no files may stay but those that it was to write. */
 async function map(input: string, output: string, options: Partial<MapOptions> = {}): Promise<string> {
   const others = (): string[] =>
     readdirSync(folder).filter((name) => path(name) !== output && path(name) !== options.groups);
   const before = others();
-  await mapFile(input, output, { ...DEFAULTS, ...options });
+  await mapFile(input, output, { map: 'fusedmax', ...DEFAULTS, ...options });
   expect(others()).toEqual(before);
   return output;
 }
