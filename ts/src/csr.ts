@@ -34,13 +34,13 @@ export interface Csr<A = F32 | F64> extends Iterable<Row<A>> {
   readonly thresholds: A;
   /** For the top-k maps: 1 for each row whose result equals that of the unrestricted map. */
   readonly exact?: Uint8Array;
-  /** Shape of the dense form. Of `tvmax`, whose rows are grids, with H * W in the place of their two axes. */
+  /** Shape of the dense form. Of `tvmax`, whose rows are grids, without their first axis and with H * W in the place of the second. */
   readonly shape: Shape;
   /** The axis that rows run along, counted from 0. */
   readonly axis: number;
   /** Row `i`, in O(1). */
   row(i: number): Row<A>;
-  /** All entries as a new array in the layout of the scores, zero where there is none. O(size). */
+  /** All entries as a new array of `shape`, zero where there is none. O(size). */
   toDense(): A;
 }
 

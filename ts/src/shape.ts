@@ -15,6 +15,16 @@ export interface RowLayout {
   /** Of grids: the other axis, and its length. */
   readonly last?: number;
   readonly width?: number;
+  /** Of grids whose axes are no neighbours: what lies between them. The rows are then those of a copy in which they are. */
+  readonly apart?: AxesApart;
+}
+
+/** An array [outer, height, between, run] whose grids have the axes `height` and, within `run`, another. */
+export interface AxesApart {
+  readonly outer: number;
+  readonly height: number;
+  readonly between: number;
+  readonly run: number;
 }
 
 /** Number of elements. */
@@ -55,25 +65,52 @@ export function rowLayout(op: string, shape: Shape, axis: unknown): RowLayout {
   return { outer, n: shape[at] ?? 0, inner, rows: outer * inner, axis: at };
 }
 
-/** Rows that are grids: their two axes are neighbours, and lie in memory as one. */
+/**
+ * Rows that are grids, of any two axes in either order. Grids of neighbours lie in memory as rows do, [O, H * W, I]; those of others,
+ * [O, H, M, W, I], are rows of the copy [O, M, H * W, I].
+ */
 export function gridLayout(op: string, shape: Shape, axes: unknown): RowLayout {
   const rank = shape.length;
   const given: readonly unknown[] = Array.isArray(axes) ? axes : [];
   const [first = NaN, second = NaN] = given
     .map((axis) => (Number.isInteger(axis) && (axis as number) < 0 ? (axis as number) + rank : (axis as number)))
     .sort((a, b) => a - b);
-  if (given.length !== 2 || !Number.isInteger(first) || second !== first + 1 || first < 0 || second >= rank) {
-    throw new EntmaxError(
-      'ENTMAX_SHAPE',
-      op,
-      `axes to be two neighbouring axes of shape ${showShape(shape)}`,
-      show(axes),
-    );
+  const areAxes = [first, second].every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank);
+  if (given.length !== 2 || !areAxes || first === second) {
+    throw new EntmaxError('ENTMAX_SHAPE', op, `axes to be two axes of shape ${showShape(shape)}`, show(axes));
   }
   const [height, width] = [shape[first]!, shape[second]!];
-  const outer = sizeOf(shape.slice(0, first));
-  const inner = sizeOf(shape.slice(second + 1));
-  return { outer, n: height * width, inner, rows: outer * inner, axis: first, last: second, width };
+  const [outer, between, inner] = [shape.slice(0, first), shape.slice(first + 1, second), shape.slice(second + 1)].map(
+    sizeOf,
+  ) as [number, number, number];
+  const rows = { outer: outer * between, n: height * width, inner, rows: outer * between * inner };
+  const layout = { ...rows, axis: first, last: second, width };
+  return between === 1 ? layout : { ...layout, apart: { outer, height, between, run: width * inner } };
+}
+
+/** Copies [outer, height, between, run] to [outer, between, height, run], so that the axes of grids become neighbours. */
+export function bringTogether<A extends Elements>({ outer, height, between, run }: AxesApart, from: A, to: A): A {
+  return swapMiddle(from, to, outer, height, between, run);
+}
+
+/** The other way round. */
+export function bringApart<A extends Elements>({ outer, height, between, run }: AxesApart, from: A, to: A): A {
+  return swapMiddle(from, to, outer, between, height, run);
+}
+
+type Elements = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** Copies [outer, a, b, run] to [outer, b, a, run]. */
+function swapMiddle<A extends Elements>(from: A, to: A, outer: number, a: number, b: number, run: number): A {
+  for (let o = 0, source = 0; o < outer; o++) {
+    for (let i = 0; i < a; i++) {
+      for (let j = 0; j < b; j++, source += run) {
+        const target = ((o * b + j) * a + i) * run;
+        for (let k = 0; k < run; k++) to[target + k] = from[source + k]!;
+      }
+    }
+  }
+  return to;
 }
 
 /**

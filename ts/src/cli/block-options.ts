@@ -52,7 +52,7 @@ async function rowValues(
   if (text === undefined) return undefined;
   const numbers = parseNumbers(text);
   if (numbers) return rowValuesOfList(option, numbers, scores.layout);
-  return rowValuesOfFile(option, await sideFile(option, text, scores), scores.shape, scores.layout);
+  return rowValuesOfFile(option, await sideFile(option, text, scores), scores.layout);
 }
 
 const BOUNDS: Keeping<Float64Array> = { create: (length) => new Float64Array(length), convert: (value) => value };

@@ -1,21 +1,27 @@
 // Rows in blocks that memory holds. Scores are [O, N, I] with rows along N; row (o, i) is number o * I + i. A row may be a grid of two
-// neighbouring axes, which lie in memory as one: N = H * W.
+// axes, which lie in memory as one if they are neighbours: N = H * W. Others are brought together first.
 //
 // A block is a run of outer indices where these fit, else a run of inner indices of one outer index. Either way its rows are
 // neighbours, so that values for each row are a range; and no row is divided, so a block has at least one row however long that is.
 
 import { countOf } from '../formats/elements.ts';
+import type { StoredArray } from '../formats/elements.ts';
 import { InputError } from '../formats/input-error.ts';
+import { exchangeAxes } from '../formats/row-major.ts';
 
 export interface Layout {
   readonly outer: number;
   readonly n: number;
   readonly inner: number;
   readonly rows: number;
+  /** Shape of the scores, the axes of grids side by side. */
+  readonly shape: readonly number[];
   /** The axis along which rows run, or the first of two, counted from 0. */
   readonly axis: number;
   /** [N], or [H, W] of grids. */
   readonly rowShape: readonly number[];
+  /** Where the two axes of grids are in the file, if they are no neighbours there. */
+  readonly apart?: readonly [number, number];
 }
 
 /** The rows [firstRow, firstRow + rows) as an array [outer, N, inner] of their own. */
@@ -45,32 +51,47 @@ export function layoutOf(shape: readonly number[], axis: number): Layout {
 export function gridLayoutOf(shape: readonly number[], axes: readonly [number, number]): Layout {
   const rank = shape.length;
   const [first, second] = axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b) as [number, number];
-  if (first < 0 || second !== first + 1 || second >= rank) {
-    throw new InputError(`--axes to be two neighbouring axes of shape [${shape.join(', ')}]`, axes.join());
+  if (first < 0 || second === first || second >= rank) {
+    throw new InputError(`--axes to be two axes of shape [${shape.join(', ')}]`, axes.join());
   }
-  return layoutAt(shape, first, 2);
+  if (second === first + 1) return layoutAt(shape, first, 2);
+  const [before, between] = [shape.slice(0, first), shape.slice(first + 1, second)];
+  const together = [...before, ...between, shape[first]!, ...shape.slice(second)];
+  return { ...layoutAt(together, second - 1, 2), apart: [first, second] };
 }
 
 function layoutAt(shape: readonly number[], axis: number, count: number): Layout {
   const rowShape = shape.slice(axis, axis + count);
   const outer = countOf(shape.slice(0, axis));
   const inner = countOf(shape.slice(axis + count));
-  return { outer, n: countOf(rowShape), inner, rows: outer * inner, axis, rowShape };
+  return { outer, n: countOf(rowShape), inner, rows: outer * inner, shape, axis, rowShape };
 }
 
 /** The axes along which no row runs. */
-export function otherAxes(shape: readonly number[], { axis, rowShape }: Layout): readonly number[] {
+export function otherAxes({ shape, axis, rowShape }: Layout): readonly number[] {
   return [...shape.slice(0, axis), ...shape.slice(axis + rowShape.length)];
 }
 
 /** The shape with the two axes of grids as one, as the library's Csr has it. */
-export function rowsInOneAxis(shape: readonly number[], { axis, n, rowShape }: Layout): readonly number[] {
+export function rowsInOneAxis({ shape, axis, n, rowShape }: Layout): readonly number[] {
   return [...shape.slice(0, axis), n, ...shape.slice(axis + rowShape.length)];
 }
 
 /** The layout when the axes of rows have been moved behind the others. */
-export function movedLayout(shape: readonly number[], layout: Layout): Layout {
-  return { ...layout, outer: layout.rows, inner: 1, axis: shape.length - layout.rowShape.length };
+export function movedLayout(layout: Layout): Layout {
+  const others = otherAxes(layout);
+  const shape = [...others, ...layout.rowShape];
+  return { ...layout, outer: layout.rows, inner: 1, shape, axis: others.length };
+}
+
+/** The scores, or what broadcasts to them, with the axes of grids side by side. */
+export function axesTogether(array: StoredArray, { apart }: Layout, limit: number): StoredArray {
+  return apart ? exchangeAxes(array, apart[0], 1, apart[1] - apart[0] - 1, limit) : array;
+}
+
+/** The other way round. */
+export function axesApart(array: StoredArray, { apart }: Layout, limit: number): StoredArray {
+  return apart ? exchangeAxes(array, apart[0], apart[1] - apart[0] - 1, 1, limit) : array;
 }
 
 /** True when blocks of so many elements follow each other in the array without a gap. */

@@ -11,7 +11,7 @@ import { InputError } from '../formats/input-error.ts';
 import { npyHeader } from '../formats/npy.ts';
 import { safetensorsHeader } from '../formats/safetensors.ts';
 import { swapAxes } from '../formats/swap-axes.ts';
-import { forEachRun } from './blocks.ts';
+import { axesApart, forEachRun } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 import type { Destination } from './destination.ts';
 
@@ -28,7 +28,9 @@ export interface DenseOptions {
   readonly shape: readonly number[];
   /** Whether blocks follow each other without a gap. */
   readonly sequential: boolean;
-  /** The result's layout, when blocks have the axes of rows behind the others. */
+  /** How rows lie in the result, when the axes of grids are side by side. */
+  readonly layout: Layout;
+  /** The layout that blocks have, when the axes of rows were moved behind the others. */
   readonly moved: Layout | undefined;
   /** The tensor's name in a safetensors file. */
   readonly name: string;
@@ -45,6 +47,9 @@ export function checkCsvShape(shape: readonly number[]): void {
   throw new InputError('scores with one or two axes, to be written as CSV', `shape [${shape.join(', ')}]`);
 }
 
+/** Elements that leave a spool at once. */
+const ELEMENTS_AT_ONCE = 1 << 16;
+
 /** The elements of the result, row-major; `start` is the number of the first. */
 interface Elements {
   /** Behind everything that was appended before. */
@@ -55,10 +60,15 @@ interface Elements {
 }
 
 export async function denseWriter(destination: Destination, options: DenseOptions): Promise<DenseWriter> {
-  const { type, sequential, moved, limit } = options;
+  const { type, layout, sequential, moved, limit } = options;
   const inOrder = sequential && moved === undefined;
-  const elements = await (options.format === 'csv' ? csvElements : binaryElements)(destination, options, inOrder);
-  if (moved) return movedWriter(elements, moved, type, limit);
+  const direct = await (options.format === 'csv' ? csvElements : binaryElements)(
+    destination,
+    options,
+    inOrder || layout.apart !== undefined,
+  );
+  const elements = layout.apart ? togetherElements(direct, layout, type, limit) : direct;
+  if (moved) return movedWriter(elements, layout, type, limit);
   if (inOrder) return { write: (_, values) => elements.append(values), finish: () => elements.finish() };
   return {
     write(block, values) {
@@ -92,6 +102,31 @@ function movedWriter(elements: Elements, { outer, n, inner }: Layout, type: Resu
   };
 }
 
+/** Elements of grids whose axes are side by side, until all are there. */
+function togetherElements(elements: Elements, layout: Layout, type: ResultType, limit: number): Elements {
+  const size = ELEMENT_BYTES[type];
+  const total = countOf(layout.shape);
+  const spool = new Spool(limit, total * size);
+  return {
+    append(values) {
+      spool.append(bytesOf(values));
+      return Promise.resolve();
+    },
+    put: (start, values) => spool.put(start * size, bytesOf(values)),
+    async finish() {
+      const together = { type, shape: layout.shape, bytes: spool.bytes(), offset: 0, bigEndian: false };
+      const { bytes } = axesApart(together, layout, limit);
+      for (let start = 0; start < total; start += ELEMENTS_AT_ONCE) {
+        const piece = new Uint8Array(Math.min(ELEMENTS_AT_ONCE, total - start) * size);
+        bytes.read(start * size, piece);
+        await elements.append(resultsOf(piece, type));
+      }
+      bytes.close();
+      await elements.finish();
+    },
+  };
+}
+
 async function binaryElements(destination: Destination, options: DenseOptions, inOrder: boolean): Promise<Elements> {
   const { format, type, shape, name } = options;
   const header = format === 'npy' ? npyHeader(type, shape) : safetensorsHeader([{ name, dtype: type, shape }]);
@@ -103,9 +138,6 @@ async function binaryElements(destination: Destination, options: DenseOptions, i
     finish: () => Promise.resolve(),
   };
 }
-
-/** Elements of a spooled table that become text at once. */
-const CSV_ELEMENTS = 1 << 16;
 
 async function csvElements(destination: Destination, options: DenseOptions): Promise<Elements> {
   const { type, shape, header, delimiter, limit } = options;
@@ -126,7 +158,7 @@ async function csvElements(destination: Destination, options: DenseOptions): Pro
       if (spool === undefined) return;
       const bytes = spool.bytes();
       const size = ELEMENT_BYTES[type];
-      const step = Math.max(1, Math.floor(CSV_ELEMENTS / columns)) * columns;
+      const step = Math.max(1, Math.floor(ELEMENTS_AT_ONCE / columns)) * columns;
       const total = countOf(shape);
       for (let start = 0; start < total; start += step) {
         const piece = new Uint8Array(Math.min(step, total - start) * size);

@@ -82,7 +82,7 @@ export function describeMap(command: Command): Command {
       ]),
     )
     .option('--axis <n>', 'the axis along which rows run; negative counts from the end (default: -1)', axis)
-    .option('--axes <a,b>', 'the two neighbouring axes of each grid (tvmax; default: -2,-1)', axes)
+    .option('--axes <a,b>', 'the two axes of each grid (tvmax; default: -2,-1)', axes)
     .option('--temperature <t>', 'scores are divided by it', positive('--temperature'), 1)
     .option('--mask <file>', 'which scores count: integers or booleans that broadcast to the scores, 0 = leave out')
     .option('--lengths <l>', 'how many leading scores of each row count: a list with commas, or a file')

@@ -14,7 +14,16 @@ import { InputError } from '../formats/input-error.ts';
 import { moveAxesLast } from '../formats/row-major.ts';
 import { blockOptions } from './block-options.ts';
 import type { BlockOptions } from './block-options.ts';
-import { areSequential, blocksOf, forEachRun, gridLayoutOf, hasShortRuns, layoutOf, movedLayout } from './blocks.ts';
+import {
+  areSequential,
+  axesTogether,
+  blocksOf,
+  forEachRun,
+  gridLayoutOf,
+  hasShortRuns,
+  layoutOf,
+  movedLayout,
+} from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 import { checkCsvShape } from './dense-writer.ts';
 import { openDestination } from './destination.ts';
@@ -61,7 +70,7 @@ export async function mapFile(input: string, output: string, options: MapOptions
     if (outputFormat === 'csv' || groupsFormat === 'csv') checkCsvShape(shape);
     const type = floatType(file.array.type);
     const elements = Math.floor(limit / ELEMENT_BYTES[type]);
-    const moved = hasShortRuns(layout, elements, ELEMENT_BYTES[type]) ? movedLayout(shape, layout) : undefined;
+    const moved = hasShortRuns(layout, elements, ELEMENT_BYTES[type]) ? movedLayout(layout) : undefined;
     const optionsOf = await blockOptions(options, { shape, layout, moved, reading, limit });
     destination = openDestination(output, limit);
     groups = groupsFormat && { destination: openDestination(options.groups!, limit), format: groupsFormat };
@@ -141,7 +150,8 @@ async function mapBlocks(
     : groups
       ? await groupedResults(destination, groups, results)
       : await denseResults(destination, results);
-  const array = moved ? moveAxesLast(file.array, layout.axis, layout.rowShape.length, limit) : file.array;
+  const together = axesTogether(file.array, layout, limit);
+  const array = moved ? moveAxesLast(together, layout.axis, layout.rowShape.length, limit) : together;
   let scores = newFloats(type, 0);
   for (const block of blocksOf(moved ?? layout, elements)) {
     if (scores.length < block.size) scores = newFloats(type, block.size);

@@ -85,12 +85,11 @@ export async function groupedResults(
 }
 
 function denseOptions(options: ResultOptions): DenseOptions & { readonly type: 'F32' | 'F64' } {
-  const { file, layout, moved } = options;
+  const { file } = options;
   return {
     ...options,
     type: floatType(file.array.type),
     shape: file.array.shape,
-    moved: moved && layout,
     name: file.name ?? 'probabilities',
     header: file.header,
   };
@@ -103,7 +102,7 @@ export function sparseResults(
   order: 'index' | 'value' | undefined,
 ): ResultWriter {
   const { array } = file;
-  const shape = rowsInOneAxis(array.shape, layout);
+  const shape = rowsInOneAxis(layout);
   const writer = new CsrWriter(destination, floatType(array.type), shape, layout.axis, limit);
   return {
     map(block, x, given) {

@@ -5,7 +5,7 @@ import type { StoredArray } from '../formats/elements.ts';
 import { countOf, readNumbers } from '../formats/elements.ts';
 import { InputError } from '../formats/input-error.ts';
 import { moveAxesLast } from '../formats/row-major.ts';
-import { forEachRun, otherAxes } from './blocks.ts';
+import { axesTogether, forEachRun, otherAxes } from './blocks.ts';
 import type { Block, Layout } from './blocks.ts';
 
 /** One value for all rows, or one for each row of a block. */
@@ -40,15 +40,10 @@ export function rowValuesOfList(option: string, values: readonly number[], { row
  * Values of rows from a file: as many as there are rows, as one axis or in the scores' shape with 1 at the axes of rows or without them,
  * with or without axes of length 1.
  */
-export function rowValuesOfFile(
-  option: string,
-  array: StoredArray,
-  shape: readonly number[],
-  layout: Layout,
-): RowValues {
+export function rowValuesOfFile(option: string, array: StoredArray, layout: Layout): RowValues {
   const lengths = (axes: readonly number[]): string => axes.filter((length) => length !== 1).join();
   const own = lengths(array.shape);
-  if (own !== lengths([layout.rows]) && own !== lengths(otherAxes(shape, layout))) {
+  if (own !== lengths([layout.rows]) && own !== lengths(otherAxes(layout))) {
     throw notForRows(option, layout.rows, `shape [${array.shape.join(', ')}]`);
   }
   return ({ firstRow, rows }) => readNumbers(array, firstRow, rows);
@@ -83,21 +78,20 @@ export function scoreValuesOfFile<A extends Uint8Array | Float64Array>(
       `shape [${array.shape.join(', ')}]`,
     );
   }
-  const aligned = { ...array, shape: own };
-  if (moved === undefined) return alignedValues(option, aligned, shape, layout, limit, keeping);
-  const target = [...otherAxes(shape, layout), ...layout.rowShape];
+  const aligned = axesTogether({ ...array, shape: own }, layout, limit);
+  if (moved === undefined) return alignedValues(option, aligned, layout, limit, keeping);
   const last = moveAxesLast(aligned, layout.axis, layout.rowShape.length, limit);
-  return alignedValues(option, last, target, moved, limit, keeping);
+  return alignedValues(option, last, moved, limit, keeping);
 }
 
 function alignedValues<A extends Uint8Array | Float64Array>(
   option: string,
   array: StoredArray,
-  shape: readonly number[],
   layout: Layout,
   limit: number,
   keeping: Keeping<A>,
 ): ScoreValues<A> {
+  const { shape } = layout;
   if (array.shape.every((length, axis) => length === shape[axis])) return wholeBlocks(array, keeping);
   const all = keeping.create(countOf(array.shape));
   if (all.byteLength > limit) {
@@ -107,7 +101,7 @@ function alignedValues<A extends Uint8Array | Float64Array>(
     );
   }
   fill(array, 0, all, keeping);
-  return broadcastBlocks(all, array.shape, shape, layout, keeping);
+  return broadcastBlocks(all, array.shape, layout, keeping);
 }
 
 const AT_ONCE = 1 << 16;
@@ -136,8 +130,7 @@ function wholeBlocks<A extends Uint8Array | Float64Array>(array: StoredArray, ke
 function broadcastBlocks<A extends Uint8Array | Float64Array>(
   values: A,
   own: readonly number[],
-  shape: readonly number[],
-  { axis, inner, rowShape }: Layout,
+  { shape, axis, inner, rowShape }: Layout,
   { create }: Keeping<A>,
 ): ScoreValues<A> {
   const behind = axis + rowShape.length;

@@ -29,10 +29,29 @@ export function toRowMajor(array: NpyArray, limit: number): StoredArray {
 
 /** The array with `count` axes from this one on behind all others; both keep their order. */
 export function moveAxesLast(array: StoredArray, axis: number, count: number, limit: number): StoredArray {
+  return exchangeAxes(array, axis, count, array.shape.length - axis - count, limit);
+}
+
+/** The array with `count` axes from this one on behind the `others` that follow them; axes behind these stay where they are. */
+export function exchangeAxes(
+  array: StoredArray,
+  axis: number,
+  count: number,
+  others: number,
+  limit: number,
+): StoredArray {
   const { shape } = array;
-  const [before, own, behind] = [shape.slice(0, axis), shape.slice(axis, axis + count), shape.slice(axis + count)];
-  const axes = { outer: countOf(before), rows: countOf(own), columns: countOf(behind) };
-  return swapped(array, axes, [...before, ...behind, ...own], limit);
+  const [before, own, passed, behind] = [
+    shape.slice(0, axis),
+    shape.slice(axis, axis + count),
+    shape.slice(axis + count, axis + count + others),
+    shape.slice(axis + count + others),
+  ] as const;
+  const [outer, rows, columns, run] = [before, own, passed, behind].map(countOf) as [number, number, number, number];
+  const target = [...before, ...passed, ...own, ...behind];
+  // What stays behind goes along, and back over what has been moved.
+  const moved = swapped(array, { outer, rows, columns: columns * run }, target, limit);
+  return run === 1 ? moved : swapped(moved, { outer: outer * columns, rows: run, columns: rows }, target, limit);
 }
 
 function swapped(array: StoredArray, axes: Omit<Axes, 'size'>, shape: readonly number[], limit: number): StoredArray {

@@ -14,7 +14,7 @@ import type { Labels } from './dense.ts';
 import type { Prepared } from './forms.ts';
 import { arrayOperand, inRoom, operandOf } from './room.ts';
 import type { Room } from './room.ts';
-import { parametersOf, readRowCall } from './row-call.ts';
+import { inRows, parametersOf, readRowCall } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
 import { parameterAt, runKernel } from './row-job.ts';
 import { stagedRows } from './staging.ts';
@@ -79,14 +79,14 @@ export function gradients(
   return inRoom(op, function* (room) {
     const entries = 'indptr' in p ? new Expansion(call, room, p) : undefined;
     const labels = 'indptr' in p ? undefined : p.labels;
-    const dx = wrt.includes('x') ? room.result(template) : undefined;
+    const dx = wrt.includes('x') ? room.result(template, undefined, layout.apart) : undefined;
     const dUpper = wrt.includes('upper') ? newArray(template.dtype, sizeOf(template.shape)) : undefined;
     const wantsParameter = wrt.some((name) => name === call.descriptor.parameter.name);
     const dParameter = wantsParameter ? room.perRow('float64', layout.rows, 0) : undefined;
     const parameters = room.copyOfNumbers(parameter.values);
     const operands = [
       'indptr' in p ? { dtype: template.dtype } : p,
-      operandOf(dp),
+      operandOf(inRows(op, dp, layout.apart)),
       arrayOperand(template.dtype, upper?.data),
       dx?.operand,
       dUpper && { dtype: template.dtype, target: dUpper },

@@ -44,11 +44,12 @@ export function prepareCsr(
   };
 }
 
-/** Sparse rows as the user gets them; the axes of grids are one there. */
+/** Sparse rows as the user gets them; the axes of grids are one there, where the second was. */
 export function toCsr({ template, layout }: RowMapCall, parts: SparseParts): Csr {
   const { axis, last = axis, n } = layout;
   const { shape } = template;
-  return makeCsr({ ...parts, shape: [...shape.slice(0, axis), n, ...shape.slice(last + 1)], axis });
+  const before = shape.slice(0, last).filter((_, at) => at !== axis);
+  return makeCsr({ ...parts, shape: [...before, n, ...shape.slice(last + 1)], axis: before.length });
 }
 
 /** The supports of all rows. */

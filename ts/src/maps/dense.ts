@@ -19,14 +19,14 @@ export function prepareDense(
   isAsync: boolean,
 ): Prepared<unknown> {
   const call = readRowCall(op, descriptor, x, options, ['out'], isAsync);
-  const { scores, layout, given } = call;
-  const out = given['out'] === undefined ? undefined : readOut(op, given['out'], scores);
+  const { x: read, scores, layout, given } = call;
+  const out = given['out'] === undefined ? undefined : readOut(op, given['out'], read);
   refuseRows(call);
   return {
     op,
     plan: () =>
       inRoom(op, function* (room) {
-        const result = room.result(scores, out);
+        const result = room.result(read, out, layout.apart);
         yield* writeDense(call, room, result);
         return result.value;
       }),
@@ -42,7 +42,7 @@ export function inputsOf({ scores, mask, upper }: RowCall): [Operand, Operand | 
   return [operandOf(scores), arrayOperand('uint8', mask), arrayOperand(scores.dtype, upper?.data)];
 }
 
-/** What a map with groups tells beside its output, in the layout of the scores. */
+/** What a map with groups tells beside its output, in the layout of the rows. */
 export interface Labels {
   /** The group that each entry belongs to. */
   readonly groups: Int32Array<ArrayBuffer>;

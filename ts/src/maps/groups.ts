@@ -1,6 +1,6 @@
 /** The dense form of a map with groups, and the groups. */
 
-import { sizeOf } from '../shape.ts';
+import { bringApart, sizeOf } from '../shape.ts';
 import { writeGrouped } from './dense.ts';
 import type { Prepared } from './forms.ts';
 import { dataOf, inRoom } from './room.ts';
@@ -34,7 +34,7 @@ export function prepareGroups(
     op,
     plan: () =>
       inRoom(op, function* (room) {
-        const result = room.result(template);
+        const result = room.result(template, undefined, layout.apart);
         const groups = new Int32Array(sizeOf(template.shape));
         yield* writeGrouped(call, room, result, { groups, rates: undefined });
         const p = dataOf(result.operand, op, groups.length);
@@ -42,7 +42,8 @@ export function prepareGroups(
         for (let row = 0; row < rows; row++) {
           nameGroups(p, groups, Math.floor(row / inner) * n * inner + (row % inner), n, inner);
         }
-        return { p: result.value, groups };
+        const names = layout.apart ? bringApart(layout.apart, groups, new Int32Array(groups.length)) : groups;
+        return { p: result.value, groups: names };
       }),
     rows: layout.rows,
     reads: [scores],

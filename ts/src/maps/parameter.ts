@@ -68,7 +68,7 @@ export function readParameter(
     return { values: Float64Array.of(accepted(op, rule, value)), gradient: sumOf };
   }
   const { axis: first, last = first } = layout;
-  const rowShape = shape.map((length, axis) => (axis >= first && axis <= last ? 1 : length));
+  const rowShape = shape.map((length, axis) => (axis === first || axis === last ? 1 : length));
   const { values, form } = readValues(op, name ?? '', value);
   const bare = form.form === 'array' || (form.form === 'nested' && form.shape.length === 1);
   if (bare && values.length !== layout.rows) {

@@ -6,8 +6,9 @@
 import { elementBytes, viewOf } from '../elements.ts';
 import type { ElementType } from '../elements.ts';
 import { inFormOf, newArray } from '../scores.ts';
-import type { Destination, ReadScores, Template } from '../scores.ts';
-import { sizeOf } from '../shape.ts';
+import type { Destination, FloatType, ReadScores, Template } from '../scores.ts';
+import { bringApart, sizeOf } from '../shape.ts';
+import type { AxesApart } from '../shape.ts';
 import { addressOf, allocateTensor, pin } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
@@ -19,7 +20,7 @@ import type { Operand, StagedRows } from './staging.ts';
 export interface Result {
   /** For the stage. */
   readonly operand: Operand;
-  /** What the caller is given. */
+  /** What the caller is given; asked for once, when the rows are there. */
   readonly value: unknown;
 }
 
@@ -39,6 +40,29 @@ class ArrayResult implements Result {
   }
 }
 
+/** A result whose rows lie together on their way to where their axes are apart. */
+class ApartResult implements Result {
+  readonly operand: Operand;
+  readonly #op: string;
+  readonly #apart: AxesApart;
+  readonly #rows: Float;
+  readonly #result: Result;
+
+  constructor(op: string, result: Result, size: number, apart: AxesApart) {
+    const { dtype } = result.operand;
+    this.#rows = newArray(dtype as FloatType, size);
+    this.operand = { dtype, target: this.#rows };
+    this.#op = op;
+    this.#apart = apart;
+    this.#result = result;
+  }
+
+  get value(): unknown {
+    bringApart(this.#apart, this.#rows, dataOf(this.#result.operand, this.#op, this.#rows.length));
+    return this.#result.value;
+  }
+}
+
 export class Room extends Scratch {
   readonly #op: string;
   readonly #created: { readonly tensor: Tensor; readonly unpin: () => void }[] = [];
@@ -48,9 +72,10 @@ export class Room extends Scratch {
     this.#op = op;
   }
 
-  /** A result of the scores' size, in `out` or in the form of the scores. */
-  result(template: Template, out?: Destination): Result {
+  /** A result of the scores' size, in `out` or in the form of the scores, from rows of grids whose axes may be `apart`. */
+  result(template: Template, out?: Destination, apart?: AxesApart): Result {
     const { form, dtype, shape } = template;
+    if (apart) return new ApartResult(this.#op, this.result(template, out), sizeOf(shape), apart);
     if (out) {
       if ('tensor' in out) return { operand: { dtype, tensor: out.tensor, writes: true }, value: out.tensor };
       return { operand: { dtype, target: out.data }, value: out.original };

@@ -6,10 +6,10 @@
 import { EntmaxError, show } from '../errors.ts';
 import type { KernelFamily } from '../runtime/family.ts';
 import { runtimeInfo } from '../runtime/runtime.ts';
-import { readScores } from '../scores.ts';
+import { newArray, readScores, scoresView } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
-import { gridLayout, rowLayout } from '../shape.ts';
-import type { RowLayout } from '../shape.ts';
+import { bringTogether, gridLayout, rowLayout } from '../shape.ts';
+import type { AxesApart, RowLayout } from '../shape.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
 import { readBounds, readParameter } from './parameter.ts';
@@ -73,7 +73,11 @@ export interface RowMapCall {
 
 /** A call whose arguments have been read and checked. */
 export interface RowCall extends RowMapCall {
+  /** What the caller gave. */
+  readonly x: ReadScores;
+  /** The same in the layout of the rows: a copy where the axes of grids are apart. */
   readonly scores: ReadScores;
+  /** In the layout of the rows. */
   readonly mask: Uint8Array | undefined;
   /** All options by name, for those that belong to one form. */
   readonly given: Readonly<Record<string, unknown>>;
@@ -111,18 +115,20 @@ export function readRowCall(
     ...more,
     ...(isAsync ? RUN_OPTIONS : []),
   ]);
-  const scores = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
-  const { form, dtype, shape } = scores;
+  const read = readScores(op, x, given['shape'], fromOutput ? 'p' : 'scores');
+  const { form, dtype, shape } = read;
   const layout = grid ? gridLayout(op, shape, given['axes'] ?? [-2, -1]) : rowLayout(op, shape, given['axis'] ?? -1);
   const atMost = capped && readBoolean(op, 'atMost', given['atMost']);
   const rule = fromOutput && !atMost ? { ...parameter, value: parameter.value ?? 0 } : parameter;
+  const mask = readMask(op, given['mask'], given['lengths'], shape, layout);
   return {
     op,
     descriptor,
-    scores,
+    x: read,
+    scores: inRows(op, read, layout.apart),
     template: { form, dtype, shape },
     layout,
-    mask: readMask(op, given['mask'], given['lengths'], shape, layout),
+    mask: mask && layout.apart ? bringTogether(layout.apart, mask, new Uint8Array(mask.length)) : mask,
     map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : mapOf(op, descriptor, given['compat']),
     parameter: readParameter(op, rule, parameter.name && given[parameter.name], shape, layout),
     upper: bounded ? readBounds(op, given['upper'], dtype, shape) : undefined,
@@ -132,6 +138,14 @@ export function readRowCall(
     large: isAsync || runtimeInfo().threads > 1,
     given,
   };
+}
+
+/** An array of the scores' shape in the layout of the rows. */
+export function inRows(op: string, read: ReadScores, apart: AxesApart | undefined): ReadScores {
+  if (!apart) return read;
+  const { dtype, shape } = read;
+  const data = scoresView(read, op);
+  return { form: 'array', dtype, shape, data: bringTogether(apart, data, newArray(dtype, data.length)) };
 }
 
 /** Names of the options of a map that have no gradient. */

@@ -38,7 +38,7 @@ export function prepareVjp(
   const { scores, layout, template, given } = call;
   const plan = (): Plan<[unknown, AnyPullback]> =>
     inRoom(op, function* (room) {
-      const result = room.result(template);
+      const result = room.result(template, undefined, layout.apart);
       if (descriptor.grouped) {
         const size = sizeOf(template.shape);
         const labels = { groups: new Int32Array(size), rates: newArray(template.dtype, size) };
@@ -63,7 +63,7 @@ export function prepareVjp(
 export function savedSupport(call: RowCall): Plan<Operand | Entries> {
   return inRoom(call.op, function* (room) {
     if (!isDense(call)) return varying(call, yield* sparseRows(call, false));
-    const result = room.result({ ...call.template, form: 'array' });
+    const result = room.result({ ...call.template, form: 'array' }, undefined, call.layout.apart);
     yield* writeDense(call, room, result);
     return keepDense(call, result.operand);
   });

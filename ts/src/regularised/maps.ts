@@ -73,11 +73,12 @@ export const fusedmax: GroupedMap<'lambda'> = /*#__PURE__*/ defineMap(
  *
  *     argmin over p in the simplex of 1/2 ||p - x / T||^2 + lambda sum over neighbours |p_i - p_j|
  *
- * `axes` (default the last two) are two neighbouring axes of x: x is [O, H, W, I] with O * I grids of H * W. `lambda` as for `fusedmax`; as
- * a block it has 1 at both axes. `groups` are the regions, their names indices in the grid, row by row. Scores beside a masked one have
- * a neighbour less. There is no option `lengths`.
- * Cost: some passes of taut strings along both axes, until rounding; hundreds of times sparsemax. Errors: as `fusedmax`, and ENTMAX_SHAPE for
- * other axes.
+ * `axes` (default the last two) are any two axes of x, in either order: x is [O, H, M, W, I] with O * M * I grids of H * W, rows in this
+ * order. `lambda` as for `fusedmax`; as a block it has 1 at both axes. `groups` are the regions, their names indices h * W + w in the grid.
+ * Rows of `csr` have these indices too; its shape is [O, M, H * W, I]. Scores beside a masked one have a neighbour less. There is no
+ * option `lengths`.
+ * Cost: some passes of taut strings along both axes, until rounding; hundreds of times sparsemax. Arrays are copied where M > 1. Errors: as
+ * `fusedmax`, and ENTMAX_SHAPE for what are no two axes.
  */
 export const tvmax: GroupedMap<'lambda', TvmaxOptions> = /*#__PURE__*/ defineMap(
   {

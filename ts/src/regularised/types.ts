@@ -7,7 +7,7 @@ import type { Like, Scores } from '../types.ts';
 
 /** Options of `tvmax`. */
 export interface TvmaxOptions {
-  /** The two axes of each grid, neighbours in either order. Default: the last two. */
+  /** The two axes of each grid, in either order. Default: the last two. */
   axes?: readonly [number, number] | undefined;
   /** A grid has two axes. */
   axis?: undefined;

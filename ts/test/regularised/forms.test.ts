@@ -10,7 +10,7 @@ import {
   oscarmax,
 } from 'entmax/regularised';
 import { bitsOf, errorOf } from '../oracle/compare.ts';
-import { caseOf, names, scores, TVMAX } from './cases.ts';
+import { caseOf, names, scores } from './cases.ts';
 import type { Gradients, Numbers } from './cases.ts';
 
 afterAll(() => shutdown());
@@ -184,78 +184,6 @@ describe.each(names)('%s', (name) => {
     expect(await once()).toEqual(expected);
     expect(map.groups?.(x, given)).toEqual(groups);
     await shutdown();
-  });
-});
-
-describe('tvmax', () => {
-  const map = TVMAX;
-  const lambda = 0.2;
-
-  test('is of two axes what it is of a grid alone, with masks and a lambda for each grid', () => {
-    const [outer, height, width, inner] = [2, 4, 5, 3];
-    const shape = [outer, height, width, inner];
-    const size = height * width;
-    for (const Numbers of [Float32Array, Float64Array]) {
-      const x = Numbers.from(scores(outer * size * inner, 4));
-      const dp = Numbers.from(scores(x.length, 5));
-      const mask = Uint8Array.from(x, (_, i) => Number(i % 7 !== 2));
-      const lambdas = Array.from({ length: outer * inner }, (_, row) => 0.05 + 0.05 * row);
-      const options = { shape, axes: [1, 2], mask, temperature: 0.7 };
-      const [p, pullback] = map.vjp(x, { ...options, lambda: lambdas });
-      expect(bitsOf(map(x, { ...options, axes: [-2, -3], lambda: lambdas }) as Numbers)).toBe(bitsOf(p as Numbers));
-      const block = { data: Float64Array.from(lambdas), shape: [outer, 1, 1, inner] };
-      expect(bitsOf(map(x, { ...options, lambda: block }) as Numbers)).toBe(bitsOf(p as Numbers));
-      const { groups } = map.groups!(x, { ...options, lambda: lambdas });
-      const gradients = pullback(dp) as { x: Numbers; lambda: number[] };
-      lambdas.forEach((own, row) => {
-        const at = (j: number): number => (Math.floor(row / inner) * size + j) * inner + (row % inner);
-        const of = (from: ArrayLike<number>): Numbers =>
-          Numbers.from(Array.from({ length: size }, (_, j) => from[at(j)]!));
-        const alone = { shape: [height, width], lambda: own, temperature: 0.7 };
-        const masked = of(x).map((score, j) => (mask[at(j)] ? score : -Infinity));
-        const [q, back] = map.vjp(masked, alone);
-        expect(bitsOf(q as Numbers)).toBe(bitsOf(of(p as Numbers)));
-        expect([...map.groups!(masked, alone).groups]).toEqual([...of(groups)]);
-        const expected = back(of(dp)) as { x: Numbers; lambda: number };
-        expect(bitsOf(expected.x)).toBe(bitsOf(of(gradients.x)));
-        expect(gradients.lambda[row]).toBe(expected.lambda);
-      });
-    }
-  });
-
-  test('gradients are the slopes of differences', () => {
-    const [shape, h] = [[4, 5], 1e-5];
-    for (let seed = 1; seed <= 6; seed++) {
-      const [x, dp] = [scores(20, seed), scores(20, 40 + seed)];
-      const along = (z: Float64Array, by: number): number =>
-        (map(z, { shape, lambda: lambda + by }) as Float64Array).reduce((sum, p, j) => sum + p * dp[j]!, 0);
-      const gradients = map.vjp(x, { shape, lambda })[1](dp) as { x: Float64Array; lambda: number };
-      expect(gradients.lambda).toBeCloseTo((along(x, h) - along(x, -h)) / (2 * h), 4);
-      gradients.x.forEach((each, j) => {
-        const moved = (by: number): Float64Array => x.map((score, k) => (k === j ? score + by : score));
-        expect(each).toBeCloseTo((along(moved(h), 0) - along(moved(-h), 0)) / (2 * h), 4);
-      });
-    }
-  });
-
-  test('gives the same bits as promises and in a tensor, and refuses other axes', async () => {
-    const x = scores(6 * 7 * 8, 3);
-    const p = map(x, { shape: [6, 7, 8], lambda }) as Float64Array;
-    expect(bitsOf((await map.async(x, { shape: [6, 7, 8], lambda })) as Float64Array)).toBe(bitsOf(p));
-    scope(() => {
-      const result = map(tensor(x, [6, 7, 8]), { lambda }) as Tensor<'float64'>;
-      expect(bitsOf(result.toTypedArray())).toBe(bitsOf(p));
-    });
-    const refused =
-      (options: object): (() => unknown) =>
-      () =>
-        map(x, { shape: [6, 7, 8], lambda, ...options });
-    for (const axes of [[0, 2], [1], [1, 1], [2, 3], 1, ['a', 'b']]) {
-      expect(refused({ axes })).toThrow(/tvmax: expected axes to be two neighbouring axes of shape \[6, 7, 8\]/);
-    }
-    expect(() => map(x, { lambda })).toThrow(/neighbouring axes/);
-    expect(refused({ lengths: [1] })).toThrow(/options among lambda, axes, shape/);
-    expect(refused({ lambda: [0.1] })).toThrow(/lambda with one value for each of 6 rows/);
   });
 });
 
