@@ -14,8 +14,6 @@ mod no_allocator;
 
 #[cfg(feature = "attention")]
 mod attention;
-#[cfg(feature = "maps")]
-mod gradients;
 #[cfg(any(feature = "maps", feature = "regularised"))]
 mod loss_exports;
 #[cfg(feature = "maps")]
@@ -26,8 +24,8 @@ mod maps;
 mod regularised;
 #[cfg(feature = "regularised")]
 mod regularised_losses;
-#[cfg(feature = "regularised")]
-mod regularised_sparse;
+#[cfg(any(feature = "maps", feature = "regularised"))]
+mod row_exports;
 #[cfg(feature = "structured")]
 mod structured;
 

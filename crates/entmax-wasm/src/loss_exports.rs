@@ -1,6 +1,6 @@
 //! The exports of Fenchel-Young losses with their gradients, alike for every family that has some.
 //!
-//! Letters and addresses as in `maps`; what is not asked for has address 0. `targets` or `soft` is given, not both.
+//! Letters and addresses as in `row_exports`; what is not asked for has address 0. `targets` or `soft` is given, not both.
 
 use entmax_core::losses::LossBatch;
 use entmax_core::maps::RowBatch;
@@ -45,7 +45,7 @@ macro_rules! loss_exports {
                 dparameter: dparameter as *mut f64,
                 ..entmax_core::losses::LossResults::NOTHING
             };
-            // SAFETY: the addresses are the caller's, as `maps` says.
+            // SAFETY: the addresses are the caller's, as `row_exports` says.
             unsafe { $kernel(&batch, first..last, &results, workspace as *mut u8) as u32 }
         }
 

@@ -1,107 +1,78 @@
-//! Exports of the family `regularised`: fusedmax, TVmax, oscarmax, normmax and the constrained maps. Arguments and addresses are those
-//! of the family `maps`, so that TypeScript calls both alike; a module has one family only, so names are the same, too. Maps with
-//! groups have a form of each kernel that writes or reads these. In the place of k is the width of TVmax's grids.
+//! Exports of the family `regularised`: fusedmax, TVmax, oscarmax, normmax and the constrained maps. Names and arguments are those
+//! of the family `maps`, so that TypeScript calls both alike; a module has one family only. Maps with groups have a form of
+//! each kernel that writes or reads these. In the place of k is the width of TVmax's grids.
 
-use entmax_core::gradients::GradientBatch;
-use entmax_core::maps::RowBatch;
+use crate::row_exports::{entry_exports, gradient_export, row_export};
+use core::ptr::{null, null_mut};
+use entmax_core::maps::{self, RowBatch};
 use entmax_core::regularised::backward::{self, Saved};
 use entmax_core::regularised::rows::{self, Results};
+use entmax_core::regularised::sparse::row_map_sparse;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+/// What came in the place of k, and the batch without it.
+fn with_width<T>(batch: RowBatch<T>) -> (usize, RowBatch<T>) {
+    (batch.k, RowBatch { k: 0, ..batch })
+}
+
 macro_rules! regularised_exports {
-    ($scalar:ty, $dense:ident, $with_groups:ident, $workspace:ident, $grid_workspace:ident,
+    ($scalar:ty, $dense:ident, $with_groups:ident, $support:ident, $csr:ident, $workspace:ident, $grid_workspace:ident,
      $backward:ident, $backward_with_groups:ident, $backward_workspace:ident) => {
-        /// Probabilities of the rows `first..last` into `out`. Returns a status code.
-        #[wasm_bindgen]
-        #[allow(clippy::too_many_arguments)]
-        pub fn $dense(
-            first: usize,
-            last: usize,
-            workspace: usize,
-            x: usize,
-            mask: usize,
-            out: usize,
-            n: usize,
-            inner: usize,
-            map: u32,
-            parameter: usize,
-            parameter_stride: usize,
-            upper: usize,
-            width: usize,
-            temperature: f64,
-            empty_row_is_nan: bool,
-        ) -> u32 {
-            let batch = RowBatch {
-                x: x as *const $scalar,
-                mask: mask as *const u8,
-                n,
-                inner,
-                map,
-                parameter: parameter as *const f64,
-                parameter_stride,
-                upper: upper as *const $scalar,
-                k: 0,
-                temperature,
-                empty_row_is_nan,
-            };
-            let results = Results {
-                out: out as *mut $scalar,
-                groups: core::ptr::null_mut(),
-                rates: core::ptr::null_mut(),
-            };
-            // SAFETY: the addresses are the caller's, as `maps` says.
-            unsafe {
-                rows::row_map(&batch, first..last, width, &results, workspace as *mut u8) as u32
+        row_export!(
+            /// Probabilities into `out`.
+            $scalar, $dense(out: usize), |batch, rows, workspace| {
+                let (width, batch) = with_width(batch);
+                let results = Results { out: out as *mut _, groups: null_mut(), rates: null_mut() };
+                // SAFETY: the addresses are the caller's, as `row_exports` says.
+                unsafe { rows::row_map(&batch, rows, width, &results, workspace) }
             }
-        }
+        );
 
-        /// The same, with the groups into `groups` and their rates into `rates`, unless that is 0. For fusedmax, TVmax and oscarmax.
-        #[wasm_bindgen]
-        #[allow(clippy::too_many_arguments)]
-        pub fn $with_groups(
-            first: usize,
-            last: usize,
-            workspace: usize,
-            x: usize,
-            mask: usize,
-            out: usize,
-            groups: usize,
-            rates: usize,
-            n: usize,
-            inner: usize,
-            map: u32,
-            parameter: usize,
-            parameter_stride: usize,
-            upper: usize,
-            width: usize,
-            temperature: f64,
-            empty_row_is_nan: bool,
-        ) -> u32 {
-            let batch = RowBatch {
-                x: x as *const $scalar,
-                mask: mask as *const u8,
-                n,
-                inner,
-                map,
-                parameter: parameter as *const f64,
-                parameter_stride,
-                upper: upper as *const $scalar,
-                k: 0,
-                temperature,
-                empty_row_is_nan,
-            };
-            let results = Results {
-                out: out as *mut $scalar,
-                groups: groups as *mut u32,
-                rates: rates as *mut $scalar,
-            };
-            // SAFETY: the addresses are the caller's, as `maps` says.
-            unsafe {
-                rows::row_map(&batch, first..last, width, &results, workspace as *mut u8) as u32
+        row_export!(
+            /// The same, with the groups into `groups` and their rates into `rates`, unless that is 0. For fusedmax, TVmax and oscarmax.
+            $scalar, $with_groups(out: usize, groups: usize, rates: usize), |batch, rows, workspace| {
+                let (width, batch) = with_width(batch);
+                let results =
+                    Results { out: out as *mut _, groups: groups as *mut u32, rates: rates as *mut _ };
+                // SAFETY: as above.
+                unsafe { rows::row_map(&batch, rows, width, &results, workspace) }
             }
-        }
+        );
 
-        /// Bytes of workspace that one thread needs, for either.
+        row_export!(
+            /// Support sizes and thresholds: one for every row of the batch.
+            $scalar, $support(sizes: usize, thresholds: usize, _exact: usize), |batch, rows, workspace| {
+                let (width, batch) = with_width(batch);
+                let results = maps::Results {
+                    sizes: sizes as *mut i32,
+                    thresholds: thresholds as *mut _,
+                    ..maps::Results::NOTHING
+                };
+                // SAFETY: as above.
+                unsafe { row_map_sparse(&batch, rows, width, &results, workspace) }
+            }
+        );
+
+        row_export!(
+            /// The same, with the entries of row r from r * n on in `indices` and `values`.
+            $scalar,
+            $csr(sizes: usize, thresholds: usize, _exact: usize, indices: usize, values: usize, by_value: bool),
+            |batch, rows, workspace| {
+                let (width, batch) = with_width(batch);
+                let results = maps::Results {
+                    sizes: sizes as *mut i32,
+                    thresholds: thresholds as *mut _,
+                    indices: indices as *mut i32,
+                    values: values as *mut _,
+                    by_value,
+                    ..maps::Results::NOTHING
+                };
+                // SAFETY: as above.
+                unsafe { row_map_sparse(&batch, rows, width, &results, workspace) }
+            }
+        );
+
+        /// Bytes of workspace that one thread needs, for any of these.
         #[wasm_bindgen]
         pub fn $workspace(n: usize, inner: usize) -> usize {
             rows::workspace::<$scalar>(n, inner)
@@ -113,95 +84,25 @@ macro_rules! regularised_exports {
             rows::grid_workspace::<$scalar>(n, inner)
         }
 
-        /// Gradients of the rows `first..last`, of normmax and the constrained maps. Returns a status code.
-        #[wasm_bindgen]
-        #[allow(clippy::too_many_arguments)]
-        pub fn $backward(
-            first: usize,
-            last: usize,
-            workspace: usize,
-            p: usize,
-            dp: usize,
-            dx: usize,
-            dparameter: usize,
-            dupper: usize,
-            n: usize,
-            inner: usize,
-            map: u32,
-            parameter: usize,
-            parameter_stride: usize,
-            upper: usize,
-            temperature: f64,
-        ) -> u32 {
-            let batch = GradientBatch::<$scalar> {
-                p: p as *const $scalar,
-                dp: dp as *const $scalar,
-                dx: dx as *mut $scalar,
-                dparameter: dparameter as *mut f64,
-                dupper: dupper as *mut $scalar,
-                n,
-                inner,
-                map,
-                parameter: parameter as *const f64,
-                parameter_stride,
-                upper: upper as *const $scalar,
-                temperature,
-            };
-            let saved = Saved {
-                groups: core::ptr::null(),
-                rates: core::ptr::null(),
-            };
-            let workspace = workspace as *mut u8;
-            // SAFETY: as above.
-            unsafe { backward::row_map_backward(&batch, &saved, first..last, workspace) as u32 }
-        }
+        gradient_export!(
+            /// Gradients of normmax and the constrained maps, from the outputs alone.
+            $scalar, $backward(), |batch, rows, workspace| {
+                let saved = Saved { groups: null(), rates: null() };
+                // SAFETY: as above.
+                unsafe { backward::row_map_backward(&batch, &saved, rows, workspace) }
+            }
+        );
 
-        /// The same of fusedmax, TVmax and oscarmax, with what the forward kernel wrote to `groups` and `rates`.
-        #[wasm_bindgen]
-        #[allow(clippy::too_many_arguments)]
-        pub fn $backward_with_groups(
-            first: usize,
-            last: usize,
-            workspace: usize,
-            p: usize,
-            dp: usize,
-            groups: usize,
-            rates: usize,
-            dx: usize,
-            dparameter: usize,
-            dupper: usize,
-            n: usize,
-            inner: usize,
-            map: u32,
-            parameter: usize,
-            parameter_stride: usize,
-            upper: usize,
-            temperature: f64,
-        ) -> u32 {
-            let batch = GradientBatch::<$scalar> {
-                p: p as *const $scalar,
-                dp: dp as *const $scalar,
-                dx: dx as *mut $scalar,
-                dparameter: dparameter as *mut f64,
-                dupper: dupper as *mut $scalar,
-                n,
-                inner,
-                map,
-                parameter: parameter as *const f64,
-                parameter_stride,
-                upper: upper as *const $scalar,
-                temperature,
-            };
-            let saved = Saved {
-                groups: groups as *const u32,
-                rates: rates as *const $scalar,
-            };
-            let workspace = workspace as *mut u8;
-            // SAFETY: as above.
-            unsafe { backward::row_map_backward(&batch, &saved, first..last, workspace) as u32 }
-        }
+        gradient_export!(
+            /// Gradients of fusedmax, TVmax and oscarmax, with what the forward kernel wrote to `groups` and `rates`.
+            $scalar, $backward_with_groups(groups: usize, rates: usize), |batch, rows, workspace| {
+                let saved = Saved { groups: groups as *const u32, rates: rates as *const _ };
+                // SAFETY: as above.
+                unsafe { backward::row_map_backward(&batch, &saved, rows, workspace) }
+            }
+        );
 
-        /// Bytes of workspace that one thread needs, for either.
+        /// Bytes of workspace that one thread needs for either.
         #[wasm_bindgen]
         pub fn $backward_workspace(n: usize, inner: usize) -> usize {
             backward::workspace::<$scalar>(n, inner)
@@ -213,6 +114,8 @@ regularised_exports!(
     f32,
     row_map_f32,
     row_map_groups_f32,
+    row_map_support_f32,
+    row_map_csr_f32,
     row_map_workspace_f32,
     row_map_grid_workspace_f32,
     row_map_backward_f32,
@@ -223,9 +126,13 @@ regularised_exports!(
     f64,
     row_map_f64,
     row_map_groups_f64,
+    row_map_support_f64,
+    row_map_csr_f64,
     row_map_workspace_f64,
     row_map_grid_workspace_f64,
     row_map_backward_f64,
     row_map_groups_backward_f64,
     row_map_backward_workspace_f64
 );
+entry_exports!(f32, csr_compact_f32, csr_expand_f32);
+entry_exports!(f64, csr_compact_f64, csr_expand_f64);

@@ -1,5 +1,5 @@
 /**
- * Kernels over staged rows. The arguments are those of crates/entmax-wasm/src/maps.rs: first, last and workspace come
+ * Kernels over staged rows. The arguments are those of crates/entmax-wasm/src/row_exports.rs: first, last and workspace come
  * from whoever runs the job, then the form's own arrays, then what all kernels of the family are told of the map.
  */
 
