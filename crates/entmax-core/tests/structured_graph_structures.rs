@@ -9,13 +9,52 @@ use entmax_core::structured::active_set::Ending;
 use entmax_core::structured::arborescence::Arborescence;
 use entmax_core::structured::assignment::Assignment;
 use entmax_core::structured::factor::Factor;
-use entmax_core::structured::graph::{self, Graph, Limits, Progress, State, STEP};
+use entmax_core::structured::graph::{
+    self, Factors, Graph, Limits, Places, Progress, Projection, State, STEP,
+};
 use entmax_core::structured::graph_backward;
-use entmax_core::structured::graph_structured::{self, Both, Kept, Structured};
+use entmax_core::structured::graph_structured::{self, Kept, Structured};
 use entmax_core::structured::logic::Kind;
 use entmax_core::structured::sequence::Sequence;
 use entmax_core::structured::subsets::OneHot;
 use structured_graphs::{solve as solve_rules, sparsemap, Listed, Numbers, Rule, Tables};
+
+/// Two kinds of factors in one graph: the first `split` of one, the others of the other.
+struct Both<'a, A: ?Sized, B: ?Sized> {
+    split: usize,
+    first: &'a mut A,
+    second: &'a mut B,
+}
+
+impl<A: Factors + ?Sized, B: Factors + ?Sized> Factors for Both<'_, A, B> {
+    fn project(
+        &mut self,
+        factor: usize,
+        places: &Places,
+        scores: &[f64],
+        damping: f64,
+        u: &mut [f64],
+    ) -> Projection {
+        match factor.checked_sub(self.split) {
+            None => self.first.project(factor, places, scores, damping, u),
+            Some(factor) => self.second.project(factor, places, scores, damping, u),
+        }
+    }
+
+    fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        match factor.checked_sub(self.split) {
+            None => self.first.differentiate(factor, places, x),
+            Some(factor) => self.second.differentiate(factor, places, x),
+        }
+    }
+
+    fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
+        match factor.checked_sub(self.split) {
+            None => self.first.differentiate_additional(factor, places, x),
+            Some(factor) => self.second.differentiate_additional(factor, places, x),
+        }
+    }
+}
 
 /// Memory of a structured factor.
 struct Memory {

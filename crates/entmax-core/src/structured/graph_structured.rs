@@ -9,8 +9,9 @@
 //! and needs one call of the oracle where the support has settled.
 
 use super::active_set::{self, Atoms, Ending, Limits, Solver};
-use super::factor::{Factor, Room, RoomSize};
+use super::factor::{Factor, Room};
 use super::graph::{cut, Factors, Places, Projection};
+use super::weighted::{each_additional, each_entry, Weighted};
 use core::cell::Cell;
 
 /// Calls of the oracle in a turn: more are needed only where rounding prevents an end.
@@ -29,94 +30,6 @@ pub struct Kept {
     pub rebuilt: bool,
     /// Calls of the oracle in this projection, while it waits for an answer.
     pub calls: usize,
-}
-
-/// A factor with weights of its parts. Marks are 0 between calls.
-pub struct Weighted<'a, F> {
-    factor: &'a F,
-    /// Empty: 1 each.
-    weights: &'a [f64],
-    marks: &'a [Cell<f64>],
-}
-
-impl<'a, F> Weighted<'a, F> {
-    /// A factor whose parts weigh 1: so that solvers are compiled for this type alone.
-    pub fn plain(factor: &'a F) -> Weighted<'a, F> {
-        Weighted {
-            factor,
-            weights: &[],
-            marks: &[],
-        }
-    }
-}
-
-/// The numbers of a vertex, to a function that is called, not compiled in: what is done with them takes no time.
-#[inline(never)]
-fn each_entry(factor: &impl Factor, key: &[i32], visit: &mut dyn FnMut(usize, f64)) {
-    factor.each_entry(key, visit);
-}
-
-#[inline(never)]
-fn each_additional(factor: &impl Factor, key: &[i32], visit: &mut dyn FnMut(usize)) {
-    factor.each_additional(key, visit);
-}
-
-impl<F: Factor> Factor for Weighted<'_, F> {
-    fn parts(&self) -> usize {
-        self.factor.parts()
-    }
-    fn key_len(&self) -> usize {
-        self.factor.key_len()
-    }
-    fn room(&self) -> RoomSize {
-        self.factor.room()
-    }
-    fn best(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
-        self.factor.best(unary, room, key)
-    }
-    fn best_again(&self, unary: &[f64], room: &mut Room, key: &mut [i32]) -> bool {
-        self.factor.best_again(unary, room, key)
-    }
-    fn is_waiting(&self) -> bool {
-        self.factor.is_waiting()
-    }
-    fn score(&self, unary: &[f64], key: &[i32]) -> f64 {
-        self.factor.score(unary, key)
-    }
-    fn is_weighted(&self) -> bool {
-        !self.weights.is_empty()
-    }
-    fn weight(&self, part: usize) -> f64 {
-        self.weights.get(part).copied().unwrap_or(1.0)
-    }
-    fn overlap(&self, a: &[i32], b: &[i32]) -> f64 {
-        if self.weights.is_empty() {
-            return self.factor.overlap(a, b);
-        }
-        let mark = |part: usize, value: f64| {
-            if let Some(mark) = self.marks.get(part) {
-                mark.set(value);
-            }
-        };
-        let mut sum = 0.0;
-        each_entry(self.factor, a, &mut |part, entry| {
-            mark(part, entry * self.weight(part));
-        });
-        each_entry(self.factor, b, &mut |part, entry| {
-            sum += entry * self.marks.get(part).map_or(0.0, Cell::get);
-        });
-        each_entry(self.factor, a, &mut |part, _| mark(part, 0.0));
-        sum
-    }
-    fn each_part(&self, key: &[i32], visit: impl FnMut(usize)) {
-        self.factor.each_part(key, visit);
-    }
-    fn each_entry(&self, key: &[i32], visit: impl FnMut(usize, f64)) {
-        self.factor.each_entry(key, visit);
-    }
-    fn each_additional(&self, key: &[i32], visit: impl FnMut(usize)) {
-        self.factor.each_additional(key, visit);
-    }
 }
 
 /// A factor and its memory.
@@ -205,11 +118,8 @@ impl<'a, F: Factor> Structured<'a, F> {
 
     fn solve(&mut self, damping: f64) -> Projection {
         self.marks.fill(0.0);
-        let weighted = Weighted {
-            factor: self.factor,
-            weights: &*self.weights,
-            marks: Cell::from_mut(&mut *self.marks).as_slice_of_cells(),
-        };
+        let marks = Cell::from_mut(&mut *self.marks).as_slice_of_cells();
+        let weighted = Weighted::new(self.factor, &*self.weights, marks);
         let mut atoms = Atoms {
             keys: self.keys.as_mut_ptr(),
             weights: self.atom_weights.as_mut_ptr(),
@@ -429,43 +339,6 @@ impl<F: Factor> Factors for [Structured<'_, F>] {
     fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
         if let Some(structured) = self.get_mut(factor) {
             structured.differentiate_additional(places, x);
-        }
-    }
-}
-
-/// Two kinds of factors in one graph: the first `split` of one, the others of the other.
-pub struct Both<'a, A: ?Sized, B: ?Sized> {
-    pub split: usize,
-    pub first: &'a mut A,
-    pub second: &'a mut B,
-}
-
-impl<A: Factors + ?Sized, B: Factors + ?Sized> Factors for Both<'_, A, B> {
-    fn project(
-        &mut self,
-        factor: usize,
-        places: &Places,
-        scores: &[f64],
-        damping: f64,
-        u: &mut [f64],
-    ) -> Projection {
-        match factor.checked_sub(self.split) {
-            None => self.first.project(factor, places, scores, damping, u),
-            Some(factor) => self.second.project(factor, places, scores, damping, u),
-        }
-    }
-
-    fn differentiate(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
-        match factor.checked_sub(self.split) {
-            None => self.first.differentiate(factor, places, x),
-            Some(factor) => self.second.differentiate(factor, places, x),
-        }
-    }
-
-    fn differentiate_additional(&mut self, factor: usize, places: &Places, x: &mut [f64]) {
-        match factor.checked_sub(self.split) {
-            None => self.first.differentiate_additional(factor, places, x),
-            Some(factor) => self.second.differentiate_additional(factor, places, x),
         }
     }
 }

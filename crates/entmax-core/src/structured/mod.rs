@@ -45,3 +45,4 @@ mod sequence_kbest;
 pub mod solve;
 pub mod subsets;
 mod subsets_kbest;
+mod weighted;

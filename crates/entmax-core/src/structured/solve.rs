@@ -9,7 +9,7 @@ use super::any::Any;
 use super::call::{factor, Form, Staged, Tables};
 use super::closed;
 use super::factor::{Factor, Room, RoomSize};
-use super::graph_structured::Weighted;
+use super::weighted::Weighted;
 use core::ops::Range;
 
 /// A call; TypeScript writes the fields in this order (ts/src/structured/description.ts).
