@@ -1,6 +1,7 @@
 /**
  * How far a long row is from the conditions of its optimum, in float64 and about linear time (MATH.md §6-8): 0 up to rounding for
  * the optimum, and for nothing else, as all these problems are strictly convex. Scores are finite; what is excluded has been taken out.
+ * Grids have a certificate of their own (grid-certificate.ts).
  */
 
 import { randomFrom } from '../oracle/random.ts';
@@ -135,126 +136,6 @@ export function constrainedResidual(p: Numbers, z: Numbers, alpha: number, upper
   if (high > -Infinity) worst = Math.max(worst, high - low);
   return Math.max(worst, Math.max(most, high) - least, most - Math.min(low, least));
 }
-
-/** The projection to the simplex: the threshold goes up until nothing leaves (Michelot). */
-function projected(y: Float64Array): Float64Array {
-  let [tau, count] = [-Infinity, -1];
-  for (;;) {
-    let [sum, above] = [0, 0];
-    for (let i = 0; i < y.length; i++) {
-      if (!(y[i]! > tau)) continue;
-      sum += y[i]!;
-      above++;
-    }
-    // Rounding may let one come back.
-    if (count >= 0 && above >= count) return y.map((value) => Math.max(value - tau, 0));
-    [tau, count] = [(sum - 1) / above, above];
-  }
-}
-
-/**
- * lambda times the sign of p where it jumps; within regions above 0 the least flow that meets the conditions of the optimum, whatever
- * its size: the differences of x, where the Laplacian of x is what is left of them (conjugate gradients).
- */
-function firstFlow(p: Numbers, scores: Float64Array, lambda: number, edges: readonly [number, number][]): Float64Array {
-  const flow = new Float64Array(edges.length);
-  const rest = scores.map((score, i) => score - p[i]!);
-  edges.forEach(([i, j], k) => {
-    const jump = p[i]! - p[j]!;
-    if (Math.abs(jump) < SAME) return;
-    flow[k] = lambda * Math.sign(jump);
-    rest[i]! -= flow[k];
-    rest[j]! += flow[k];
-  });
-  const inside = edges.flatMap(([i, j], k) => (flow[k] === 0 && p[i]! > 0 && p[j]! > 0 ? [k] : []));
-  const support = [...rest.keys()].filter((i) => p[i]! > 0);
-  const tau = support.reduce((sum, i) => sum + rest[i]!, 0) / support.length;
-  const residual = rest.map((each, i) => (p[i]! > 0 ? each - tau : 0));
-  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, each, i) => sum + each * b[i]!, 0);
-  const x = new Float64Array(scores.length);
-  const direction = residual.slice();
-  let size = dot(residual, residual);
-  for (let step = 0; step < 300 && size > 1e-26; step++) {
-    const image = new Float64Array(x.length);
-    for (const k of inside) {
-      const [i, j] = edges[k]!;
-      const jump = direction[i]! - direction[j]!;
-      image[i]! += jump;
-      image[j]! -= jump;
-    }
-    const curvature = dot(direction, image);
-    if (!(curvature > 0)) break;
-    const length = size / curvature;
-    for (let i = 0; i < x.length; i++) {
-      x[i]! += length * direction[i]!;
-      residual[i]! -= length * image[i]!;
-    }
-    const next = dot(residual, residual);
-    for (let i = 0; i < x.length; i++) direction[i] = residual[i]! + (next / size) * direction[i]!;
-    size = next;
-  }
-  for (const k of inside) flow[k] = x[edges[k]![0]]! - x[edges[k]![1]]!;
-  return flow;
-}
-
-/**
- * TVmax: how much the objective at p can exceed its minimum, by a lower bound that any flow of at most lambda along the edges gives:
- * min over the simplex of 1/2 |q - z|^2 + <flow, differences of q>. Begins with `firstFlow` and goes up by accelerated
- * gradient steps until the gap is below `enough`, or many steps have been made.
- */
-export function gridGap(
-  p: Numbers,
-  z: Numbers,
-  lambda: number,
-  [height, width]: readonly [number, number],
-  enough: number,
-): number {
-  const edges: [number, number][] = [];
-  for (let i = 0; i < height * width; i++) {
-    if ((i + 1) % width > 0) edges.push([i, i + 1]);
-    if (i + width < height * width) edges.push([i, i + width]);
-  }
-  const max = maximum(z);
-  const scores = Float64Array.from(z, (score) => score - max);
-  const square = (q: Numbers): number => {
-    let sum = 0;
-    for (let i = 0; i < scores.length; i++) sum += 0.5 * (q[i]! - scores[i]!) ** 2;
-    return sum;
-  };
-  let objective = square(p);
-  for (const [i, j] of edges) objective += lambda * Math.abs(p[i]! - p[j]!);
-  const clip = (value: number): number => Math.min(Math.max(value, -lambda), lambda);
-  const flow = firstFlow(p, scores, lambda, edges).map(clip);
-  const ahead = flow.slice();
-  let [momentum, gap] = [1, Infinity];
-  for (let step = 0; step < STEPS && !(gap <= enough); step++) {
-    const y = scores.slice();
-    for (let k = 0; k < edges.length; k++) {
-      const [i, j] = edges[k]!;
-      y[i]! -= ahead[k]!;
-      y[j]! += ahead[k]!;
-    }
-    const q = projected(y);
-    let [bound, uphill] = [square(q), 0];
-    const next = 0.5 * (1 + Math.sqrt(1 + 4 * momentum * momentum));
-    const part = (momentum - 1) / next;
-    for (let k = 0; k < edges.length; k++) {
-      const [i, j] = edges[k]!;
-      const jump = q[i]! - q[j]!;
-      bound += ahead[k]! * jump;
-      const moved = clip(ahead[k]! + jump / 8);
-      uphill += (ahead[k]! - moved) * (moved - flow[k]!);
-      ahead[k] = clip(moved + part * (moved - flow[k]!));
-      flow[k] = moved;
-    }
-    gap = Math.min(gap, objective - bound);
-    momentum = uphill > 0 ? 1 : next;
-  }
-  return Math.max(gap, massError(p));
-}
-
-/** Of the search for a flow. */
-const STEPS = 1500;
 
 /** Rows on which algorithms of these kinds stumble (MATH.md §20). */
 export const KINDS: Readonly<Record<string, (n: number) => Float64Array>> = {

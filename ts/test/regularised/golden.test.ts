@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { rowsAlong } from '../conformance/check.ts';
 import { conformanceCases } from '../oracle/golden.ts';
 import type { ConformanceCase, Parameter } from '../oracle/golden.ts';
-import { constrainedResidual, fusedResidual, gridGap, normResidual, oscarResidual } from './certificates.ts';
+import { constrainedResidual, fusedResidual, normResidual, oscarResidual } from './certificates.ts';
+import { gridDistance } from './grid-certificate.ts';
 
 const ofRow = (parameter: Parameter | undefined, r: number): number | undefined =>
   typeof parameter === 'object' ? parameter[r] : parameter;
@@ -58,7 +59,7 @@ test.each([...new Set(cases.map(({ operation }) => operation))])('of %s', (opera
     }
     if (!isWhole(each) || axes![0] !== -2 || typeof parameters.lambda !== 'number') continue;
     const z = x.map((score) => score / (parameters.temperature ?? 1));
-    const gap = gridGap(expected.p!.values, z, parameters.lambda, [shape.at(-2)!, shape.at(-1)!], 1e-10);
-    expect(gap, name).toBeLessThan(1e-10);
+    const distance = gridDistance(expected.p!.values, z, parameters.lambda, [shape.at(-2)!, shape.at(-1)!]);
+    expect(distance, name).toBeLessThan(1e-11);
   }
 });
