@@ -9,6 +9,7 @@ import math
 from fractions import Fraction
 from importlib.metadata import version
 
+import mpmath
 from mpmath import mpf
 
 import exact
@@ -44,6 +45,13 @@ def fused_row(operation, row, v, penalty, temperature=1, mask=None, width=None):
     assert sum(face.p) == 1
     result = {"p": spread(face.p, places, n)}
     result["support"] = [i for i, value in enumerate(result["p"]) if value > 0]
+    # Of max(a, b) = (a + b) / 2 + |a - b| / 2 the face has the second half; by the first all scores lose alike.
+    lost = Fraction(penalty) * (len(places) - 1) / 2 if operation == "oscarmax" else 0
+    threshold = Fraction(temperature) * (face.tau - lost)
+    # No penalty is worth more than a float64 holds.
+    if abs(threshold) < 1e250:
+        result["threshold"] = threshold
+        result["scale"] = float(temperature * (1 + lost)) + largest(row)
     if is_strict:
         dx, slope = face.derivative([Fraction(v[i]) for i in places])
         result["dx"] = spread([each / Fraction(temperature) for each in dx], places, n)
@@ -51,6 +59,13 @@ def fused_row(operation, row, v, penalty, temperature=1, mask=None, width=None):
         first = [places[face.groups[face.group_of[k]][0]] if k in face.group_of else -1 for k in range(len(places))]
         result["groups"] = spread(first, places, n, -1)
     return result
+
+
+def cutoff_of(tau, alpha, is_norm):
+    """The score, relative to the largest, up to which p is 0; of a softmax there is none."""
+    if is_norm or tau is None:
+        return tau
+    return tau - 1 / (mpf(alpha) - 1) if alpha > 1 else mpf("-inf")
 
 
 def normed_row(operation, row, v, alpha, upper=None, temperature=1, mask=None):
@@ -67,7 +82,7 @@ def normed_row(operation, row, v, alpha, upper=None, temperature=1, mask=None):
             z = [each / t for each in x]
             return norms.normmax(z, alpha) if is_norm else norms.constrained(z, alpha, u)
 
-        p, kinds, _ = answer(x)
+        p, kinds, tau = answer(x)
         # Scores and powers that float64 holds easily.
         if alpha <= 4 and max(x) - min(x) < 100:
             norms.cross_check([each / t for each in x], alpha, bounds, p, is_norm)
@@ -78,6 +93,13 @@ def normed_row(operation, row, v, alpha, upper=None, temperature=1, mask=None):
         result = {"p": spread(p, places, n)}
         # The support is what is above 0 in float64.
         result["support"] = [i for i, value in enumerate(result["p"]) if float(value) > 0]
+        cutoff = cutoff_of(tau, alpha, is_norm)
+        # Bounds that sum to 1 leave a range. A score above it whose p is below float64 moves what is stored.
+        if cutoff is not None and all(float(p[i]) > 0 for i in range(len(x)) if x[i] / t > cutoff and bounds[i] > 0):
+            result["threshold"] = max(mpf(row[k]) for k in places) + t * cutoff
+            # What a little of the mass moves it by.
+            free = [each ** (2 - mpf(alpha)) for each, kind in zip(p, kinds) if kind == 1]
+            result["scale"] = float(t if is_norm else t * max(1, 1 / mpmath.fsum(free))) + largest(row)
         is_full = not is_norm and sum(bounds) == 1
         dx = [mpf(0)] * len(x) if is_full else [norms.slope(answer, v, x, i) for i in range(len(x))]
         if None not in dx:
@@ -102,8 +124,8 @@ def flat_of(blocks, axis):
 
 
 # How far from the exact answer, times the size of what is compared.
-F64 = {"p": 4e-15, "dx": 4e-14, "dlambda": 1e-13, "dalpha": 4e-13, "dupper": 4e-14}
-F32 = {"p": 2e-7, "dx": 1e-6, "dlambda": 3e-6, "dalpha": 3e-6, "dupper": 1e-6}
+F64 = {"p": 4e-15, "dx": 4e-14, "dlambda": 1e-13, "dalpha": 4e-13, "dupper": 4e-14, "thresholds": 2e-15}
+F32 = {"p": 2e-7, "dx": 1e-6, "dlambda": 3e-6, "dalpha": 3e-6, "dupper": 1e-6, "thresholds": 2e-7}
 
 
 def holds_float32(answer, bounds):
@@ -156,11 +178,14 @@ def case(name, operation, rows, vs, values, axis=None, upper=None, grid=None, te
     for key in ("dlambda", "dalpha"):
         if all(answer.get(key) is not None for answer in answers):
             expected[key] = numbers(answer[key] for answer in answers)
+    if all("threshold" in answer for answer in answers):
+        expected["thresholds"] = numbers(answer["threshold"] for answer in answers)
     for key in ("support", "saturated"):
         if key in answers[0]:
             expected[key] = [answer[key] for answer in answers]
     slope = largest(flat(vs)) / min(temperature, 1)
-    sizes = {"p": 1} | {key: max(slope, largest(expected.get(key, [0]))) for key in F64 if key != "p"}
+    sizes = {"p": 1} | {key: max(slope, largest(expected.get(key, [0]))) for key in F64 if key not in ("p", "thresholds")}
+    sizes["thresholds"] = max(largest([each.get("threshold", 0)]) + each.get("scale", 0) for each in answers)
     inputs = [*rows, *vs, *(upper or [])]
     holds = all(holds_float32(answer, bounds) for answer, bounds in zip(answers, upper or [None] * count))
     scaled = lambda table: {key: loose * each * sizes[key] for key, each in table.items() if key in expected}

@@ -234,8 +234,12 @@ function expectedOf(raw: Record<string, unknown>): Expected {
     sum: Number,
     mean: Number,
   };
+  const sizes = (raw['support'] as number[][] | undefined)?.map(({ length }) => length);
   return Object.fromEntries(
-    Object.entries(raw).map(([name, value]) => [name, readers[name] ? readers[name](value as never) : value]),
+    Object.entries({ ...(sizes && { sizes }), ...raw }).map(([name, value]) => [
+      name,
+      readers[name] ? readers[name](value as never) : value,
+    ]),
   );
 }
 
