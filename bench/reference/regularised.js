@@ -1,6 +1,8 @@
 /** The rows and grids of a suite of regularised maps, and what must come out. */
 
-import { boundsOf, makeScores } from '../regularised/inputs.js';
+import { boundsOf, makeScores, TYPES } from '../regularised/inputs.js';
+import { makeCotangents } from '../scores.js';
+import { GRADIENTS } from './regularised-gradients.js';
 import { PROX, REGULARISED } from './regularised-maps.js';
 
 /** Of float64: what a threshold or a long sum may lose. Float32 is held to what check.js asks for. */
@@ -42,14 +44,32 @@ export class Regularised {
     return [this.rows, this.n];
   }
 
+  /** A cotangent for every score, of the scores' type. */
+  get dp() {
+    return TYPES[this.dtype].from(makeCotangents(this.rows, this.n));
+  }
+
   /** @param {import('./tasks.js').Task} task @returns {import('./tasks.js').Expected} */
   expected(task) {
-    return { values: this.#values(task), width: this.x.length / (task.rows ?? this.rows) };
+    const width = this.x.length / (task.rows ?? this.rows);
+    return task.operation === 'pullback' ? { ...this.#gradients(task), width } : { values: this.#values(task), width };
+  }
+
+  #gradients({ map, options, rows = this.rows }) {
+    const [p, dp] = [this.#values({ operation: 'regularised', map, options, rows }), this.dp];
+    const [values, scales, n] = [new Float64Array(p.length), new Float64Array(rows), p.length / rows];
+    for (let row = 0; row < rows; row++) {
+      const of = (block) => block.subarray(row * n, (row + 1) * n);
+      const { dx, scale } = GRADIENTS[map](of(p), of(dp), { ...options, upper: this.upper, width: this.grid?.[1] });
+      of(values).set(dx);
+      scales[row] = scale;
+    }
+    return { values, scales };
   }
 
   /** @param {import('./tasks.js').Task} task */
   meanSupport(task) {
-    if (task.operation === 'prox') return undefined;
+    if (task.operation !== 'regularised') return undefined;
     return this.#values(task).reduce((count, value) => count + (value > 0 ? 1 : 0), 0) / (task.rows ?? this.rows);
   }
 

@@ -22,7 +22,8 @@ import { MAPS, alphaOf } from './maps.js';
  * @typedef {'attention' | 'attentionBackward' | 'decode' | 'trainingStep'} AttentionOperation reference/attention.js
  * @typedef {'sparsemap' | 'sparsemapBackward' | 'map' | 'marginals' | 'sort' | 'graphSolve' | 'graphBackward'}
  *   StructuredOperation reference/structured.js, reference/graphs.js
- * @typedef {'regularised' | 'prox'} RegularisedOperation reference/regularised.js; `prox`: what comes before the simplex, alone
+ * @typedef {'regularised' | 'prox' | 'pullback'} RegularisedOperation reference/regularised.js; `prox`: what comes before the simplex,
+ *   alone; `pullback`: probabilities with a pullback, and the gradient by the scores that it makes
  *
  * @typedef {object} Expected
  * @property {(output: any) => { error: number, facts?: Record<string, number> }} [judge] where an output is more than rows of

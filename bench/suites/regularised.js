@@ -150,4 +150,30 @@ const constrained = each(
   },
 );
 
-export const REGULARISED = [...fusedmax, ...ramps, ...oscarmax, ...growth, ...tvmax, ...normmax, ...constrained];
+/** A step of training beside the map alone, which time / ours then says. */
+const GRADIENTS = [
+  { rows: ROWS, n: 512, scores: 'normal', task: taskOf('fusedmax', { lambda: LAMBDA }) },
+  { rows: ROWS, n: 512, scores: 'normal', task: taskOf('oscarmax', { lambda: lambdaOf(512) }) },
+  {
+    size: `${IMAGES}x32x32`,
+    rows: IMAGES,
+    n: 32 * 32,
+    grid: [32, 32],
+    scores: 'normal',
+    task: taskOf('tvmax', { lambda: LAMBDA }),
+  },
+  ...ALPHAS.map((alpha) => ({ rows: 64, n: 512, scores: 'normal', task: taskOf('normmax', { alpha }) })),
+  ...Object.values(CONSTRAINED).map((task) => ({ rows: 64, n: 512, scores: 'half-capped', task })),
+];
+
+const gradients = each({ dtype: TYPES, facts: GRADIENTS }, ({ dtype, facts: { task, ...facts } }) =>
+  regularised(
+    { map: `${task.map}${task.map === 'normmax' ? task.options.alpha : ''}.vjp`, ...facts, dtype },
+    { ours: ours(task), vjp: ours({ ...task, operation: 'pullback' }, `${task.map}, then its pullback`) },
+  ),
+);
+
+export const REGULARISED = [
+  ...[...fusedmax, ...ramps, ...oscarmax, ...growth, ...tvmax, ...normmax, ...constrained],
+  ...gradients,
+];

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import * as regularised from 'entmax/regularised';
 import { judge } from '../../../bench/goals.js';
+import { GRADIENTS } from '../../../bench/reference/regularised-gradients.js';
 import { REGULARISED } from '../../../bench/reference/regularised-maps.js';
 import { Regularised } from '../../../bench/reference/regularised.js';
 import { distance, proxOfGrid, proxOfRow } from '../../../bench/reference/total-variation.js';
@@ -122,6 +123,28 @@ const CASES = [
   { map: 'constrainedSparsemax', options: {}, scores: 'half-capped', grid: undefined },
   { map: 'constrainedEntmax', options: { alpha: 1.5 }, scores: 'capped', grid: undefined },
 ] as const;
+
+test.each(CASES)(
+  'the gradient of $map of $scores scores is the difference of the map',
+  ({ map, options, scores, grid }) => {
+    const n = 35;
+    const h = 2 ** -17;
+    const upper = boundsOf(scores, n);
+    const given = { ...options, ...(upper !== undefined && { upper }), ...(grid && { width: grid[1] }) };
+    for (let seed = 1; seed <= 3; seed++) {
+      const z = makeScores(scores, seed + 1, n, 'float64').slice(seed * n) as Float64Array;
+      const dp = rowOf(n, seed + 10);
+      const along = (j: number, by: number): number =>
+        REGULARISED[map]!(
+          z.map((score, i) => (i === j ? score + by : score)),
+          given,
+        ).reduce((sum, p, i) => sum + p * dp[i]!, 0);
+      const { dx, scale } = GRADIENTS[map]!(REGULARISED[map]!(z, given), dp, given);
+      expect(scale).toBeGreaterThan(0);
+      dx.forEach((each, j) => expect(each).toBeCloseTo((along(j, h) - along(j, -h)) / (2 * h), 4));
+    }
+  },
+);
 
 describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
   test.each(CASES)('$map of $scores scores is right, and 1e-5 off is wrong', async ({ map, options, scores, grid }) => {
