@@ -214,6 +214,18 @@ describe('errors', () => {
       expect(() => map.vjp(x, { upper })).toThrow(/in row 1/);
       expect(map([-Infinity, -Infinity], { upper: 0.1 })).toEqual([0, 0]);
       expect(map([5, -2], { upper: 0.5 })).toEqual([0.5, 0.5]);
+      // Just too low, but for what rounding them may have cost.
+      const low =
+        (of: Numbers): (() => unknown) =>
+        () =>
+          map(
+            of.map((_, j) => j),
+            { upper: of },
+          );
+      expect(low(Float64Array.of(0.5, 0.25, 0.25 - 1e-11))).toThrow(/got 0.99999999999 in row 0/);
+      expect(low(Float32Array.of(0.5, 0.25, 0.25 - 2e-6))).toThrow(/in row 0/);
+      expect(low(Float64Array.of(0.5, 0.25, 0.25 - 1e-13))).not.toThrow();
+      expect(low(Float32Array.of(0.5, 0.25, 0.25 - 5e-7))).not.toThrow();
       // Bounds of 1/3 are rounded, and sum to 1 all the same.
       const p = map(Float32Array.of(1, 2, 3), { upper: 1 / 3 });
       expect(errorOf(p, [1 / 3, 1 / 3, 1 / 3])).toBeLessThan(2e-7);

@@ -72,6 +72,24 @@ describe('fusedmax and oscarmax are the minimum that they claim', () => {
     expect(errorOf(oscarmax(z, { lambda: 0.1 }), [0, 0, 0, 0.5, 0.5])).toBeLessThan(1e-15);
   });
 
+  test.each([0.25, 1, 10])('what the penalty lifts may lie far below the maximum, lambda %d', (lambda) => {
+    // A plain with a peak and a hole, whose neighbours take from the one and fill the other; what is left of both is this high.
+    const left = 1 / 128;
+    const share = (n: number, height: number): number => 1 / n + height;
+    const plain = (neighboursEach: number): Float64Array =>
+      new Float64Array(45).map((_, j) => (neighboursEach * lambda + left) * (Number(j === 20) - Number(j === 24)));
+    const expected = plain(0).map((height) => share(45, height));
+    expect(errorOf(tvmax(plain(4), { lambda, shape: [5, 9] }), expected)).toBeLessThan(1e-12);
+    // In a row the plain is in three parts, of which the first is given what the last gives.
+    const row = plain(2).map((each, j) => each + (lambda / 20) * (Number(j > 24) - Number(j < 20)));
+    expect(errorOf(fusedmax(row, { lambda }), expected)).toBeLessThan(1e-13);
+    // Scores that fall by little more than the bonus of a rank rises.
+    const [n, step] = [9, 1 / 64];
+    const z = Float64Array.from({ length: n }, (_, j) => -j * (lambda + step));
+    const levels = z.map((_, j) => share(n, step * ((n - 1) / 2 - j)));
+    expect(errorOf(oscarmax(z, { lambda }), levels)).toBeLessThan(1e-13);
+  });
+
   test('lambda = 0 is sparsemax, a large one uniform over what counts', () => {
     for (const n of [1, 2, 7, 300]) {
       const z = rowOf(n, n);
@@ -128,6 +146,14 @@ describe('fusedmax and oscarmax are the minimum that they claim', () => {
     expect(published.groups[0]).toBe(0);
     expect(published.groups[1]).not.toBe(0);
     expect(published.groups[2]).toBe(0);
+  });
+
+  test('what oscarmax just makes equal is one group; equal scores without a penalty are not', () => {
+    const each = (n: number): number[] => Array.from({ length: n }, (_, j) => j);
+    expect([...oscarmax.groups([0, -0.125, -0.25, -0.375], { lambda: 0.125 }).groups]).toEqual([0, 0, 0, 0]);
+    for (const map of [fusedmax, oscarmax])
+      expect([...map.groups([0.5, 0.5, 0.5], { lambda: 0 }).groups]).toEqual(each(3));
+    expect([...tvmax.groups([0.5, 0.5, 0.5, 0.5], { lambda: 0, shape: [2, 2] }).groups]).toEqual(each(4));
   });
 
   test('groups of strided rows are those of the rows', () => {
