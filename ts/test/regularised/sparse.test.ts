@@ -1,7 +1,7 @@
 /** Supports of the regularised maps, with their entries and without, and gradients from the output alone. */
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { init, runtimeInfo, scope, shutdown, sparsemax, tensor } from 'entmax';
+import { entmax, init, runtimeInfo, scope, shutdown, sparsemax, tensor } from 'entmax';
 import type { Csr, Support } from 'entmax';
 import {
   constrainedEntmax,
@@ -251,6 +251,17 @@ test('the constrained maps: the threshold is what free entries are above, -Infin
       for (const j of free) expect(p[j]).toBeCloseTo(((e * (z[j]! - threshold!)) / temperature) ** (1 / e), 12);
     }
   }
+});
+
+test('a bound of 1 or more leaves the threshold of entmax, also where p is 1', () => {
+  for (const z of [[5, 0], [0.25], [1, 0.5, 5, -30], [0.5, 0.25, 0.375]].map((each) => Float64Array.from(each)))
+    for (const upper of [1, 2, Infinity])
+      for (const alpha of [1.25, 1.5, 2, 3]) {
+        const { sizes, thresholds } = constrainedEntmax.support(z, { alpha, upper });
+        const free = entmax.support(z, { alpha });
+        expect([...sizes]).toEqual([...free.sizes]);
+        expect(thresholds[0]).toBeCloseTo(free.thresholds[0]!, 12);
+      }
 });
 
 describe('the maps with groups: the threshold is that of sparsemax of the joined scores', () => {
