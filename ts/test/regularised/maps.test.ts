@@ -156,6 +156,21 @@ describe('fusedmax and oscarmax are the minimum that they claim', () => {
     expect([...tvmax.groups([0.5, 0.5, 0.5, 0.5], { lambda: 0, shape: [2, 2] }).groups]).toEqual(each(4));
   });
 
+  test('rows of NaN, of +Infinity and empty ones have no groups, whatever was computed before', () => {
+    const none = [-1, -1, -1, -1];
+    const x = [
+      [NaN, 1, 2, 3],
+      [Infinity, 0, Infinity, 1],
+      [-Infinity, -Infinity, -Infinity, -Infinity],
+      [-Infinity, 2, 2, 2],
+    ];
+    const finite = x.map((row) => row.map(() => 1));
+    for (const map of [fusedmax, oscarmax]) {
+      expect([...map.groups(finite, { lambda: 10 }).groups]).toEqual(finite.flatMap(() => [0, 0, 0, 0]));
+      expect([...map.groups(x, { lambda: 10 }).groups]).toEqual([...none, ...none, ...none, -1, 1, 1, 1]);
+    }
+  });
+
   test('groups of strided rows are those of the rows', () => {
     const [n, inner, lambda] = [9, 5, 0.1];
     const x = rowOf(n * inner, 3);

@@ -281,6 +281,14 @@ fn bounds_that_leave_no_room_are_said_to() {
         // They sum to 1, but for rounding: met by all.
         let u = [0.1f32, 0.7, 0.5, 0.2];
         assert_eq!(solved(&x, &u, e, 1.0).0, [0.1, 0.7, 0.0, 0.2], "e = {e}");
+        // A little too low, by more than that.
+        let low = [0.5f32, 0.25, 0.0, 0.25 - 4e-6];
+        assert_eq!(solve(&x, &low, e, 1.0).1, Outcome::Infeasible);
+        let low = [0.5f64, 0.25, 0.25 - 1e-11];
+        assert_eq!(
+            solve(&[1.0f64, 2.0, 0.0], &low, e, 1.0).1,
+            Outcome::Infeasible
+        );
         assert_eq!(
             solve(&[f32::NEG_INFINITY; 2], &[0.0; 2], e, 1.0).1,
             Outcome::Empty
