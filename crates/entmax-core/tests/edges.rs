@@ -83,6 +83,38 @@ fn a_nan_beside_infinities_is_still_a_nan() {
 }
 
 #[test]
+fn scores_whose_sum_is_no_number_are_numbers_still() {
+    fn claim<T: Number>(x: &[T], e: f64) {
+        let n = x.len();
+        let wide = if size_of::<T>() == 4 {
+            f64::from(f32::MAX)
+        } else {
+            f64::MAX
+        };
+        for (low, high) in [(f64::NEG_INFINITY, f64::INFINITY), (-wide, wide)] {
+            let mut scores = vec![T::round(low); n];
+            for j in (0..n).filter(|j| j % 3 == 0 || j % 16 == 8) {
+                scores[j] = T::round(high);
+            }
+            let count = scores.iter().filter(|s| s.wide() == high).count();
+            let p = dense(&Batch::rows(&scores, n, e));
+            for (p, score) in p.iter().zip(&scores) {
+                let expected = if score.wide() == high {
+                    1.0 / count as f64
+                } else {
+                    0.0
+                };
+                assert!(
+                    (p.wide() - expected).abs() <= 1e-6 * expected,
+                    "e = {e}, n = {n}"
+                );
+            }
+        }
+    }
+    both!(claim);
+}
+
+#[test]
 fn plus_infinities_share_the_mass() {
     fn claim<T: Number>(x: &[T], e: f64) {
         for temperature in [1.0, 0.3] {

@@ -174,18 +174,18 @@ describe('in a bundle', () => {
     return Buffer.concat([entry?.contents ?? Buffer.alloc(0), ...chunks.map(({ contents }) => contents)]);
   };
 
-  test('everything that the entry exports stays under 103 KB, minified and compressed by gzip -9', async () => {
+  test('everything that the entry exports stays under 104 KB, minified and compressed by gzip -9', async () => {
     const size = gzipSync(await bundle("export * from 'entmax';"), { level: 9 }).byteLength;
     console.log(`export * from 'entmax': ${size} bytes with gzip -9`);
-    expect(size).toBeLessThan(103_000);
+    expect(size).toBeLessThan(104_000);
   });
 
-  test('attention adds under 108 KB', async () => {
+  test('attention adds under 109 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/attention';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/attention' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(108_000);
+    expect(added).toBeLessThan(109_000);
   });
 
   test('structured inference adds under 61 KB', async () => {

@@ -1,5 +1,5 @@
-//! Rows of f64: softmax, and entmax for 1 < alpha <= 2 by Newton's method on the norm of p (MATH.md section 2.4),
-//! one score at a time.
+//! Rows of f64: softmax, and entmax for 1 < alpha < 2 by Newton's method on the norm of p (MATH.md section 2.4),
+//! one score at a time; sparsemax is in `sparsemax_f64`.
 //!
 //! Plain scalar code with `libm`'s functions, for accuracy: sums are compensated, c is kept in two f64 (see
 //! `compensated`), and near the maximum the power is formed from u / d_max through log1p. What is in the support
@@ -11,6 +11,7 @@ use super::budget_f64;
 use super::compensated::{Pair, Sum};
 use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
+use super::sparsemax_f64::{self, Survey};
 use crate::simd::sqrt;
 
 /// The kernels of f64 rows.
@@ -21,7 +22,7 @@ const SOFTMAX_BELOW: f64 = 1e-22;
 /// As in threshold_f32.
 const STEPS: usize = 60;
 
-/// How near to the threshold a score is undecided, for alpha = 2 and 1.5 (see `exact_f32`, with f64's rounding and
+/// How near to the threshold a score is undecided, for alpha = 1.5 (see `exact_f32`, with f64's rounding and
 /// compensated sums: 2^-51 would do), in units of |tau| + 1 and with what Newton's method leaves of the sum.
 const UNDECIDED: f64 = 1.0 / (1u64 << 48) as f64;
 
@@ -60,9 +61,6 @@ impl Level {
         if d <= 0.0 {
             return (0.0, 0.0);
         }
-        if self.exponent == 1.0 {
-            return (d, 1.0);
-        }
         if self.exponent == 0.5 {
             return (d * d, d);
         }
@@ -84,10 +82,6 @@ impl Level {
     /// (sum of p - 1, Newton's step of c).
     fn step(&self, c: f64, q: &Sum, s: f64) -> (f64, f64) {
         let total = q.total();
-        if self.exponent == 1.0 {
-            let excess = q.minus(1.0);
-            return (excess, excess / s);
-        }
         if self.exponent == 0.5 {
             // norm - 2 = (total - 4) / (norm + 2).
             let norm = sqrt(total);
@@ -136,7 +130,7 @@ unsafe fn softmax(x: *const f64, out: *mut f64, n: usize, max: f64) {
     }
 }
 
-/// entmax for 0 < exponent <= 1 of a row with the finite maximum `max`.
+/// entmax for 0 < exponent < 1 of a row with the finite maximum `max`.
 ///
 /// # Safety
 /// As [`softmax`]; `active` is writable for `n` scores and disjoint from both.
@@ -181,7 +175,7 @@ unsafe fn entmax(
             let converged = residual <= 1e-15 || (residual < 1e-12 && residual > 0.5 * previous);
             let next = c.plus(delta);
             if converged || taken == STEPS || !(next.high >= 0.0 && next.rounded() < level.beta) {
-                if exponent == 1.0 || exponent == 0.5 {
+                if exponent == 0.5 {
                     let tau = -level.reach;
                     let window = UNDECIDED * (1.0 + level.reach) + 2.0 * residual;
                     // `active` has served.
@@ -195,15 +189,15 @@ unsafe fn entmax(
                         }
                     }
                     if near {
-                        let exact = settle(active, len, max, (tau, window), exponent == 0.5);
+                        let exact = settle(active, len, max, (tau, window), true);
                         for j in 0..n {
                             *out.add(j) = exact.probability(*x.add(j));
                         }
                         return Solved::unrestricted(exact.cutoff(max), true);
                     }
                 }
-                // For sparsemax d is p; elsewhere the sum takes out the common factor.
-                let total = if exponent == 1.0 { 1.0 } else { sum_q.total() };
+                // The sum takes out the common factor.
+                let total = sum_q.total();
                 for j in 0..n {
                     *out.add(j) = level.terms(*x.add(j) - max).0 / total;
                 }
@@ -222,18 +216,9 @@ impl RowKernel<f64> for EntmaxF64 {
     }
 
     unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
-        let mut max = f64::NEG_INFINITY;
-        for j in 0..n {
-            // SAFETY: j < n.
-            let score = unsafe { *x.add(j) };
-            if score.is_nan() {
-                return None;
-            }
-            if score > max {
-                max = score;
-            }
-        }
-        Some(max)
+        // SAFETY: by the caller.
+        let max = unsafe { Survey::of(x, n) }.max;
+        (!max.is_nan()).then_some(max)
     }
 
     unsafe fn solve(
@@ -248,17 +233,21 @@ impl RowKernel<f64> for EntmaxF64 {
         let active: *mut f64 = scratch.cast();
         // SAFETY: by the caller.
         unsafe {
-            let max = match Self::maximum(x, n) {
-                None => return Outcome::NotANumber,
-                Some(f64::NEG_INFINITY) => return Outcome::Empty,
-                Some(f64::INFINITY) => return Outcome::Infinite,
-                Some(max) => max,
+            let survey = Survey::of(x, n);
+            let max = match survey.max {
+                f64::NEG_INFINITY => return Outcome::Empty,
+                f64::INFINITY => return Outcome::Infinite,
+                max if max.is_nan() => return Outcome::NotANumber,
+                max => max,
             };
             if exponent < SOFTMAX_BELOW {
                 softmax(x, out, n, max);
                 return Solved::unrestricted(f64::NEG_INFINITY, true);
             }
-            if exponent <= 1.0 {
+            if exponent == 1.0 {
+                return sparsemax_f64::solve(x, out, n, &survey, active);
+            }
+            if exponent < 1.0 {
                 return entmax(x, out, n, max, exponent, active);
             }
             let map = AboveTwo::new(exponent, temperature);

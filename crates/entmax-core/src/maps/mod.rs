@@ -6,7 +6,7 @@
 //! | e | kernel | file |
 //! |---|---|---|
 //! | 0 | softmax | `softmax_f32`, `entmax_f64` |
-//! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64` |
+//! | (0, 1], sparsemax and 1.5-entmax included | Newton's method on the norm | `threshold_f32`, `entmax_f64`, `sparsemax_f64` |
 //! | the same, long rows of f32 | its candidates in one pass with a rising bound | `rising_f32` |
 //! | [0, 1], rows of f32 up to 512 | four rows at once, one a lane | `short_f32`, `short_results_f32`, `blocks_f32` |
 //! | (0, inf), near-uniform rows of f32 | moments of the scores, a polynomial | `narrow_f32` |
@@ -45,6 +45,7 @@ mod short_f32;
 mod short_results_f32;
 mod softmax_f32;
 mod solve;
+pub(crate) mod sparsemax_f64;
 pub(crate) mod staging;
 mod support;
 mod threshold_f32;
@@ -77,6 +78,8 @@ pub(crate) mod kernels {
     pub(crate) use super::scan_f32::{Scores, Tail, WORD};
     pub(crate) use super::softmax_f32::multiply;
     pub(crate) use super::solve::{scratch, solve_rows, together};
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::sparsemax_f64::{self, Survey};
     pub(crate) use super::threshold_f32::{clear, spread};
     #[cfg(feature = "attention")]
     pub(crate) use super::{

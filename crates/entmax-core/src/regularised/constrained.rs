@@ -12,7 +12,7 @@
 use super::constrained_fixing::Free;
 use super::constrained_quick::{blocks, Problem};
 use super::frame::{self, Entry, Outcome};
-use crate::maps::kernels::Sum;
+use crate::maps::kernels::{sparsemax_f64, Sum};
 use crate::maps::Score;
 
 /// By so much more than their sum may the bounds have to hold: they are rounded to their type.
@@ -24,9 +24,14 @@ const fn slack<T: Score>() -> f64 {
     }
 }
 
+/// Bytes of the row, four arrays as long and sparsemax's spare numbers, and indices.
+const fn arrays(n: usize) -> usize {
+    frame::workspace(n, 3 * n + sparsemax_f64::SPARE)
+}
+
 /// Bytes of workspace for a row of `n`.
 pub const fn constrained_workspace(n: usize) -> usize {
-    frame::workspace(n, 3 * n) + (blocks(n) * size_of::<f32>()).next_multiple_of(64)
+    arrays(n) + (blocks(n) * size_of::<f32>()).next_multiple_of(64)
 }
 
 /// The constrained entmax of x / temperature; `e` is alpha - 1, finite. The outcome's threshold is the score (in units of x) up to
@@ -51,7 +56,8 @@ pub unsafe fn constrained<T: Entry>(
             let at: *mut f64 = workspace.cast();
             core::slice::from_raw_parts_mut(at.add(part * n), n)
         };
-        let indices = workspace.cast::<f64>().add(5 * n).cast();
+        let spare = sparsemax_f64::SPARE;
+        let indices = workspace.cast::<f64>().add(5 * n + spare).cast();
         let quick = Problem {
             x,
             upper,
@@ -65,7 +71,7 @@ pub unsafe fn constrained<T: Entry>(
             p: numbers(3),
             s: numbers(4),
             indices: core::slice::from_raw_parts_mut(indices, n),
-            blocks: workspace.add(frame::workspace(n, 3 * n)).cast(),
+            blocks: workspace.add(arrays(n)).cast(),
         };
         if n > 0 {
             if let Some(solved) = quick.solve() {
@@ -73,12 +79,11 @@ pub unsafe fn constrained<T: Entry>(
             }
         }
         let row = numbers(0);
-        let indices = workspace.cast::<f64>().add(5 * n).cast();
         let mut free = Free {
             scores: numbers(1),
             bounds: numbers(2),
             p: numbers(3),
-            scratch: numbers(4),
+            scratch: core::slice::from_raw_parts_mut(workspace.cast::<f64>().add(4 * n), n + spare),
             indices: core::slice::from_raw_parts_mut(indices, n),
             len: 0,
             rest: Sum::new(),

@@ -2,6 +2,7 @@
 
 use crate::maps::kernels::{Candidates, EntmaxF32, EntmaxF64, RowKernel, Scores, Tail, BLOCK};
 use crate::maps::Score;
+use crate::simd::doubles::{Doubles, WIDTH};
 use crate::simd::Native;
 
 /// Scores whose rows the kernels of the maps read.
@@ -69,15 +70,27 @@ impl Entry for f64 {
         bound: f64,
         (scores, indices): (*mut f64, *mut u32),
     ) -> usize {
-        let (mut len, all) = (0, bound == f64::NEG_INFINITY);
-        for j in 0..n {
-            // SAFETY: by the caller; len <= j.
-            unsafe {
-                let score = *x.add(j);
-                *scores.add(len) = score;
-                *indices.add(len) = j as u32;
-                // A gap may overflow.
-                len += usize::from(score - max > bound || (all && score > f64::NEG_INFINITY));
+        // A gap may overflow.
+        let (max, mut len) = if bound == f64::NEG_INFINITY {
+            (0.0, 0)
+        } else {
+            (max, 0)
+        };
+        let (top, cut) = (Doubles::splat(max), Doubles::splat(bound));
+        let mut from = 0;
+        // SAFETY: by the caller; len <= j.
+        unsafe {
+            while from < n {
+                let end = n.min(from + WIDTH);
+                if end < from + WIDTH || (Doubles::load(x.add(from)) - top).above(cut).any() {
+                    for j in from..end {
+                        let score = *x.add(j);
+                        *scores.add(len) = score;
+                        *indices.add(len) = j as u32;
+                        len += usize::from(score - max > bound);
+                    }
+                }
+                from = end;
             }
         }
         len

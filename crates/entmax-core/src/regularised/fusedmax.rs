@@ -68,16 +68,27 @@ fn solve(near: NearFrame, lambda: f64, n: usize, counts: &dyn Fn(usize) -> bool)
         rates,
         work,
     } = near;
-    let lowest = row
-        .iter()
-        .fold(0.0, |least, &u| if u < least { u } else { least });
-    // Above n / 4 times the range every row is constant. Where anything has left, lambda is below that already.
-    let lambda = lambda.min(1.0 - lowest * n as f64);
+    let lambda = if lambda > 1.0 {
+        let lowest = row
+            .iter()
+            .fold(0.0, |least, &u| if u < least { u } else { least });
+        // Above n / 4 times the range every row is constant. Where anything has left, lambda is below that already.
+        lambda.min(1.0 - lowest * n as f64)
+    } else {
+        lambda
+    };
     // Whether a neighbour is there, and drawn to 0.
     let beyond = |place: usize| if counts(place) { -1.0 } else { 0.0 };
     let mut start = 0;
     while let Some(&first) = places.get(start) {
         let mut end = start + 1;
+        // Where nothing has left in between, there is nothing to look for.
+        if places
+            .last()
+            .is_some_and(|&last| (last - first) as usize + 1 == places.len() - start)
+        {
+            end = places.len();
+        }
         while places
             .get(end)
             .is_some_and(|&place| place as usize == first as usize + end - start)

@@ -15,7 +15,7 @@ use super::frame::Solved;
 use crate::gradients::cells::Cells;
 use crate::gradients::rows::Row;
 use crate::gradients::support::{list_bytes, Support};
-use crate::maps::kernels::{EntmaxF64, List, Outcome, RowKernel};
+use crate::maps::kernels::{sparsemax_f64, Outcome, Survey};
 
 pub use super::frame::EXCLUDED;
 /// Added to the group of an entry that is the group's value with its sign turned.
@@ -27,62 +27,38 @@ pub const FIXED: u32 = u32::MAX - 1;
 
 /// Numbers of scratch for [`sparsemax`] of `n`.
 pub const fn room(n: usize) -> usize {
-    2 * n
+    n + sparsemax_f64::SPARE
 }
 
-/// Sparsemax of a list of finite scores, in place; its threshold is relative to the largest. `scratch` is at least as long.
-pub fn project(list: &mut [f64], scratch: &mut [f64]) -> Solved {
-    let at = list.as_mut_ptr();
-    let (len, scratch) = (
-        list.len().min(scratch.len()),
-        scratch.as_mut_ptr().cast::<u8>(),
-    );
-    // SAFETY: both are as long as that; a kernel of f64 needs no alignment beyond theirs, and may work in place.
-    match unsafe { EntmaxF64::solve(at, at, len, 1.0, 1.0, scratch, &mut List::NONE.clone()) } {
+/// Sparsemax of scores, in place; -inf is excluded, and something is left. `scratch` is at least as long as [`room`] says.
+pub fn sparsemax(row: &mut [f64], scratch: &mut [f64]) -> Solved {
+    let n = if scratch.len() < room(row.len()) {
+        0
+    } else {
+        row.len()
+    };
+    let (at, list) = (row.as_mut_ptr(), scratch.as_mut_ptr());
+    // SAFETY: both are as long as that.
+    let (survey, outcome) = unsafe {
+        let survey = Survey::of(at, n);
+        if !survey.max.is_finite() {
+            return Solved {
+                threshold: f64::INFINITY,
+                converged: true,
+            };
+        }
+        let outcome = sparsemax_f64::solve(at, at, n, &survey, list);
+        (survey, outcome)
+    };
+    match outcome {
         Outcome::Solved(solved) => Solved {
-            threshold: solved.cutoff,
+            threshold: survey.max + solved.cutoff,
             converged: solved.converged,
         },
         _ => Solved {
-            threshold: f64::INFINITY,
-            converged: true,
-        },
-    }
-}
-
-/// Sparsemax of a row, in place; -inf is excluded, and something is left. Only what is less than 1 below the maximum is looked
-/// at twice.
-#[inline(never)]
-pub fn sparsemax(row: &mut [f64], work: &mut [f64]) -> Solved {
-    let max = row
-        .iter()
-        .fold(f64::NEG_INFINITY, |max, &y| if y > max { y } else { max });
-    let (list, scratch) = work.split_at_mut(work.len() / 2);
-    let mut len = 0;
-    for &y in row.iter() {
-        if let Some(place) = list.get_mut(len) {
-            *place = y;
-        }
-        len += usize::from(y - max > -1.0);
-    }
-    let Some(list) = list.get_mut(..len) else {
-        return Solved {
-            threshold: max,
+            threshold: survey.max,
             converged: false,
-        };
-    };
-    let solved = project(list, scratch);
-    let mut next = list.iter();
-    for y in row {
-        *y = if *y - max > -1.0 {
-            next.next().copied().unwrap_or(0.0)
-        } else {
-            0.0
-        };
-    }
-    Solved {
-        threshold: solved.threshold + max,
-        ..solved
+        },
     }
 }
 

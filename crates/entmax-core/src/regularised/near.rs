@@ -12,6 +12,7 @@ pub const fn workspace(n: usize) -> usize {
 
 /// The list, and what distances are from.
 pub struct Near<T> {
+    /// The row itself where all of it is near.
     scores: *const T,
     pub indices: *const u32,
     pub len: usize,
@@ -34,6 +35,43 @@ impl<T: Entry> Near<T> {
             gap / self.temperature
         }
     }
+
+    /// All of them, no farther than [`WIDEST`].
+    ///
+    /// # Safety
+    /// The workspace is as it was left.
+    #[inline(never)]
+    pub unsafe fn distances(&self, to: &mut [f64]) {
+        let len = to.len().min(self.len);
+        // SAFETY: by the caller.
+        let scores = unsafe { core::slice::from_raw_parts(self.scores, len) };
+        let gaps = to.iter_mut().zip(scores);
+        let within = |gap: f64| if gap < -WIDEST { -WIDEST } else { gap };
+        // A loop for each is vectorised.
+        if self.temperature == 1.0 {
+            gaps.for_each(|(u, &score)| *u = within(score.to_f64() - self.max));
+        } else {
+            let gap = |score: T| (score.to_f64() - self.max) / self.temperature;
+            gaps.for_each(|(u, &score)| *u = within(gap(score)));
+        }
+    }
+}
+
+/// Scores that are looked at before it is said that not all are near.
+const LOOK: usize = 64;
+
+/// Whether all scores exceed the maximum by more than `bound`.
+///
+/// # Safety
+/// `x` is readable for `n` scores.
+#[inline(always)]
+unsafe fn are_all_above<T: Entry>(x: *const T, n: usize, max: f64, bound: f64) -> bool {
+    // SAFETY: by the caller.
+    let scores = unsafe { core::slice::from_raw_parts(x, n) };
+    scores.chunks(LOOK).all(|some| {
+        some.iter()
+            .fold(true, |all, score| all & (score.to_f64() - max > bound))
+    })
 }
 
 /// The scores that are less than `reach` below the maximum, over the temperature, in order, and perhaps some a rounding
@@ -41,6 +79,7 @@ impl<T: Entry> Near<T> {
 ///
 /// # Safety
 /// `x` is readable for `n` scores; `memory` is 64-aligned and as long as [`workspace`] says.
+#[inline(never)]
 pub unsafe fn collect<T: Entry>(
     x: *const T,
     n: usize,
@@ -69,11 +108,19 @@ pub unsafe fn collect<T: Entry>(
         } else {
             f64::NEG_INFINITY
         };
+        let (max, list) = (max.to_f64(), (scores, indices));
+        let (scores, len) = if are_all_above(x, n, max, bound) {
+            (0..n).for_each(|j| *indices.add(j) = j as u32);
+            (x, n)
+        } else {
+            let len = T::above(x, n, T::from_f64(max), bound, list);
+            (scores.cast_const(), len)
+        };
         Ok(Near {
             scores,
             indices,
-            len: T::above(x, n, max, bound, (scores, indices)),
-            max: max.to_f64(),
+            len,
+            max,
             temperature,
         })
     }
@@ -138,13 +185,8 @@ pub unsafe fn solve<T: Entry>(
         let groups = core::slice::from_raw_parts_mut(groups, len);
         let with_rates = if labels.rates.is_null() { 0 } else { len };
         let rates = core::slice::from_raw_parts_mut(rates, with_rates);
-        for (k, (u, (group, &place))) in row
-            .iter_mut()
-            .zip(groups.iter_mut().zip(places))
-            .enumerate()
-        {
-            (*u, *group) = (near.distance(k).max(-WIDEST), place);
-        }
+        near.distances(row);
+        groups.copy_from_slice(places);
         rates.fill(0.0);
         let solved = map(
             NearFrame {
@@ -156,19 +198,40 @@ pub unsafe fn solve<T: Entry>(
             },
             &|place| place < n && *x.add(place) > T::NEG_INFINITY,
         );
-        core::ptr::write_bytes(out, 0, n);
-        labels.clear(n);
-        for (k, &place) in places.iter().enumerate() {
-            let place = place as usize;
-            let number = |values: &[f64]| T::from_f64(values.get(k).copied().unwrap_or(0.0));
-            *out.add(place) = number(row);
-            if !labels.groups.is_null() {
-                *labels.groups.add(place) = groups.get(k).copied().unwrap_or(EXCLUDED);
-            }
-            if !labels.rates.is_null() {
-                *labels.rates.add(place) = number(rates);
-            }
-        }
+        spread::<T, f64>(row, places, out, n, T::from_f64, T::ZERO);
+        spread::<u32, u32>(groups, places, labels.groups, n, |group| group, EXCLUDED);
+        spread::<T, f64>(rates, places, labels.rates, n, T::from_f64, T::ZERO);
         Outcome::Solved(solved)
+    }
+}
+
+/// The values to their places among `n`, and `other` to all else; nothing to null.
+///
+/// # Safety
+/// `to` is null or writable for `n`; places ascend below that.
+#[inline(never)]
+unsafe fn spread<T: Copy, U: Copy>(
+    values: &[U],
+    places: &[u32],
+    to: *mut T,
+    n: usize,
+    cast: impl Fn(U) -> T,
+    other: T,
+) {
+    if to.is_null() {
+        return;
+    }
+    // SAFETY: by the caller.
+    let to = unsafe { core::slice::from_raw_parts_mut(to, n) };
+    if values.len() == n {
+        let pairs = to.iter_mut().zip(values);
+        pairs.for_each(|(place, &value)| *place = cast(value));
+        return;
+    }
+    to.fill(other);
+    for (&value, &place) in values.iter().zip(places) {
+        if let Some(place) = to.get_mut(place as usize) {
+            *place = cast(value);
+        }
     }
 }

@@ -61,11 +61,12 @@ pub unsafe fn normmax<T: Entry>(
         };
         let active: *mut f64 = workspace.wrapping_add(near::workspace(n)).cast();
         let active = core::slice::from_raw_parts_mut(active, near.len);
-        for (k, u) in active.iter_mut().enumerate() {
-            *u = near.distance(k);
-        }
+        near.distances(active);
         let (level, total, solved) = solve(active, e);
-        core::ptr::write_bytes(out, 0, n);
+        // What is near may be the row itself, and then all of it is.
+        if near.len < n {
+            core::ptr::write_bytes(out, 0, n);
+        }
         for k in 0..near.len {
             let p = level.terms(near.distance(k)).0 / total;
             *out.add(*near.indices.add(k) as usize) = T::from_f64(p);

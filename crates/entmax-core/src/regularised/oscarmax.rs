@@ -13,7 +13,7 @@
 //! sparsemax. That is not the minimum (134 of 400 random rows); `published` gives it for comparison with torchsparseattn.
 
 use super::frame::{self, Entry, Frame, Labels, Outcome, Solved};
-use super::groups::{self, project, sparsemax, FIXED, MIXED, TURNED};
+use super::groups::{self, sparsemax, FIXED, MIXED, TURNED};
 use super::near::{self, NearFrame};
 
 /// A score, or its magnitude, and where it is.
@@ -33,9 +33,9 @@ struct Block {
     count: f64,
 }
 
-/// Numbers of scratch: items and blocks have two each, and so has sparsemax.
+/// Numbers of scratch: items and blocks have two each, and there are means, of which sparsemax is taken.
 const fn numbers(n: usize) -> usize {
-    4 * n + groups::room(n)
+    5 * n + groups::room(n)
 }
 
 /// Bytes of workspace for a row of `n`.
@@ -195,8 +195,7 @@ fn solve(near: NearFrame, lambda: f64) -> Solved {
     sort(items);
     let bonus = enough(lambda, items);
     let blocks = pool(items, bonus, blocks);
-    let (list, scratch) = scratch.split_at_mut(scratch.len() / 2);
-    let list = list.get_mut(..len).unwrap_or_default();
+    let (list, scratch) = scratch.split_at_mut(len.min(scratch.len()));
     let mut means = list.iter_mut();
     for (members, block, _) in each_block(items, blocks) {
         let mean = block.sum / block.count;
@@ -205,8 +204,7 @@ fn solve(near: NearFrame, lambda: f64) -> Solved {
             .zip(members)
             .for_each(|(place, _)| *place = mean);
     }
-    let top = list.first().copied().unwrap_or(0.0);
-    let solved = project(list, scratch);
+    let solved = sparsemax(list, scratch);
     let mut probabilities = list.iter();
     for (members, _, rank) in each_block(items, blocks) {
         let first = members.first().map_or(0, |first| first.index as usize);
@@ -222,7 +220,7 @@ fn solve(near: NearFrame, lambda: f64) -> Solved {
     let lambda = lambda.min(WIDEST_PENALTY);
     let given = (lambda - bonus) * 0.5 * (len as f64 - 1.0);
     Solved {
-        threshold: top + solved.threshold + given,
+        threshold: solved.threshold + given,
         ..solved
     }
 }

@@ -11,6 +11,7 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
+pub mod doubles;
 pub mod exp_log;
 pub mod integers;
 pub mod quad;
