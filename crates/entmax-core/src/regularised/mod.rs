@@ -5,7 +5,7 @@
 //! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` and `slopes` |
 //! | `tvmax` | the same on a grid, `grid` and `regions` |
 //! | `oscarmax` | entries of similar size are drawn together |
-//! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
+//! | `normmax`, `normmax_start`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
 //! | `constrained_quick`, `constrained_blocks` | almost all rows of it, by Newton's method in blocks of f32 |
 //! | `constrained_fixing` | the others, bound after bound |
@@ -38,6 +38,7 @@ pub mod groups;
 mod near;
 pub mod normmax;
 pub mod normmax_loss;
+mod normmax_start;
 pub mod oscarmax;
 mod regions;
 pub mod rows;

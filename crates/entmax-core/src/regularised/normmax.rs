@@ -5,7 +5,8 @@
 //! ```
 //!
 //! With d = [z - tau]+ and b = alpha / e, tau is where the norm |d|_b is 1. A norm of convex functions that fall is convex and
-//! falls, so Newton's method from max - 1 rises to tau and never passes it; scores that leave the support do not return. tau is
+//! falls, so Newton's method from below rises to tau and never passes it; scores that leave the support do not return. `normmax_start`
+//! says where it begins. tau is
 //! also the maximum itself, which is all that the loss needs.
 //!
 //! Powers are formed of d / d_max: at alpha near 1, where b is large, the factor d_max^b is then one logarithm, and d near d_max
@@ -13,13 +14,15 @@
 
 use super::frame::{self, Entry, Outcome, Solved};
 use super::near;
+use super::normmax_start::start;
 use crate::gradients::rows::Row;
 use crate::gradients::support::Support;
 use crate::gradients::tsallis::skewed;
+use crate::maps::kernels::sparsemax_f64::SPARE;
 use crate::maps::kernels::{pow, Pair, Sum};
 use crate::simd::sqrt;
 
-/// Newton's steps take 3 to 9.
+/// Newton's steps take 1 to 8.
 const STEPS: usize = 100;
 
 /// From this e on a power of a rounded ratio, or of the norm, has all the digits that count.
@@ -28,13 +31,10 @@ const TAME: f64 = 0.125;
 /// Its powers of up to 1 / TAME are above 2^-1000.
 const SMALL: f64 = 1e-30;
 
-/// What rounding may add to a bound, with much to spare.
-const ROUNDING: f64 = 1e-13;
-
 /// Bytes of workspace for a row of `n`.
 pub const fn normmax_workspace(n: usize) -> usize {
     // The scores that may be in the support: of the row's type with their indices, and as f64.
-    near::workspace(n) + (n * size_of::<f64>()).next_multiple_of(64)
+    near::workspace(n) + ((n + SPARE) * size_of::<f64>()).next_multiple_of(64)
 }
 
 /// normmax of x / temperature; `e` is alpha - 1, above 0 and perhaps inf. The outcome's threshold is tau less the maximum.
@@ -60,9 +60,12 @@ pub unsafe fn normmax<T: Entry>(
             }
         };
         let active: *mut f64 = workspace.wrapping_add(near::workspace(n)).cast();
-        let active = core::slice::from_raw_parts_mut(active, near.len);
+        let active = core::slice::from_raw_parts_mut(active, near.len + SPARE);
         near.distances(active);
-        let (level, total, solved) = solve(active, e);
+        for spare in active.iter_mut().skip(near.len) {
+            *spare = f64::NEG_INFINITY;
+        }
+        let (level, total, solved) = solve(active, near.len, e);
         // What is near may be the row itself, and then all of it is.
         if near.len < n {
             core::ptr::write_bytes(out, 0, n);
@@ -157,22 +160,11 @@ impl Level {
     }
 }
 
-/// No larger than tau: |d|_b is at least n^(1/b) times the mean of d, which is at least that of all z - tau.
-fn lower_bound(active: &[f64], e: f64) -> f64 {
-    let (sum, count) = (active.iter().sum::<f64>(), active.len() as f64);
-    let part = if e == f64::INFINITY {
-        1.0
-    } else {
-        e / (1.0 + e)
-    };
-    (sum / count - pow(count, -part) - ROUNDING).max(-1.0)
-}
-
-/// The threshold of scores relative to their maximum, with the sum of its terms; scores that leave the support are lost.
+/// The threshold of the first `len` scores relative to their maximum, with the sum of its terms; scores that leave the support are lost.
+/// Behind them the list is as [`start`] says.
 #[inline(never)]
-fn solve(active: &mut [f64], e: f64) -> (Level, f64, Solved) {
-    let mut len = active.len();
-    let mut tau = Pair::ZERO.plus(lower_bound(active, e));
+fn solve(active: &mut [f64], mut len: usize, e: f64) -> (Level, f64, Solved) {
+    let mut tau = Pair::ZERO.plus(start(active, len, e));
     let (mut previous, mut step) = (f64::INFINITY, 0);
     loop {
         let level = Level::new(e, tau);
@@ -183,7 +175,8 @@ fn solve(active: &mut [f64], e: f64) -> (Level, f64, Solved) {
             if let Some(place) = active.get_mut(left) {
                 *place = u;
             }
-            left += usize::from(u > tau.high || q > 0.0);
+            // The start may be past tau by what rounding has left.
+            left += usize::from(step == 0 || u > tau.high || q > 0.0);
             sum_q.add(q);
             sum_power.add(power);
         }

@@ -34,6 +34,10 @@ mod native {
         from_fn(|i| f64x2_sub(a[i], b[i]))
     }
     #[inline(always)]
+    pub fn mul(a: Block, b: Block) -> Block {
+        from_fn(|i| f64x2_mul(a[i], b[i]))
+    }
+    #[inline(always)]
     pub fn pmax(a: Block, b: Block) -> Block {
         from_fn(|i| f64x2_pmax(a[i], b[i]))
     }
@@ -107,6 +111,10 @@ mod native {
     #[inline(always)]
     pub fn sub(a: Block, b: Block) -> Block {
         from_fn(|lane| a[lane] - b[lane])
+    }
+    #[inline(always)]
+    pub fn mul(a: Block, b: Block) -> Block {
+        from_fn(|lane| a[lane] * b[lane])
     }
     #[inline(always)]
     pub fn pmax(a: Block, b: Block) -> Block {
@@ -223,4 +231,4 @@ macro_rules! lanewise {
     };
 }
 
-lanewise!(Add add, Sub sub);
+lanewise!(Add add, Sub sub, Mul mul);
