@@ -139,35 +139,50 @@ impl Near {
         unsafe { Doubles::splat(f64::NEG_INFINITY).store(self.list.add(self.len)) };
     }
 
-    /// Newton's method on plain sums, until the support stays.
+    /// The number and the sum of those above `tau`.
     ///
     /// # Safety
     /// The list is as long as it says, and a block.
     #[inline(never)]
+    unsafe fn above(&self, tau: f64) -> (f64, f64) {
+        let (at, one) = (Doubles::splat(tau), Doubles::splat(1.0));
+        let (mut sum, mut count) = (Doubles::splat(0.0), Doubles::splat(0.0));
+        for from in (0..self.len).step_by(WIDTH) {
+            // SAFETY: by the caller.
+            let gaps = unsafe { Doubles::load(self.list.add(from)) };
+            let mask = gaps.above(at);
+            sum = sum + gaps.keep(mask);
+            count = count + one.keep(mask);
+        }
+        (count.total(), sum.total())
+    }
+
+    /// Newton's method on plain sums, until the support stays. It is then packed and summed once more, so that nothing else decides
+    /// how the sum is rounded: a row with padding has the bits of the row without.
+    ///
+    /// # Safety
+    /// As [`Near::above`].
+    #[inline(never)]
     unsafe fn rise(&mut self, mut tau: f64) -> f64 {
         let mut previous = f64::INFINITY;
-        loop {
-            let (at, one) = (Doubles::splat(tau), Doubles::splat(1.0));
-            let (mut sum, mut count) = (Doubles::splat(0.0), Doubles::splat(0.0));
-            for from in (0..self.len).step_by(WIDTH) {
-                // SAFETY: by the caller.
-                let gaps = unsafe { Doubles::load(self.list.add(from)) };
-                let mask = gaps.above(at);
-                sum = sum + gaps.keep(mask);
-                count = count + one.keep(mask);
-            }
-            let count = count.total();
-            if count >= previous {
-                return tau;
-            }
-            previous = count;
-            tau = (sum.total() - 1.0) / count;
-            if 2.0 * count < self.len as f64 {
-                let len = core::mem::take(&mut self.len);
-                // SAFETY: by the caller.
-                unsafe {
+        // SAFETY: by the caller.
+        unsafe {
+            loop {
+                let (count, sum) = self.above(tau);
+                let stays = count >= previous;
+                if !stays {
+                    previous = count;
+                    tau = (sum - 1.0) / count;
+                }
+                let others = self.len as f64 - count;
+                if others > count || (stays && others > 0.0) {
+                    let len = core::mem::take(&mut self.len);
                     self.pack(self.list, len, 0.0, tau - ROUGH);
                     self.pad();
+                }
+                if stays {
+                    let (count, sum) = self.above(tau);
+                    return (sum - 1.0) / count;
                 }
             }
         }
@@ -176,7 +191,7 @@ impl Near {
     /// (what the sum of p exceeds 1 by, its size, whether a score is undecided) at a threshold.
     ///
     /// # Safety
-    /// As [`Near::rise`].
+    /// As [`Near::above`].
     #[inline(never)]
     unsafe fn measure(&self, tau: f64) -> (f64, f64, bool) {
         let zero = Doubles::splat(0.0);
@@ -217,7 +232,12 @@ pub unsafe fn solve(
     let max = survey.max;
     // SAFETY: by the caller.
     unsafe {
-        let bound = survey.bound();
+        // A short row has nothing in its lanes.
+        let bound = if n < 2 * WIDTH {
+            -1.0 - ROUGH
+        } else {
+            survey.bound()
+        };
         let mut near = Near::collect(x, n, max, bound, list);
         let mut tau = near.rise(bound);
         let mut step = 0;
