@@ -1,8 +1,8 @@
 //! Where Newton's method begins for normmax: at tau itself for alpha = 2 and 1.5, below it elsewhere.
 //!
-//! |d|_b falls with b, and so does tau: that of b = 2 is a lower bound for alpha >= 2, that of b = 3 for alpha >= 1.5. For these two
-//! sums of powers of d at one tau are a polynomial whose root is the next one, exactly while the support stays (b = 2) or to third
-//! order (b = 3, Halley). So three or four passes over blocks, without a power, do what Newton's method takes six for.
+//! For these two (b = 2 and 3) sums of powers of d at one tau are a polynomial whose root is the next one, exactly while the support
+//! stays (b = 2) or to third order (b = 3, Halley). So a few passes over blocks, without a power, do what Newton's method takes
+//! five for. For other alphas the tau of b = 2, though a bound for alpha >= 2, saves no step.
 
 use crate::maps::kernels::pow;
 use crate::simd::doubles::{Doubles, WIDTH};
@@ -89,15 +89,10 @@ fn of_mean(scores: &[f64], e: f64) -> f64 {
 /// -inf up to a block at least.
 #[inline(never)]
 pub fn start(list: &[f64], len: usize, e: f64) -> f64 {
-    let scores = list.get(..len).unwrap_or_default();
-    if e < 0.5 {
-        return of_mean(scores, e);
+    let is_polynomial = e == 1.0 || e == 0.5;
+    if !is_polynomial {
+        return of_mean(list.get(..len).unwrap_or_default(), e);
     }
     let blocks = list.get(..len.next_multiple_of(WIDTH)).unwrap_or_default();
-    let low = settle(blocks, e < 1.0).unwrap_or(-1.0);
-    if e == 1.0 || e == 0.5 {
-        low
-    } else {
-        low.max(of_mean(scores, e))
-    }
+    settle(blocks, e == 0.5).unwrap_or(-1.0)
 }
