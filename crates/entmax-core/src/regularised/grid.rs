@@ -24,8 +24,10 @@ const ACCEPTABLE: f64 = 5e-13;
 /// Added to that unit: scores this much larger than their range leave no more of it.
 const ROUNDED: f64 = 1e-5;
 const STEPS: usize = 2000;
-/// What rounding does to the sums of a dual variable, in units of lambda and the range.
-pub(super) const ROUNDING: f64 = 1e-13;
+/// What rounding does to the sums of a dual variable along a line, in units of lambda and the range.
+pub(super) const fn rounding(len: usize) -> f64 {
+    1e-13 + 4e-15 * len as f64
+}
 
 /// Pixels row by row, those of -inf not there.
 pub struct Grid<'a> {

@@ -4,7 +4,7 @@
 //! A region R that ends at edges with known signs has y = (sum of z - lambda sum of signs) / |R|, and moves by lambda as the second
 //! term does. Signs are those of the jumps; where there is none, the dual variable takes their place.
 
-use super::grid::{add, at, is_there, Grid, Scratch, ROUNDING};
+use super::grid::{add, at, is_there, rounding, Grid, Scratch};
 
 /// The pixel that names a region so far; the way to it is halved.
 fn root(groups: &mut [u32], mut pixel: usize) -> usize {
@@ -71,12 +71,13 @@ impl Grid<'_> {
             } else {
                 (&scratch.row_groups, &scratch.a, &mut scratch.right)
             };
+            let almost = lambda - rounding(run.len as usize) * (lambda + range);
             let mut sum = 0.0;
             for k in 0..run.len as usize - 1 {
                 let pixel = run.start as usize + k * step;
                 sum += at(dual, pixel);
                 if let Some(place) = flow.get_mut(pixel) {
-                    let is_tight = lambda - sum.abs() <= ROUNDING * (lambda + range);
+                    let is_tight = sum.abs() >= almost;
                     *place = if is_tight { lambda.copysign(sum) } else { sum };
                 }
                 if at(segments, pixel) == at(segments, pixel + step) {
