@@ -99,7 +99,11 @@ describe.each(NAMES)('%s', (name) => {
     fc.assert(
       fc.property(tied, lambda, fc.integer({ min: -64, max: 64 }), (z, size, shift) => {
         const { map } = MAPS(size, z.length)[name]!;
-        expect(bitsOf(map(z.map((each) => each + shift / 16)))).toBe(bitsOf(map(z)));
+        const [p, shifted] = [map(z), map(z.map((each) => each + shift / 16))];
+        // A budget has a threshold of the scores as they are, which is rounded; the others go by distances from the maximum.
+        const worst = Math.max(...shifted.map((each, j) => Math.abs(each - p[j]!)));
+        if (name === 'constrainedSparsemax') expect(worst).toBeLessThan(2e-15);
+        else expect(bitsOf(shifted)).toBe(bitsOf(p));
       }),
       RUNS,
     );
