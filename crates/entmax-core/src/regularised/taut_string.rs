@@ -329,7 +329,7 @@ unsafe fn join(
     }
 }
 
-/// y in the place of z, with its segments; equal neighbours are one segment, unless lambda is 0. Scores are finite.
+/// y in the place of z, with its segments; neighbours that meet just at this lambda may be two of the same value. Scores are finite.
 ///
 /// # Safety
 /// `edges` is writable for [`room`] edges; groups are as many as scores, and so are rates unless there are none.
