@@ -77,7 +77,7 @@ export default tseslint.config(
         'error',
         {
           growing: ['runJob', 'runPlan', 'allocateTensor', 'copyOf', 'copyOfNumbers', 'perRow', 'perRowOf', 'result'],
-          views: ['viewOf', 'scoresView', 'dataOf'],
+          views: ['viewOf', 'scoresView', 'boundsView', 'dataOf'],
         },
       ],
     },

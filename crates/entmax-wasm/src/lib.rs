@@ -15,6 +15,8 @@ mod no_allocator;
 #[cfg(feature = "attention")]
 mod attention;
 #[cfg(any(feature = "maps", feature = "regularised"))]
+mod feasible_exports;
+#[cfg(any(feature = "maps", feature = "regularised"))]
 mod loss_exports;
 #[cfg(feature = "maps")]
 mod losses;

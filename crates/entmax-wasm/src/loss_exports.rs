@@ -125,6 +125,7 @@ pub fn loss_batch<T>(
             parameter: parameter as *const f64,
             parameter_stride,
             upper: core::ptr::null(),
+            upper_is_shared: false,
             k: 0,
             temperature,
             empty_row_is_nan: false,

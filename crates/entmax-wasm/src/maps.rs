@@ -1,6 +1,7 @@
 //! Exports of the family `maps`: one kernel for each form computes softmax, sparsemax, 1.5-entmax, alpha-entmax, their
 //! top-k forms and budget, because a row differs from the next only in its settings. Their gradients take the outputs.
 
+use crate::feasible_exports::feasible_exports;
 use crate::row_exports::{entry_exports, gradient_export, row_export};
 use entmax_core::gradients;
 use entmax_core::maps::{self, Results};
@@ -92,3 +93,6 @@ map_exports!(
 );
 entry_exports!(f32, csr_compact_f32, csr_expand_f32);
 entry_exports!(f64, csr_compact_f64, csr_expand_f64);
+
+feasible_exports!(f32, row_map_feasible_f32);
+feasible_exports!(f64, row_map_feasible_f64);

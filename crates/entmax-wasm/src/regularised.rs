@@ -2,6 +2,7 @@
 //! of the family `maps`, so that TypeScript calls both alike; a module has one family only. Maps with groups have a form of
 //! each kernel that writes or reads these. In the place of k is the width of TVmax's grids.
 
+use crate::feasible_exports::feasible_exports;
 use crate::row_exports::{entry_exports, gradient_export, row_export};
 use core::ptr::{null, null_mut};
 use entmax_core::maps::{self, RowBatch};
@@ -136,3 +137,6 @@ regularised_exports!(
 );
 entry_exports!(f32, csr_compact_f32, csr_expand_f32);
 entry_exports!(f64, csr_compact_f64, csr_expand_f64);
+
+feasible_exports!(f32, row_map_feasible_f32);
+feasible_exports!(f64, row_map_feasible_f64);

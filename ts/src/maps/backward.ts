@@ -10,8 +10,10 @@ import { newArray, readLike, scoresView } from '../scores.ts';
 import type { ReadScores } from '../scores.ts';
 import { sizeOf } from '../shape.ts';
 import type { Plan } from '../runtime/plan.ts';
+import { eachBound } from './bounds.ts';
 import type { Labels } from './dense.ts';
 import type { Prepared } from './forms.ts';
+import { refuseBounds } from './refuse-rows.ts';
 import { arrayOperand, inRoom, operandOf } from './room.ts';
 import type { Room } from './room.ts';
 import { inRows, parametersOf, readRowCall } from './row-call.ts';
@@ -45,13 +47,14 @@ export function prepareBackward(
   isAsync: boolean,
 ): Prepared<NamedGradients> {
   const call = readRowCall(op, descriptor, p, options, ['wrt'], isAsync, true);
+  refuseBounds(call, false);
   const cotangent = readLike(op, dp, call.scores, 'dp');
   const wrt = readWrt(op, call.given['wrt'], gradientNames(descriptor));
   return {
     op,
     plan: () => gradients(call, unmasked(call), cotangent, wrt),
     rows: call.layout.rows,
-    reads: [call.scores, cotangent],
+    reads: [call.scores, cotangent, call.upper?.each],
     given: call.given,
   };
 }
@@ -84,10 +87,11 @@ export function gradients(
     const wantsParameter = wrt.some((name) => name === call.descriptor.parameter.name);
     const dParameter = wantsParameter ? room.perRow('float64', layout.rows, 0) : undefined;
     const parameters = room.copyOfNumbers(parameter.values);
+    const bounds = upper && eachBound(upper, template, layout);
     const operands = [
       'indptr' in p ? { dtype: template.dtype } : p,
       operandOf(inRows(op, dp, layout.apart)),
-      arrayOperand(template.dtype, upper?.data),
+      bounds && operandOf(bounds),
       dx?.operand,
       dUpper && { dtype: template.dtype, target: dUpper },
       arrayOperand('int32', labels?.groups),

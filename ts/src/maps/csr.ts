@@ -11,7 +11,7 @@ import { inRoom } from './room.ts';
 import type { Room } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowCall, RowMapCall, RowMapDescriptor } from './row-call.ts';
-import { batchArguments, kernelOf, runKernel, workspaceOf } from './row-job.ts';
+import { batchArguments, kernelOf, runKernel, sharedOf, workspaceOf } from './row-job.ts';
 import { Slots } from './slots.ts';
 import { stagedRows } from './staging.ts';
 
@@ -39,7 +39,7 @@ export function prepareCsr(
       return toCsr(call, yield* sparseRows(call, order === 'value'));
     },
     rows: layout.rows,
-    reads: [scores],
+    reads: [scores, call.upper?.each],
     given,
   };
 }
@@ -56,7 +56,7 @@ export function toCsr({ template, layout }: RowMapCall, parts: SparseParts): Csr
 export function sparseRows(call: RowCall, byValue: boolean): Plan<SparseParts> {
   const { op, scores, layout, large } = call;
   return inRoom(op, function* (room) {
-    const parameter = room.copyOfNumbers(call.parameter.values);
+    const shared = sharedOf(call, room);
     const thresholds = room.perRow(scores.dtype, layout.rows, Infinity);
     const exact = call.k > 0 ? room.perRow('uint8', layout.rows, 1) : undefined;
     const slots = slotsOf(call, room);
@@ -64,7 +64,7 @@ export function sparseRows(call: RowCall, byValue: boolean): Plan<SparseParts> {
       const [x, mask, upper] = stage.at as [number, number, number];
       const [sizes, indices, values] = slots.at(stage);
       const results = [sizes, thresholds.at(stage), exact?.at(stage) ?? 0, indices, values, byValue ? 1 : 0];
-      const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
+      const args = [x, mask, ...results, ...batchArguments(call, stage, shared, upper)];
       yield* runKernel(call, stage, 'row_map_csr', args, workspaceOf(call));
       slots.collect(stage);
     }

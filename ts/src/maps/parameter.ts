@@ -1,14 +1,14 @@
 /**
  * A parameter of a row map (alpha, budget, lambda): a number, one value for each row, or a shaped block of x's rank with 1 at
- * the axis; and bounds, which are per entry: a number, or an array that broadcasts to x's shape. Parameters are read
- * in float64 throughout. A gradient comes back in the form of what it belongs to, with sums over what was repeated.
+ * the axis. Parameters are read in float64 throughout. A gradient comes back in the form of what it belongs to, with sums over
+ * what was repeated.
  */
 
 import { EntmaxError, show, showShape } from '../errors.ts';
 import { flatten, nest } from '../nested.ts';
 import { inFormOf, newArray } from '../scores.ts';
-import type { FloatType, Template } from '../scores.ts';
-import { broadcasts, checkShape, forEachBroadcast, sameShape, sizeOf } from '../shape.ts';
+import type { Template } from '../scores.ts';
+import { broadcasts, checkShape, forEachBroadcast, sizeOf } from '../shape.ts';
 import type { RowLayout } from '../shape.ts';
 import { elementsOf, Tensor, tensor } from '../tensor.ts';
 import type { Float, Shape } from '../types.ts';
@@ -45,14 +45,6 @@ export interface Parameter {
   readonly gradient: (perRow: Float64Array) => unknown;
 }
 
-/** Bounds that have been read. */
-export interface Bounds {
-  /** One for each score, in x's layout and element type; undefined when all are 1. */
-  readonly data: Float | undefined;
-  /** Their gradient from one value for each score. */
-  readonly gradient: (perScore: Float) => unknown;
-}
-
 /** Reads and checks the parameter; the map's default stands for one that was not given, and counts as a number. */
 export function readParameter(
   op: string,
@@ -86,53 +78,14 @@ export function readParameter(
   return { values: rows, gradient: (perRow) => summed(perRow, rowShape, own, form) };
 }
 
-/** Reads and checks `upper`: bounds >= 0, Infinity for none. */
-export function readBounds(op: string, given: unknown, dtype: FloatType, shape: Shape): Bounds {
-  if (given === undefined) return { data: undefined, gradient: sumOf };
-  const size = sizeOf(shape);
-  if (typeof given === 'number') {
-    refuseNegative(op, [given]);
-    return { data: newArray(dtype, size).fill(given), gradient: sumOf };
-  }
-  const { values, form } = readValues(op, 'upper', given);
-  const own = form.form === 'array' && values.length === size ? shape : form.shape;
-  if (!broadcasts(own, shape)) {
-    throw new EntmaxError('ENTMAX_SHAPE', op, `upper to broadcast to shape ${showShape(shape)}`, showShape(own));
-  }
-  refuseNegative(op, values);
-  return { data: spread(values, form, own, dtype, shape), gradient: (perScore) => summed(perScore, shape, own, form) };
-}
-
-function refuseNegative(op: string, bounds: ArrayLike<number>): void {
-  for (let i = 0; i < bounds.length; i++) {
-    if (!(bounds[i]! >= 0)) throw new EntmaxError('ENTMAX_OPTION', op, 'upper >= 0', show(bounds[i]));
-  }
-}
-
-/** Values of shape `own` as an array of its own with one for each of `shape`. What came from a tensor is a copy already. */
-function spread(values: ArrayLike<number>, form: Template, own: Shape, dtype: FloatType, shape: Shape): Float {
-  const size = sizeOf(shape);
-  if (values.length === size && form.form === 'tensor' && form.dtype === dtype) return values as Float;
-  const data = newArray(dtype, size);
-  const tail = own.slice(own.findIndex((length) => length !== 1));
-  if (values.length > 1 && sameShape(tail, shape.slice(shape.length - tail.length))) {
-    // Whole, once for each of the axes before.
-    for (let at = 0; at < size; at += values.length) data.set(values, at);
-    return data;
-  }
-  forEachBroadcast(own, shape, (target, source) => {
-    data[target] = values[source]!;
-  });
-  return data;
-}
-
 function accepted(op: string, rule: ParameterRule, value: number, row?: number): number {
   if (rule.accepts(value)) return rule.toKernel(value);
   const place = row === undefined ? '' : ` in ${rule.owner ?? 'row'} ${row}`;
   throw new EntmaxError('ENTMAX_OPTION', op, rule.condition, show(value) + place);
 }
 
-function sumOf(values: Float): number {
+/** The gradient of a number. */
+export function sumOf(values: Float): number {
   let sum = 0;
   for (const value of values) sum += value;
   return canonical(sum);
@@ -144,7 +97,7 @@ function canonical(value: number): number {
 }
 
 /** Values of shape `from`, summed over the axes along which `own` repeats, in the parameter's form. */
-function summed(values: Float, from: Shape, own: Shape, template: Template): unknown {
+export function summed(values: Float, from: Shape, own: Shape, template: Template): unknown {
   const sums = new Float64Array(sizeOf(own));
   forEachBroadcast(own, from, (target, source) => {
     sums[source] = sums[source]! + values[target]!;
@@ -157,7 +110,7 @@ function summed(values: Float, from: Shape, own: Shape, template: Template): unk
 }
 
 /** Values with the form that they came in; the shape of a bare array is its length. */
-function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; form: Template } {
+export function readValues(op: string, name: string, given: unknown): { values: ArrayLike<number>; form: Template } {
   if (given instanceof Tensor && (given.dtype === 'float32' || given.dtype === 'float64')) {
     return { values: elementsOf(given, op) as Float, form: { form: 'tensor', dtype: given.dtype, shape: given.shape } };
   }

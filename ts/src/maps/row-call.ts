@@ -10,11 +10,13 @@ import { newArray, readScores, scoresView } from '../scores.ts';
 import type { ReadScores, Template } from '../scores.ts';
 import { bringTogether, gridLayout, rowLayout } from '../shape.ts';
 import type { AxesApart, RowLayout } from '../shape.ts';
+import { readBounds } from './bounds.ts';
+import type { Bounds } from './bounds.ts';
 import { readEmptyRow, readMask, readOptions, readTemperature } from './options.ts';
 import type { EmptyRow } from './options.ts';
-import { readBounds, readParameter } from './parameter.ts';
-import type { Bounds, Parameter, ParameterRule } from './parameter.ts';
-import { refuseEmptyRows, refuseInfeasible } from './refuse-rows.ts';
+import { readParameter } from './parameter.ts';
+import type { Parameter, ParameterRule } from './parameter.ts';
+import { refuseBounds, refuseEmptyRows } from './refuse-rows.ts';
 
 /** What distinguishes one row map from another. */
 export interface RowMapDescriptor {
@@ -131,7 +133,7 @@ export function readRowCall(
     mask: mask && layout.apart ? bringTogether(layout.apart, mask, new Uint8Array(mask.length)) : mask,
     map: atMost ? BUDGET_AT_MOST : capped ? BUDGET : mapOf(op, descriptor, given['compat']),
     parameter: readParameter(op, rule, parameter.name && given[parameter.name], shape, layout),
-    upper: bounded ? readBounds(op, given['upper'], dtype, shape) : undefined,
+    upper: bounded ? readBounds(op, given['upper'], read, layout) : undefined,
     k: topk && !(fromOutput && given['k'] === undefined) ? readK(op, given['k']) : 0,
     temperature: readTemperature(op, given['temperature']),
     emptyRow: readEmptyRow(op, given['emptyRow']),
@@ -161,7 +163,7 @@ export function isOntoSimplex({ capped, bounded }: RowMapDescriptor): boolean {
 /** Refuses rows that have no result, before anything is written: for the forms that are given scores. */
 export function refuseRows(call: RowCall): RowCall {
   if (call.emptyRow === 'throw') refuseEmptyRows(call);
-  if (call.map === BUDGET || call.map === CONSTRAINED) refuseInfeasible(call);
+  refuseBounds(call, call.map === BUDGET || call.map === CONSTRAINED);
   return call;
 }
 

@@ -8,6 +8,7 @@ import type { Job } from '../runtime/job.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { memory } from '../runtime/runtime.ts';
 import type { Kernel } from '../runtime/load.ts';
+import type { Room } from './room.ts';
 import type { RowMapCall } from './row-call.ts';
 import type { StagedRows } from './staging.ts';
 
@@ -79,10 +80,29 @@ export function parameterAt({ parameter }: RowMapCall, { firstRow }: StagedRows,
   return parameter.values.length > 1 ? [address + 8 * firstRow, 1] : [address, 0];
 }
 
-/** The arguments that the kernels of all forward forms end with; `parameter` and `upper` are addresses. */
-export function batchArguments(call: RowMapCall, stage: StagedRows, parameter: number, upper: number): number[] {
+/** Addresses of what all chunks of a call share: parameters, and bounds that are those of every row. */
+export interface Shared {
+  readonly parameter: number;
+  readonly bounds: number;
+}
+
+/** Copies what all chunks of a call share. */
+export function sharedOf({ parameter, upper }: RowMapCall, room: Room): Shared {
+  return {
+    parameter: room.copyOfNumbers(parameter.values),
+    bounds: upper?.row
+      ? room.perRowOf(upper.row instanceof Float32Array ? 'float32' : 'float64', upper.row).address
+      : 0,
+  };
+}
+
+/** The arguments that the kernels of all forward forms end with; `upper` is the address of bounds of each score. */
+export function batchArguments(call: RowMapCall, stage: StagedRows, shared: Shared, upper: number): number[] {
   const { layout, map, k, temperature, emptyRow } = call;
-  const perRow = parameterAt(call, stage, parameter);
+  const perRow = parameterAt(call, stage, shared.parameter);
+  const { bounds } = shared;
+  const ofRows = bounds ? 1 : 0;
   // Kernels of grids are told their width in the place of k.
-  return [layout.n, stage.inner, map, ...perRow, upper, layout.width ?? k, temperature, emptyRow === 'nan' ? 1 : 0];
+  const rest = [layout.width ?? k, temperature, emptyRow === 'nan' ? 1 : 0] as const;
+  return [layout.n, stage.inner, map, ...perRow, bounds || upper, ofRows, ...rest];
 }

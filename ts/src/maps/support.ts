@@ -6,7 +6,7 @@ import type { Prepared } from './forms.ts';
 import { inRoom } from './room.ts';
 import { readRowCall, refuseRows } from './row-call.ts';
 import type { RowMapDescriptor } from './row-call.ts';
-import { batchArguments, runKernel, workspaceOf } from './row-job.ts';
+import { batchArguments, runKernel, sharedOf, workspaceOf } from './row-job.ts';
 import { stagedRows } from './staging.ts';
 
 /** Support sizes and thresholds of all rows, in row order. */
@@ -34,20 +34,20 @@ export function prepareSupport(
     op,
     plan: () =>
       inRoom(op, function* (room) {
-        const parameter = room.copyOfNumbers(call.parameter.values);
+        const shared = sharedOf(call, room);
         const sizes = room.perRow('int32', layout.rows, 0);
         const thresholds = room.perRow(scores.dtype, layout.rows, Infinity);
         const exact = call.k > 0 ? room.perRow('uint8', layout.rows, 1) : undefined;
         for (const stage of stagedRows(op, layout, inputsOf(call), room, large)) {
           const [x, mask, upper] = stage.at as [number, number, number];
           const results = [sizes.at(stage), thresholds.at(stage), exact?.at(stage) ?? 0];
-          const args = [x, mask, ...results, ...batchArguments(call, stage, parameter, upper)];
+          const args = [x, mask, ...results, ...batchArguments(call, stage, shared, upper)];
           yield* runKernel(call, stage, 'row_map_support', args, workspaceOf(call));
         }
         return { sizes: sizes.take(), thresholds: thresholds.take(), ...(exact && { exact: exact.take() }) };
       }),
     rows: layout.rows,
-    reads: [scores],
+    reads: [scores, call.upper?.each],
     given,
   };
 }

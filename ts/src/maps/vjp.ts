@@ -15,6 +15,7 @@ import { allocateTensor } from '../tensor.ts';
 import type { Float } from '../types.ts';
 import { isSmaller } from './backward.ts';
 import type { DenseOutput } from './backward.ts';
+import { ownBounds } from './bounds.ts';
 import { sparseRows } from './csr.ts';
 import type { SparseParts } from './csr.ts';
 import { writeDense, writeGrouped } from './dense.ts';
@@ -56,7 +57,7 @@ export function prepareVjp(
       const p = isSmaller(parts, data.length) ? varying(call, parts) : keepDense(call, result.operand);
       return [result.value, makePullback(withoutScores(call, parts), p, isAsync)];
     });
-  return { op, plan, rows: layout.rows, reads: [scores], given };
+  return { op, plan, rows: layout.rows, reads: [scores, call.upper?.each], given };
 }
 
 /** The output as a pullback keeps it, without the value. */
@@ -80,7 +81,8 @@ function isDense({ map, k, parameter }: RowCall): boolean {
  * where the budget binds, and the kernels take -1 for that and Infinity for the rest.
  */
 function withoutScores(call: RowCall, parts?: SparseParts): RowMapCall {
-  const { op, descriptor, template, layout, map, upper, k, temperature, emptyRow, large } = call;
+  const { op, descriptor, template, layout, map, k, temperature, emptyRow, large } = call;
+  const upper = call.upper && ownBounds(op, call.upper);
   const { values, gradient } = call.parameter;
   const binding =
     map === BUDGET_AT_MOST && parts ? Float64Array.from(parts.thresholds, (tau) => (tau > 0 ? -1 : Infinity)) : values;

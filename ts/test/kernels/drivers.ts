@@ -76,7 +76,10 @@ function runMaps({ kernels, memory, heap }: Ground): number {
             [0, 1],
             [mask, 0.5],
           ] as const) {
-            const rest = [n, inner, map, parameters, 1, bounded ? upper : 0, k, temperature, 0] as const;
+            // The last row of bounds, for all.
+            const isShared = bounded && masked !== 0;
+            const bounds = isShared ? upper + bytes - bytes / rows : bounded ? upper : 0;
+            const rest = [n, inner, map, parameters, 1, bounds, isShared ? 1 : 0, k, temperature, 0] as const;
             const range = [0, rows, workspace, x, masked] as const;
             const support = [sizes, thresholds, exact] as const;
             const byValue = masked === 0 ? 0 : 1;
@@ -86,11 +89,12 @@ function runMaps({ kernels, memory, heap }: Ground): number {
               call(kernels, `row_map_csr_${type}`)(...range, ...support, indices, out, byValue, ...rest),
             ];
             call(kernels, `csr_compact_${type}`)(rows, n, sizes, indices, out);
+            call(kernels, `row_map_feasible_${type}`)(rows, x, masked, n, inner, parameters, 1, upper);
             if (statuses.some((status) => status !== 0))
               throw new Error(
                 `row_map_${type} ${map} of n = ${n}, ${parameter}, k = ${k}: status ${statuses.join(', ')}`,
               );
-            calls += 4;
+            calls += 5;
           }
         }
       }
@@ -427,6 +431,8 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             [mask, n > 1 ? upper : 0, 0.5],
           ] as const) {
             const rest = [n, inner, map, parameters, 1, bounds] as const;
+            // All rows have the same bounds.
+            const shared = bounds === 0 ? 0 : at % 2;
             const labels = grouped ? [groups, rates] : [];
             const kernel = grouped ? 'row_map_groups' : 'row_map';
             const results = [dx, dparameter, map === 7 ? dupper : 0];
@@ -434,13 +440,23 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             const sparse = [0, rows, room, x, masked, sizes, thresholds, 0] as const;
             const order = masked === 0 ? 0 : 1;
             const statuses = [
-              call(kernels, `row_map_support_${type}`)(...sparse, ...rest, width, temperature, 0),
-              call(kernels, `row_map_csr_${type}`)(...sparse, indices, values, order, ...rest, width, temperature, 0),
-              call(kernels, `row_map_${type}`)(0, rows, room, x, masked, out, ...rest, width, temperature, 0),
+              call(kernels, `row_map_support_${type}`)(...sparse, ...rest, shared, width, temperature, 0),
+              call(kernels, `row_map_csr_${type}`)(
+                ...sparse,
+                indices,
+                values,
+                order,
+                ...rest,
+                shared,
+                width,
+                temperature,
+                0,
+              ),
+              call(kernels, `row_map_${type}`)(0, rows, room, x, masked, out, ...rest, shared, width, temperature, 0),
               call(
                 kernels,
                 `${kernel}_${type}`,
-              )(...[0, rows, room, x, masked, out, ...labels, ...rest, width, temperature, 0]),
+              )(...[0, rows, room, x, masked, out, ...labels, ...rest, shared, width, temperature, 0]),
               call(
                 kernels,
                 `${kernel}_backward_${type}`,
@@ -453,7 +469,8 @@ function runRegularised({ kernels, memory, heap }: Ground): number {
             lengths.forEach((length, r) => (offsets[r + 1] = offsets[r]! + length));
             call(kernels, `csr_compact_${type}`)(rows, n, sizes, indices, values);
             call(kernels, `csr_expand_${type}`)(0, rows, 0, indptr, indices, values, dx, n, inner);
-            calls += statuses.length + 2;
+            call(kernels, `row_map_feasible_${type}`)(rows, x, masked, n, inner, parameters, 1, upper);
+            calls += statuses.length + 3;
           }
         }
       }

@@ -33,6 +33,7 @@ mod entmax_f64;
 mod exact;
 mod exact_f32;
 mod exact_sum;
+mod feasible;
 mod kernel;
 mod narrow_f32;
 mod powers_f32;
@@ -53,6 +54,7 @@ mod tied_f32;
 mod topk;
 
 pub use csr::compact as csr_compact;
+pub use feasible::are_feasible;
 pub use rows::{Results, RowBatch};
 pub use score::Score;
 

@@ -32,6 +32,8 @@ pub struct RowBatch<T> {
     pub parameter_stride: usize,
     /// Upper bounds in the layout of x (budget only); null: all ones.
     pub upper: *const T,
+    /// Whether `upper` is one contiguous row, for all rows.
+    pub upper_is_shared: bool,
     /// Top-k: the k largest scores, ties to the lowest index; 0 or at least n: no restriction.
     pub k: usize,
     /// Finite and > 0: the map of `x / temperature`.
@@ -168,7 +170,7 @@ impl<T: Score> RowBatch<T> {
         let mut upper = self.upper;
         // SAFETY: by the caller.
         unsafe {
-            if !upper.is_null() {
+            if !upper.is_null() && !self.upper_is_shared {
                 upper = upper.add(self.place(r).0);
                 if self.inner > 1 {
                     transpose(upper, self.inner, bounds, pitch(self.n), self.n, 1);

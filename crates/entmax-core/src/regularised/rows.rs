@@ -134,8 +134,11 @@ pub(super) unsafe fn each<T: Score>(
         ) {
             return Status::InvalidParameter;
         }
+        let upper_is_own = !batch.upper.is_null() && !batch.upper_is_shared;
+        let mut shared = batch.upper;
         if batch.upper.is_null() {
             fill(parts.bounds, n, T::from_f64(1.0));
+            shared = parts.bounds;
         }
         let mut first = rows.start;
         while first < rows.end {
@@ -147,7 +150,7 @@ pub(super) unsafe fn each<T: Score>(
             if is_staged {
                 batch.gather(first, width, parts.scores);
             }
-            if inner > 1 && !batch.upper.is_null() {
+            if inner > 1 && upper_is_own {
                 transpose(batch.upper.add(base), inner, parts.bounds, pitch, n, width);
             }
             for k in 0..width {
@@ -160,11 +163,11 @@ pub(super) unsafe fn each<T: Score>(
                 let mut row = Row {
                     r: first + k,
                     x,
-                    upper: parts.bounds,
+                    upper: shared,
                     base,
                     staged: if inner > 1 { Some(skip) } else { None },
                 };
-                if !batch.upper.is_null() {
+                if upper_is_own {
                     row.upper = row.place(batch.upper.cast_mut(), parts.bounds);
                 }
                 match solve(&row) {

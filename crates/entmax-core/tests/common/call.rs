@@ -15,6 +15,7 @@ pub struct Batch<'a, T> {
     pub map: u32,
     /// alpha - 1, or budgets.
     pub exponents: Vec<f64>,
+    /// In the layout of x; fewer: one row for all.
     pub upper: Option<&'a [T]>,
     pub k: usize,
     pub temperature: f64,
@@ -55,6 +56,7 @@ impl<'a, T> Batch<'a, T> {
             parameter: self.exponents.as_ptr(),
             parameter_stride: usize::from(self.exponents.len() > 1),
             upper: self.upper.map_or(std::ptr::null(), |upper| upper.as_ptr()),
+            upper_is_shared: self.upper.is_some_and(|upper| upper.len() < self.x.len()),
             k: self.k,
             temperature: self.temperature,
             empty_row_is_nan: self.empty_row_is_nan,

@@ -49,6 +49,7 @@ impl Layout {
             parameter,
             parameter_stride: 0,
             upper: upper.map_or(std::ptr::null(), <[T]>::as_ptr),
+            upper_is_shared: false,
             k: 0,
             temperature: 0.75,
             empty_row_is_nan: false,
