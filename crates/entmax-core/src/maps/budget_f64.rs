@@ -19,7 +19,7 @@ const AIM: f64 = 1.0 / 64.0;
 
 /// For each pattern of four bits, all bits of the numbers whose bit is set: which entries are at their bound cannot be predicted,
 /// and as a branch for each this takes four times as long.
-static KEEP: [[u64; 4]; 16] = keep_table();
+pub static KEEP: [[u64; 4]; 16] = keep_table();
 
 const fn keep_table() -> [[u64; 4]; 16] {
     let mut table = [[0; 4]; 16];

@@ -60,6 +60,8 @@ pub use score::Score;
 
 /// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
+    #[cfg(feature = "regularised")]
+    pub(crate) use super::budget_f64::KEEP;
     pub(crate) use super::candidates_f32::Candidates;
     #[cfg(feature = "regularised")]
     pub(crate) use super::compensated::{Pair, Sum};

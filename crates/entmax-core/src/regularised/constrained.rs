@@ -65,7 +65,6 @@ pub unsafe fn constrained<T: Entry>(
             e,
             temperature,
             out,
-            row: numbers(0),
             u: numbers(1),
             bounds: numbers(2),
             p: numbers(3),

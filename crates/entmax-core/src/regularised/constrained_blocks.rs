@@ -6,88 +6,30 @@
 //! ```
 //!
 //! The sum falls with c and is neither convex nor concave, so each step narrows a bracket. It begins where the same method comes
-//! to on a sample of the row, whose blocks cost nearly nothing, so that three to six passes over the row are enough.
+//! to on a sample of the row, whose blocks cost nearly nothing, so that three to six passes over the row are enough. Exponentials
+//! are formed in the first of them only: at another c all are as many times larger or smaller.
 
+use super::constrained_powers::{by_power, Power, Real, Square, Terms};
 use crate::maps::kernels::Scores;
-use crate::simd::exp_log::{exp2_nonpositive, log2_of_ratio};
+use crate::simd::exp_log::exp2_nonpositive;
 use crate::simd::{F32Block, LANES};
 
 /// Newton's steps and bisections.
 const STEPS: usize = 24;
 /// What the sum may be off by: its own rounding.
-const TOLERANCE: f64 = 2e-7;
+pub const TOLERANCE: f64 = 2e-7;
 /// What the sum of a solved row may then be off by, with as much again.
 const UNCERTAIN: f64 = 1e-6;
 /// Blocks whose lanes are added in f32.
 const RUN: usize = 8;
 /// Scores of a sample.
 pub const SAMPLE: usize = 8 * LANES;
-/// The least number that f32 holds with all its digits.
-const LEAST: f32 = f32::MIN_POSITIVE;
-
-/// f, without its scale.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Power {
-    Exponential,
-    /// That of alpha = 1.5.
-    Square,
-    /// Any other power from 1 on.
-    Real(f32),
-}
-
-impl Power {
-    /// For e = alpha - 1 in [0, 1]; None above.
-    pub fn of(e: f64) -> Option<Power> {
-        let beta = 1.0 / e;
-        if e == 0.0 {
-            Some(Power::Exponential)
-        } else if e > 1.0 || beta > 1e4 {
-            None
-        } else if e == 0.5 {
-            Some(Power::Square)
-        } else {
-            Some(Power::Real(beta as f32))
-        }
-    }
-
-    /// Whether f' is f.
-    const fn is_its_slope(self) -> bool {
-        matches!(self, Power::Exponential)
-    }
-
-    /// (f, f') of -`below`, both 0 where f is. A pass names its power, so that nothing is left to decide block by block.
-    #[inline(always)]
-    fn terms<V: F32Block>(self, below: V) -> (V, V) {
-        let zero = V::splat(0.0);
-        if self == Power::Exponential {
-            let t = below.pmax(zero).mul(V::splat(-core::f32::consts::LOG2_E));
-            let p = exp2_nonpositive(t);
-            return (p, p);
-        }
-        let d = zero.sub(below).pmax(zero);
-        let Power::Real(beta) = self else {
-            return (d.mul(d), d.add(d));
-        };
-        let one = V::splat(1.0);
-        // No ratio is above 1.
-        let over = below.add(one).pmax(zero);
-        let ratio = one.sub(over).pmax(V::splat(LEAST));
-        let log = log2_of_ratio(ratio, zero.sub(over));
-        let p = exp2_nonpositive(log.mul(V::splat(beta))).keep(d.above(zero));
-        (p, p.div(ratio).mul(V::splat(beta)))
-    }
-}
-
-/// Calls `$self.$pass` with the power as a constant.
-macro_rules! by_power {
-    ($row:ident.$pass:ident::<$block:ident>($($argument:expr),*)) => {
-        match $row.power {
-            Power::Exponential => $row.$pass::<$block>(Power::Exponential, $($argument),*),
-            Power::Square => $row.$pass::<$block>(Power::Square, $($argument),*),
-            Power::Real(beta) => $row.$pass::<$block>(Power::Real(beta), $($argument),*),
-        }
-    };
-}
+/// A power of two: so much more than 1 is told apart where exponentials are kept.
+const ROOM: f32 = 2.0;
+const LOG2_ROOM: f32 = 1.0;
+const LOG_ROOM: f64 = core::f64::consts::LN_2;
+/// So much lower, times 1 / scale, may c be than where exponentials were kept: what is then lost are those below 2^-120.
+const REACH: f64 = 2.0;
 
 /// Scores with their bounds.
 #[derive(Clone, Copy)]
@@ -113,11 +55,13 @@ pub struct Bracket {
     pub solved: bool,
     /// What the entries below their bounds sum to at about c.
     pub free: f64,
+    /// The c for which exponentials are kept.
+    pub kept: f64,
 }
 
 /// One threshold, in two parts: the first difference is exact near it.
 #[derive(Clone, Copy)]
-struct Level<V> {
+pub struct Level<V> {
     high: V,
     low: V,
     scale: V,
@@ -126,7 +70,7 @@ struct Level<V> {
 impl<V: F32Block> Level<V> {
     /// -d.
     #[inline(always)]
-    fn below(&self, scores: V) -> V {
+    pub fn below(&self, scores: V) -> V {
         self.high.sub(scores).add(self.low).mul(self.scale)
     }
 }
@@ -139,7 +83,7 @@ struct Sums {
 
 impl Row<'_> {
     #[inline(always)]
-    fn level<V: F32Block>(&self, c: f64) -> Level<V> {
+    pub fn level<V: F32Block>(&self, c: f64) -> Level<V> {
         let high = c as f32;
         Level {
             high: V::splat(high),
@@ -151,7 +95,7 @@ impl Row<'_> {
     /// # Safety
     /// `from` is a multiple of 16 below the row's length.
     #[inline(always)]
-    unsafe fn bound<V: F32Block>(&self, from: usize) -> V {
+    pub unsafe fn bound<V: F32Block>(&self, from: usize) -> V {
         match self.bounds {
             None => V::splat(1.0),
             // SAFETY: by the caller.
@@ -168,8 +112,62 @@ impl Row<'_> {
     }
 
     #[inline(always)]
-    unsafe fn sums_of<V: F32Block>(&self, power: Power, c: f64) -> Sums {
+    unsafe fn sums_of<V: F32Block, P: Terms>(&self, power: P, c: f64) -> Sums {
         let level: Level<V> = self.level(c);
+        // SAFETY: passed on.
+        let mut sums = unsafe {
+            self.sums_by::<V, true>(|from| power.of(level.below(self.scores.block(from))))
+        };
+        sums.slope *= f64::from(self.scale);
+        sums
+    }
+
+    /// The same of exponentials from those that are kept for `from`; if that is c, they are formed first.
+    #[inline(never)]
+    unsafe fn sums_kept<V: F32Block>(&self, kept: *mut f32, from: f64, c: f64) -> Sums {
+        let factor = V::splat(self.factor(from, c));
+        // SAFETY: by the caller; whole blocks are kept.
+        let mut sums = unsafe {
+            if from == c {
+                let level: Level<V> = self.level(c);
+                let (log, room) = (V::splat(core::f32::consts::LOG2_E), V::splat(LOG2_ROOM));
+                let zero = V::splat(0.0);
+                self.sums_by::<V, false>(|at| {
+                    let depth = level.below(self.scores.block(at)).mul(log).add(room);
+                    let p = exp2_nonpositive(zero.sub(depth.pmax(zero)));
+                    p.store(kept.add(at));
+                    let p = p.mul(factor);
+                    (p, p)
+                })
+            } else {
+                self.sums_by::<V, false>(|at| {
+                    let p = V::load(kept.add(at)).mul(factor);
+                    (p, p)
+                })
+            }
+        };
+        sums.slope = sums.free * f64::from(self.scale);
+        sums
+    }
+
+    /// What exponentials kept for `from` are multiplied by at c.
+    pub fn factor(&self, from: f64, c: f64) -> f32 {
+        ROOM * libm::exp((from - c) * f64::from(self.scale)) as f32
+    }
+
+    /// Whether exponentials kept for `from` tell those at c.
+    fn tells(&self, from: f64, c: f64) -> bool {
+        let (over, scale) = (c - from, f64::from(self.scale));
+        let is_whole = (self.max - from) * scale <= LOG_ROOM;
+        over * scale >= -REACH && (is_whole || over * scale <= LOG_ROOM)
+    }
+
+    /// Sums of what `terms` says of the block from an index on; the slope without the scale, 0 unless it is wanted.
+    #[inline(always)]
+    unsafe fn sums_by<V: F32Block, const SLOPE: bool>(
+        &self,
+        terms: impl Fn(usize) -> (V, V),
+    ) -> Sums {
         let (mut met, mut free, mut slope) = (V::no_sums(), V::no_sums(), V::no_sums());
         let (zero, n) = (V::splat(0.0), self.scores.len);
         for start in (0..n).step_by(RUN * LANES) {
@@ -177,40 +175,57 @@ impl Row<'_> {
             let (mut some_free, mut some_slope) = (zero, zero);
             for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
                 // SAFETY: by the caller.
-                let (scores, bound): (V, V) =
-                    unsafe { (self.scores.block(from), self.bound(from)) };
-                let (p, s) = power.terms(level.below(scores));
+                let bound: V = unsafe { self.bound(from) };
+                let (p, s) = terms(from);
                 let inside = bound.above(p);
                 // These leave a rest that may be small.
                 zero.or_else(inside, bound).sum_into(&mut met);
                 some_free = some_free.add(p.keep(inside));
-                if !power.is_its_slope() {
+                if SLOPE {
                     some_slope = some_slope.add(s.keep(inside));
                 }
             }
             some_free.sum_into(&mut free);
-            some_slope.sum_into(&mut slope);
+            if SLOPE {
+                some_slope.sum_into(&mut slope);
+            }
         }
-        let (free, slope) = (V::total(free), V::total(slope));
-        let slope = if power.is_its_slope() { free } else { slope };
+        let free = V::total(free);
         Sums {
             total: V::total(met) + free,
             free,
-            slope: slope * f64::from(self.scale),
+            slope: V::total(slope),
         }
     }
 
-    /// Newton's method for a sum of `mass`, from `start`.
+    /// Newton's method for a sum of `mass`, from `start`; it also ends at a bracket whose sums differ by `loose` times the mass.
+    ///
+    /// # Safety
+    /// `work` is writable for the row in whole blocks where exponentials are kept.
     #[inline(never)]
-    unsafe fn newton<V: F32Block>(&self, mass: f64, start: f64, tolerance: f64) -> Bracket {
+    pub unsafe fn newton<V: F32Block>(
+        &self,
+        (mass, start): (f64, f64),
+        (tolerance, loose): (f64, f64),
+        work: *mut f32,
+    ) -> Bracket {
         let unit = 1.0 / f64::from(self.scale);
         let (mut low, mut high, mut c) = (f64::NEG_INFINITY, f64::INFINITY, start);
         // The excess at both, less of it where the other end has moved twice.
         let (mut at_low, mut at_high, mut was_above) = (0.0, 0.0, false);
-        let (mut free, mut stride) = (0.0, unit);
+        let (mut free, mut stride, mut kept) = (0.0, unit, f64::NAN);
         for _ in 0..STEPS {
+            if self.power.is_its_slope() && !self.tells(kept, c) {
+                kept = c;
+            }
             // SAFETY: by the caller.
-            let sums = unsafe { self.sums::<V>(c) };
+            let sums = unsafe {
+                if self.power.is_its_slope() {
+                    self.sums_kept::<V>(work, kept, c)
+                } else {
+                    self.sums::<V>(c)
+                }
+            };
             let excess = sums.total - mass;
             free = sums.free;
             // Where p is an exponential all free ones move by one factor.
@@ -228,6 +243,7 @@ impl Row<'_> {
                     uncertain: UNCERTAIN * mass / sums.slope,
                     solved: true,
                     free,
+                    kept,
                 };
             }
             if excess > 0.0 {
@@ -254,6 +270,10 @@ impl Row<'_> {
                 break;
             }
             c = next;
+            let is_closed = (high - low).is_finite();
+            if is_closed && at_low - at_high <= loose * mass {
+                break;
+            }
         }
         Bracket {
             low,
@@ -262,18 +282,22 @@ impl Row<'_> {
             uncertain: 0.0,
             solved: false,
             free,
+            kept,
         }
     }
 
-    /// c of a row whose bounds sum to more than 1. `work` is writable for two samples.
+    /// c of a row whose bounds sum to more than 1; `loose` as there. `kept` is writable for the row in whole blocks, `work` for three samples.
     ///
     /// # Safety
     /// As said.
-    pub unsafe fn solve<V: F32Block>(&self, work: *mut f32) -> Bracket {
+    pub unsafe fn solve<V: F32Block>(&self, loose: f64, kept: *mut f32, work: *mut f32) -> Bracket {
         let n = self.scores.len;
         // SAFETY: by the caller; the blocks are inside the row.
         unsafe {
-            let mut start = self.max - 1.0 / f64::from(self.scale);
+            let mut start = self.max;
+            if !self.power.is_its_slope() {
+                start -= 1.0 / f64::from(self.scale);
+            }
             if n >= 4 * SAMPLE {
                 let (blocks, stride) = (SAMPLE / LANES, n / SAMPLE * LANES);
                 for block in 0..blocks {
@@ -291,59 +315,11 @@ impl Row<'_> {
                     bounds: self.bounds.map(|_| bounds),
                     ..*self
                 };
-                start = sample.newton::<V>(SAMPLE as f64 / n as f64, start, 1e-2).c;
+                let mass = SAMPLE as f64 / n as f64;
+                let place = work.add(2 * SAMPLE);
+                start = sample.newton::<V>((mass, start), (1e-2, 0.0), place).c;
             }
-            self.newton::<V>(1.0, start, TOLERANCE)
+            self.newton::<V>((1.0, start), (TOLERANCE, loose), kept)
         }
-    }
-
-    /// The entries of a solved row; false, and `out` is in no order, where one lies so near to 0 or to its bound that c does not
-    /// tell on which side.
-    ///
-    /// # Safety
-    /// `out` is writable for the row, and disjoint from it.
-    #[inline(never)]
-    pub unsafe fn write<V: F32Block>(&self, bracket: &Bracket, out: *mut f32) -> bool {
-        // SAFETY: passed on.
-        unsafe { by_power!(self.write_of::<V>(bracket, out)) }
-    }
-
-    #[inline(always)]
-    unsafe fn write_of<V: F32Block>(&self, power: Power, bracket: &Bracket, out: *mut f32) -> bool {
-        let level: Level<V> = self.level(bracket.c);
-        let window = V::splat((bracket.uncertain * f64::from(self.scale)) as f32);
-        let (zero, n) = (V::splat(0.0), self.scores.len);
-        let mut nearest = V::splat(1.0);
-        for from in (0..n).step_by(LANES) {
-            // SAFETY: by the caller.
-            let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
-            let d = level.below(scores);
-            let (p, s) = power.terms(d);
-            let inside = bound.above(p);
-            let (over, change) = (p.sub(bound), s.mul(window));
-            // Negative where the distance from the bound is less than what may be wrong.
-            let far = over.mul(over).sub(change.mul(change));
-            // Where p = 0 so is the change; a bound of 0 is never near.
-            let far = V::splat(1.0).or_else(zero.at_least(bound), far);
-            let far = if power == Power::Exponential {
-                far
-            } else {
-                let square = d.mul(d).sub(window.mul(window));
-                square.or_else(far.above(square), far)
-            };
-            nearest = far.or_else(nearest.above(far), nearest);
-            let entries = p.or_else(inside, bound);
-            // SAFETY: by the caller.
-            unsafe {
-                if from + LANES <= n {
-                    entries.store(out.add(from));
-                } else {
-                    let mut tail = [0.0; LANES];
-                    entries.store(tail.as_mut_ptr());
-                    crate::simd::copy_short(tail.as_ptr(), out.add(from), n - from);
-                }
-            }
-        }
-        !V::any(zero.above(nearest))
     }
 }

@@ -3,10 +3,11 @@
 //! rows of f64, is settled by a few steps of Newton's method in f64. Rows on which either gets nowhere, or that have ties,
 //! are left to the caller.
 
-use super::constrained::binding;
-use super::constrained_blocks::{Bracket, Power, Row, SAMPLE};
+use super::constrained_blocks::{Bracket, Row, SAMPLE, TOLERANCE};
+use super::constrained_powers::Power;
+use super::constrained_settle::Settle;
 use super::frame::{Entry, Solved};
-use crate::maps::kernels::{exp2, pow, Scores, Sum, Tail};
+use crate::maps::kernels::{Scores, Sum, Tail};
 use crate::maps::Score;
 use crate::simd::{Native, LANES};
 
@@ -14,17 +15,16 @@ use crate::simd::{Native, LANES};
 const ENOUGH: f64 = 0.05;
 /// What two numbers and their difference lose in f32, with as much again.
 const ROUNDING: f64 = 5e-7;
-/// Steps in f64, from six digits.
-const STEPS: usize = 8;
-/// What a step of Newton's method on a power may be for the next to show nothing.
-const LINEAR: f64 = 1e-11;
-/// An entry so near to its bound, or to 0, is a tie.
-const TIE: f64 = 1e-13;
+/// From this length on entries that are still open are looked at by themselves, once the sums at both ends of their bracket differ by
+/// so much, and if they are so small a part of the row.
+const LONG: usize = 2048;
+const LOOSE: f64 = 0.125;
+const FEW: usize = 4;
 
 /// f32 of scratch, beside five rows of f64 and one of u32.
 pub const fn blocks(n: usize) -> usize {
-    // A row in blocks with its bounds, entries, and two samples.
-    3 * (n + LANES) + 2 * SAMPLE
+    // A row in blocks with its bounds, entries, and three samples.
+    3 * (n + LANES) + 3 * SAMPLE
 }
 
 /// A row, and room for what is made of it.
@@ -36,7 +36,6 @@ pub struct Problem<'a, T> {
     pub temperature: f64,
     pub out: *mut T,
     /// As many numbers as the row has scores, as the rest.
-    pub row: &'a mut [f64],
     pub u: &'a mut [f64],
     pub bounds: &'a mut [f64],
     pub p: &'a mut [f64],
@@ -74,8 +73,11 @@ impl<T: Entry> Problem<'_, T> {
                 )
             } else {
                 let max = max.to_f64();
-                narrowed(self.x, self.n, max, at);
-                narrowed(self.upper, self.n, 0.0, at.add(step));
+                narrowed(self.x, self.n, at, |score| score - max);
+                // None is lost.
+                let least = f64::from(f32::MIN_POSITIVE);
+                let bound = |u: f64| if u > 0.0 { u.max(least) } else { u };
+                narrowed(self.upper, self.n, at.add(step), bound);
                 (
                     Scores::new(at, self.n, &mut tail),
                     padded(at.add(step), self.n, &mut bounds_tail),
@@ -89,201 +91,79 @@ impl<T: Entry> Problem<'_, T> {
                 scale,
                 max: max.to_f64() - origin,
             };
-            let bracket = row.solve::<Native>(at.add(3 * step));
-            if size_of::<T>() == 4 && bracket.solved && bracket.free >= ENOUGH {
-                let (out, spare): (*mut f32, *mut f32) = (self.out.cast(), at.add(2 * step));
-                let target =
-                    if core::ptr::eq(self.x, self.out) || core::ptr::eq(self.upper, self.out) {
-                        spare
-                    } else {
-                        out
-                    };
-                if row.write::<Native>(&bracket, target) {
-                    if target == spare {
-                        core::ptr::copy_nonoverlapping(spare, out, self.n);
-                    }
-                    return Some(self.solved(bracket.c));
-                }
-            }
-            for j in 0..self.n {
-                *self.u.get_unchecked_mut(j) = (*self.x.add(j)).to_f64() - origin;
-                *self.bounds.get_unchecked_mut(j) = binding((*self.upper.add(j)).to_f64());
-            }
+            // In f32 nothing was copied.
+            let kept = at.add(if size_of::<T>() == 4 { 0 } else { 2 * step });
+            // In f64 these take the place of what is kept.
+            let decided = at.add(2 * step);
             let mut rest = Settle {
                 e: self.e,
                 temperature: self.temperature,
-                row: self.row,
                 u: self.u,
                 bounds: self.bounds,
                 p: self.p,
                 s: self.s,
                 indices: self.indices,
+                len: 0,
+                left: Sum::new(),
             };
-            let c = rest.settle(&bracket)?;
-            super::frame::write(rest.row, self.out);
-            Some(self.solved(origin + c))
-        }
-    }
-
-    fn solved(&self, c: f64) -> Solved {
-        Solved {
-            threshold: if self.e == 0.0 { f64::NEG_INFINITY } else { c },
-            converged: true,
-        }
-    }
-}
-
-/// What remains undecided, whatever the row's type.
-struct Settle<'a> {
-    e: f64,
-    temperature: f64,
-    /// Results.
-    row: &'a mut [f64],
-    /// Scores, as c is, and their bounds; then of the free entries their distance from the bracket's c, over the temperature.
-    u: &'a mut [f64],
-    bounds: &'a mut [f64],
-    /// (f, f') of the free entries.
-    p: &'a mut [f64],
-    s: &'a mut [f64],
-    indices: &'a mut [u32],
-}
-
-impl Settle<'_> {
-    /// c, from a bracket of it.
-    #[inline(never)]
-    fn settle(&mut self, bracket: &Bracket) -> Option<f64> {
-        let (e, temperature, power) = (self.e, self.temperature, Power64::of(self.e));
-        let (low, high) = if bracket.solved {
-            let window = bracket.uncertain;
-            (bracket.c - window, bracket.c + window)
-        } else {
-            (bracket.low, bracket.high)
-        };
-        let widened = |c: f64, side: f64| c + side * ROUNDING * (temperature + c.abs());
-        let (low, high, origin) = (widened(low, -1.0), widened(high, 1.0), bracket.c);
-        if !(high - low).is_finite() {
-            return None;
-        }
-        let window = (high - origin) / temperature;
-        let zero_up_to = if e == 0.0 { f64::NEG_INFINITY } else { low };
-        let (mut len, mut rest) = (0, Sum::new());
-        rest.add(1.0);
-        // Without branches: which entries are free nobody can predict.
-        for j in 0..self.row.len() {
-            // SAFETY: len <= j, and all parts are as long as the row.
-            unsafe {
-                let (score, bound) = (*self.u.get_unchecked(j), *self.bounds.get_unchecked(j));
-                let u = (score - origin) / temperature;
-                let (p, s) = power.terms(u);
-                let counts = bound > 0.0 && score > zero_up_to;
-                // f is convex: it is no less than that at any c in the bracket.
-                let is_met = counts && p - s * window >= bound;
-                let met = if is_met { bound } else { 0.0 };
-                rest.add(-met);
-                *self.row.get_unchecked_mut(j) = met;
-                *self.u.get_unchecked_mut(len) = u;
-                *self.bounds.get_unchecked_mut(len) = bound;
-                *self.p.get_unchecked_mut(len) = p;
-                *self.s.get_unchecked_mut(len) = s;
-                *self.indices.get_unchecked_mut(len) = j as u32;
-                len += usize::from(counts && !is_met);
-            }
-        }
-        let (u, bounds) = (self.u.get(..len)?, self.bounds.get(..len)?);
-        let (p, s) = (self.p.get_mut(..len)?, self.s.get_mut(..len)?);
-        // c - origin, over the temperature.
-        let mut c = 0.0;
-        for _ in 0..STEPS {
-            let (mut met, mut moving, mut slope) = (Sum::new(), Sum::new(), 0.0);
-            for ((&p, &s), &bound) in p.iter().zip(s.iter()).zip(bounds) {
-                let is_met = p >= bound;
-                let or_zero = |condition: bool, value: f64| if condition { value } else { 0.0 };
-                met.add(or_zero(is_met, bound));
-                moving.add(or_zero(!is_met, p));
-                slope += or_zero(!is_met, s);
-            }
-            let left = rest.less(&met);
-            let over = moving.minus(left);
-            let step = if e == 0.0 {
-                libm::log1p(over / left)
-            } else {
-                over / slope
+            // All exponentials are formed at once; of powers only those that are still open when the bracket is narrow.
+            let is_narrow = self.n >= LONG && power != Power::Exponential;
+            let mut loose = if is_narrow { LOOSE } else { 0.0 };
+            let mut bracket = row.solve::<Native>(loose, kept, at.add(3 * step));
+            let (low, high) = loop {
+                if size_of::<T>() == 4 && bracket.solved && bracket.free >= ENOUGH {
+                    let (out, spare): (*mut f32, *mut f32) = (self.out.cast(), at.add(2 * step));
+                    let target =
+                        if core::ptr::eq(self.x, self.out) || core::ptr::eq(self.upper, self.out) {
+                            spare
+                        } else {
+                            out
+                        };
+                    if row.write::<Native>(&bracket, kept, target) {
+                        if target == spare {
+                            core::ptr::copy_nonoverlapping(spare, out, self.n);
+                        }
+                        return Some(solved(self.e, bracket.c));
+                    }
+                }
+                let ends = ends(&bracket, self.temperature)?;
+                row.decide::<Native>(ends, &bracket, kept, decided);
+                rest.collect((self.x, self.upper), origin, bracket.c, decided);
+                if bracket.solved || loose == 0.0 || rest.len <= self.n / FEW {
+                    break ends;
+                }
+                loose = 0.0;
+                bracket = row.newton::<Native>((1.0, bracket.c), (TOLERANCE, 0.0), kept);
             };
-            let threshold = origin + (c + step) * temperature;
-            if !(low < threshold && threshold < high) {
-                return None;
-            }
-            c += step;
-            // An exponential moves by a factor; a power by its slope, if that is all that shows.
-            let (is_exponential, factor) = (e == 0.0, left / moving.total());
-            let is_linear = is_exponential || step.abs() <= LINEAR;
-            let (mut is_tie, mut has_crossed) = (false, !is_linear);
-            for (((&u, &bound), p), s) in u.iter().zip(bounds).zip(p.iter_mut()).zip(s.iter_mut()) {
-                let was_below = *p < bound;
-                if is_exponential {
-                    *p *= factor;
-                } else if is_linear {
-                    *p -= *s * step;
-                } else {
-                    (*p, *s) = power.terms(u - c);
-                }
-                has_crossed |= was_below != (*p < bound);
-                is_tie |= (*p - bound).abs() <= TIE * bound;
-                is_tie |= !is_exponential && (u - c).abs() <= TIE;
-            }
-            if is_tie {
-                return None;
-            }
-            if !has_crossed {
-                for ((&p, &bound), &index) in p.iter().zip(bounds).zip(self.indices.iter()) {
-                    *self.row.get_mut(index as usize)? = p.min(bound).max(0.0);
-                }
-                return Some(threshold);
-            }
-        }
-        None
-    }
-}
-
-/// f, of a distance over the temperature.
-struct Power64 {
-    e: f64,
-    beta: f64,
-    /// From here on (e d)^beta is above 2^-900.
-    least: f64,
-}
-
-impl Power64 {
-    fn of(e: f64) -> Power64 {
-        Power64 {
-            e,
-            beta: 1.0 / e,
-            least: libm::exp2(-900.0 * e),
-        }
-    }
-
-    /// (f, f'); of a larger one than any entry has, 1.
-    #[inline(always)]
-    fn terms(&self, d: f64) -> (f64, f64) {
-        let base = self.e * d;
-        if self.e == 0.0 {
-            let p = if d < -690.0 {
+            let start = if bracket.solved || power == Power::Exponential {
                 0.0
             } else {
-                exp2(d.min(1.0) * core::f64::consts::LOG2_E)
+                rest.narrow(power, (at, at.add(step)))?
             };
-            (p, p)
-        } else if base < self.least {
-            (0.0, 0.0)
-        } else if self.e == 1.0 {
-            (base, 1.0)
-        } else if self.e == 0.5 {
-            (base * base, base)
-        } else {
-            let base = base.min(1.0);
-            let p = pow(base, self.beta);
-            (p, p / base)
+            let c = rest.settle((bracket.c, start), (low, high))?;
+            rest.write(self.upper, decided, self.out);
+            Some(solved(self.e, origin + c))
         }
+    }
+}
+
+/// Between which two c surely lies.
+fn ends(bracket: &Bracket, temperature: f64) -> Option<(f64, f64)> {
+    let (low, high) = if bracket.solved {
+        let window = bracket.uncertain;
+        (bracket.c - window, bracket.c + window)
+    } else {
+        (bracket.low, bracket.high)
+    };
+    let widened = |c: f64, side: f64| c + side * ROUNDING * (temperature + c.abs());
+    let (low, high) = (widened(low, -1.0), widened(high, 1.0));
+    (high - low).is_finite().then_some((low, high))
+}
+
+fn solved(e: f64, c: f64) -> Solved {
+    Solved {
+        threshold: if e == 0.0 { f64::NEG_INFINITY } else { c },
+        converged: true,
     }
 }
 
@@ -291,7 +171,7 @@ impl Power64 {
 ///
 /// # Safety
 /// As [`Scores::new`].
-unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
+pub unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on; what is behind the last bound is in the tail, which has been written if there is any.
     unsafe {
         let row = Scores::new(bounds, n, tail);
@@ -302,13 +182,13 @@ unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
     }
 }
 
-/// A row less `origin` as f32.
+/// A row as f32, after `f`.
 ///
 /// # Safety
 /// `from` is readable and `to` is writable for `n` numbers.
-unsafe fn narrowed<T: Score>(from: *const T, n: usize, origin: f64, to: *mut f32) {
+unsafe fn narrowed<T: Score>(from: *const T, n: usize, to: *mut f32, f: impl Fn(f64) -> f64) {
     for j in 0..n {
         // SAFETY: by the caller.
-        unsafe { *to.add(j) = ((*from.add(j)).to_f64() - origin) as f32 };
+        unsafe { *to.add(j) = f((*from.add(j)).to_f64()) as f32 };
     }
 }

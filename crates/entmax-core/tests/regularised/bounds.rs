@@ -143,6 +143,74 @@ fn every_kind_of_row_is_that_of_bisection_f64() {
     every_kind_of_row::<f64>(1e-8);
 }
 
+/// Rows from a sample on, also of samples that say nothing: sorted scores, and some far above at places of no sample.
+fn long_rows<T: Number>(tolerance: f64) {
+    let mut random = Random(101);
+    for n in [512, 1030, 2048, 4100] {
+        let normal: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+        let mut sorted = normal.clone();
+        sorted.sort_by(f64::total_cmp);
+        let mut spiked = normal.clone();
+        spiked[n - 3..].fill(9.0);
+        let low = (0..n).map(|j| if j % 128 < 64 { -20.0 } else { normal[j] });
+        let rows = [
+            ("normal", normal.clone()),
+            ("sorted", sorted),
+            ("spiked", spiked),
+            ("low", low.collect()),
+        ];
+        for (kind, scores) in &rows {
+            let x: Vec<T> = scores.iter().map(|&z| T::round(z)).collect();
+            let z: Vec<f64> = x.iter().map(|x| x.wide()).collect();
+            let capped = vec![4.0 / n as f64; n];
+            let half = |bound: f64, other: f64| {
+                let bounds = (0..n).map(|j| if j % 2 == 0 { bound } else { other });
+                bounds.collect::<Vec<f64>>()
+            };
+            let limits = [
+                ("capped", capped),
+                ("half", half(4.0 / n as f64, f64::INFINITY)),
+                ("hardly any", half(0.9 / n as f64, 2.0 / n as f64)),
+                ("tiny", half(1e-300, 3.0 / n as f64)),
+                ("uneven", bounds(n, 3.0, &mut random)),
+            ];
+            for (limit, u) in &limits {
+                let u: Vec<T> = u.iter().map(|&u| T::round(u)).collect();
+                let wide: Vec<f64> = u.iter().map(|u| u.wide()).collect();
+                for e in [0.0, 0.1, 0.5, 0.7, 1.0] {
+                    let label = format!("{kind}, {limit}, n = {n}, e = {e}");
+                    let (p, solved) = solved(&x, &u, e, 0.7);
+                    assert!(solved.converged, "{label}");
+                    let exact = truth(&z, &wide, e, 0.7);
+                    let error = distance(&p, &exact);
+                    assert!(error <= tolerance, "{label}: {error:e}");
+                    let total = sum(p.iter().map(|p| p.wide()));
+                    assert!((total - 1.0).abs() <= 2e-6, "{label}: {total}");
+                    // A bound that is met is met to the last digit.
+                    for j in 0..n {
+                        let (p, exact, u) = (p[j].wide(), exact[j], wide[j]);
+                        assert!((0.0..=u).contains(&p), "{label}");
+                        assert!(
+                            exact < u || z[j] < solved.threshold || p == u,
+                            "{label}: {j}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn long_rows_are_those_of_bisection_f32() {
+    long_rows::<f32>(3e-6);
+}
+
+#[test]
+fn long_rows_are_those_of_bisection_f64() {
+    long_rows::<f64>(1e-8);
+}
+
 #[test]
 fn values_known_from_elsewhere() {
     let z = [0.5, 1.2, -0.3, 2.0, 1.9];
