@@ -174,10 +174,10 @@ describe('in a bundle', () => {
     return Buffer.concat([entry?.contents ?? Buffer.alloc(0), ...chunks.map(({ contents }) => contents)]);
   };
 
-  test('everything that the entry exports stays under 104 KB, minified and compressed by gzip -9', async () => {
+  test('everything that the entry exports stays under 106 KB, minified and compressed by gzip -9', async () => {
     const size = gzipSync(await bundle("export * from 'entmax';"), { level: 9 }).byteLength;
     console.log(`export * from 'entmax': ${size} bytes with gzip -9`);
-    expect(size).toBeLessThan(104_000);
+    expect(size).toBeLessThan(106_000);
   });
 
   test('attention adds under 109 KB', async () => {
@@ -206,12 +206,12 @@ describe('in a bundle', () => {
     expect(attention).not.toContain('sparsemax');
   });
 
-  test('the regularised maps add under 59 KB', async () => {
+  test('the regularised maps add under 65 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(59_000);
+    expect(added).toBeLessThan(65_000);
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {
