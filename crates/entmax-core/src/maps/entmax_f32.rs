@@ -2,7 +2,7 @@
 
 use super::above_two::AboveTwo;
 use super::above_two_f32::{below, Many};
-use super::budget::Problem;
+use super::budget::{rows_f32, Problem};
 use super::candidates_f32::Candidates;
 use super::kernel::{Group, List, Outcome, RowKernel, Solved};
 use super::powers_f32::{IntegerPower, Power, RealPower, WholePower};
@@ -14,7 +14,7 @@ use super::threshold_f32::{
     self, behind_lists, certified, lists, raise, solve_list, sparsemax_bound, spread, SAMPLED_ROW,
     SHORT_ROW,
 };
-use super::{above_two, budget_f32, narrow_f32, softmax_f32, tied_f32};
+use super::{above_two, narrow_f32, softmax_f32, tied_f32};
 use crate::simd::{F32Block, LANES, ROWS};
 use core::marker::PhantomData;
 
@@ -178,7 +178,7 @@ impl<V: F32Block> RowKernel<f32> for EntmaxF32<V> {
         list: &mut List<f32>,
     ) -> Option<f64> {
         // SAFETY: passed on.
-        unsafe { budget_f32::solve::<V>(problem, rows, at_most, out, scratch, list) }
+        unsafe { rows_f32::solve::<V>(problem, rows, at_most, out, scratch, list) }
     }
 
     #[inline(always)]

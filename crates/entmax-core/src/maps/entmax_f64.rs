@@ -6,8 +6,7 @@
 //! after a step stays a candidate, the rest never returns.
 
 use super::above_two::{copy_candidates, AboveTwo};
-use super::budget::Problem;
-use super::budget_f64;
+use super::budget::{rows_f64, Problem};
 use super::compensated::{Pair, Sum};
 use super::exact::settle;
 use super::kernel::{List, Outcome, RowKernel, Solved};
@@ -212,7 +211,7 @@ unsafe fn entmax(
 
 impl RowKernel<f64> for EntmaxF64 {
     fn scratch(n: usize) -> usize {
-        budget_f64::scratch(n)
+        rows_f64::scratch(n)
     }
 
     unsafe fn maximum(x: *const f64, n: usize) -> Option<f64> {
@@ -269,7 +268,7 @@ impl RowKernel<f64> for EntmaxF64 {
         _list: &mut List<f64>,
     ) -> Option<f64> {
         // SAFETY: passed on.
-        unsafe { budget_f64::solve(problem, rows, at_most, out, scratch) }
+        unsafe { rows_f64::solve(problem, rows, at_most, out, scratch) }
     }
 
     #[inline(always)]

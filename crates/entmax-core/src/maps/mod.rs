@@ -22,9 +22,6 @@ mod above_two;
 mod above_two_f32;
 mod blocks_f32;
 mod budget;
-mod budget_blocks;
-mod budget_f32;
-mod budget_f64;
 mod candidates_f32;
 mod compensated;
 mod csr;
@@ -61,7 +58,7 @@ pub use score::Score;
 /// What gradients, losses and attention take from the maps.
 pub(crate) mod kernels {
     #[cfg(feature = "regularised")]
-    pub(crate) use super::budget_f64::KEEP;
+    pub(crate) use super::budget::rows_f64::KEEP;
     pub(crate) use super::candidates_f32::Candidates;
     #[cfg(feature = "regularised")]
     pub(crate) use super::compensated::{Pair, Sum};

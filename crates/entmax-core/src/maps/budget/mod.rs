@@ -13,7 +13,16 @@
 //!
 //! A step that decides nothing ends it, so it is finite; entries at most a few binades apart halve with each step. tau
 //! is a pair (see `compensated`) and lies beside one of the scores, so that a budget of 1e-30 among scores around 1
-//! keeps its digits. `budget_f32` and `budget_f64` narrow rows down before they come here.
+//! keeps its digits. `rows_f32` and `rows_f64` narrow rows down before they come here.
+
+mod blocks_f32;
+mod bracket_f32;
+mod lanes_f32;
+pub mod rows_f32;
+pub mod rows_f64;
+mod sample_f32;
+mod sums_f32;
+mod undecided_f32;
 
 use super::compensated::{Pair, Sum};
 use super::kernel::{List, Outcome, RowKernel, Settings, Solved};

@@ -1,13 +1,14 @@
 //! The capped simplex on a row of f64: a copy of it in f32 says between which two thresholds tau lies, passes over blocks
-//! costing little, and which entries are then at their bound, 0 or undecided; the exact method of `budget` decides the last.
+//! costing little, and which entries are then at their bound, 0 or undecided; the exact method decides the last.
 //! Whether tau came to lie between the two is checked, so that what f32 has rounded costs time at worst.
 
-use super::budget::{above, Problem, Undecided};
-use super::budget_blocks::{Ends, Row};
-use super::compensated::{Pair, Sum};
-use super::entmax_f64::EntmaxF64;
-use super::kernel::RowKernel;
-use super::scan_f32::Scores;
+use super::super::compensated::{Pair, Sum};
+use super::super::entmax_f64::EntmaxF64;
+use super::super::kernel::RowKernel;
+use super::super::scan_f32::Scores;
+use super::blocks_f32::Row;
+use super::bracket_f32::Ends;
+use super::{above, Problem, Undecided};
 use crate::simd::{Native, LANES};
 
 /// A shorter row goes to the exact method at once.

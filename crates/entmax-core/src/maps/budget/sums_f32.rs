@@ -1,0 +1,207 @@
+//! Sums over a row of the capped simplex in blocks of sixteen f32, as exact as each is asked for.
+
+use super::super::compensated::Pair;
+use super::blocks_f32::{Level, Row};
+use crate::simd::{F32Block, LANES};
+
+/// Blocks whose lanes are added in f32.
+const RUN: usize = 8;
+
+/// What one pass tells.
+pub struct Sums {
+    /// Of the entries strictly inside, and how many these are.
+    pub active: f64,
+    pub count: f64,
+    /// Of the bounds of the others that are not 0.
+    pub capped: f64,
+}
+
+/// Which quarter of a block a lane belongs to.
+static QUARTERS: [f32; LANES] = [
+    0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0,
+];
+
+/// The lanes' sum, of few digits.
+#[inline(always)]
+fn sum_of<V: F32Block>(block: V) -> f64 {
+    let mut sums = V::no_sums();
+    block.sum_into(&mut sums);
+    V::total(sums)
+}
+
+/// A sum lane by lane that keeps what each addition rounds away (`compensated::two_sum`).
+pub struct Exact<V> {
+    sum: V,
+    error: V,
+}
+
+impl<V: F32Block> Exact<V> {
+    #[inline(always)]
+    pub fn new() -> Exact<V> {
+        let zero = V::splat(0.0);
+        Exact {
+            sum: zero,
+            error: zero,
+        }
+    }
+
+    #[inline(always)]
+    pub fn add(&mut self, block: V) {
+        let sum = self.sum.add(block);
+        let part = sum.sub(self.sum);
+        let lost = self.sum.sub(sum.sub(part)).add(block.sub(part));
+        self.sum = sum;
+        self.error = self.error.add(lost);
+    }
+
+    /// Without rounding the lanes' sum to f32: four at a time.
+    #[inline(never)]
+    pub fn total(&self) -> f64 {
+        // SAFETY: the array holds sixteen floats.
+        let quarters: V = unsafe { V::load(QUARTERS.as_ptr()) };
+        let mut sums = V::no_sums();
+        self.error.sum_into(&mut sums);
+        let mut rest = self.sum;
+        for quarter in [2.5, 1.5, 0.5] {
+            let behind = quarters.above(V::splat(quarter));
+            rest.keep(behind).sum_into(&mut sums);
+            rest = V::splat(0.0).or_else(behind, rest);
+        }
+        rest.sum_into(&mut sums);
+        V::total(sums)
+    }
+}
+
+impl Row {
+    /// What the entries are at tau; `exactly`: with a sum of bounds that keeps what f32 rounds away.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(always)]
+    pub unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
+        // SAFETY: passed on.
+        unsafe {
+            if self.bounds.is_none() {
+                self.sums_to_one::<V>(tau)
+            } else if exactly {
+                self.sums_to_bounds::<V, true>(tau)
+            } else {
+                self.sums_to_bounds::<V, false>(tau)
+            }
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn sums_to_bounds<V: F32Block, const EXACTLY: bool>(&self, tau: f64) -> Sums {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let (mut active, mut capped) = (V::no_sums(), Exact::<V>::new());
+        // Lane by lane: these are whole numbers.
+        let mut inner = zero;
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|_, scores: V, bound| {
+                let value = level.value(scores);
+                let (over, inside) = (value.above(bound), value.above(zero));
+                zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+                inner = inner.add(zero.or_else(over, one.keep(inside)));
+                let at_bound = bound.keep(over);
+                if EXACTLY {
+                    capped.add(at_bound);
+                } else {
+                    capped.sum = capped.sum.add(at_bound);
+                }
+            });
+        }
+        Sums {
+            active: V::total(active),
+            count: sum_of(inner),
+            capped: if EXACTLY {
+                capped.total()
+            } else {
+                sum_of(capped.sum)
+            },
+        }
+    }
+
+    /// The sum of the entries at tau rounded to f32, added lane by lane as long as little is lost.
+    ///
+    /// # Safety
+    /// There are bounds.
+    #[inline(never)]
+    pub unsafe fn quick_sum<V: F32Block>(&self, tau: f64) -> f64 {
+        let (high, inverse, zero) = (V::splat(tau as f32), V::splat(self.inverse), V::splat(0.0));
+        let mut all = V::no_sums();
+        let n = self.scores.len;
+        for start in (0..n).step_by(RUN * LANES) {
+            let mut some = zero;
+            for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
+                // SAFETY: by the caller.
+                let (scores, bound): (V, V) =
+                    unsafe { (self.scores.block(from), self.bound(from)) };
+                let value = scores.sub(high).mul(inverse);
+                // In this order: behind the row a score is -inf and a bound is anything.
+                let entries = zero.pmax(bound.or_else(value.above(bound), value));
+                some = some.add(entries);
+            }
+            some.sum_into(&mut all);
+        }
+        V::total(all)
+    }
+
+    /// [`Row::sums`] where all bounds are 1.
+    #[inline(never)]
+    fn sums_to_one<V: F32Block>(&self, tau: f64) -> Sums {
+        let level: Level<V> = self.level(Pair {
+            high: tau,
+            low: 0.0,
+        });
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        let mut active = V::no_sums();
+        // Lane by lane: these are whole numbers.
+        let (mut positive, mut outer) = (zero, zero);
+        self.scores.each(|_, scores: V| {
+            let value = level.value(scores);
+            let over = value.above(one);
+            let inside = value.above(zero);
+            zero.or_else(over, value.keep(inside)).sum_into(&mut active);
+            positive = positive.add(one.keep(inside));
+            outer = outer.add(one.keep(over));
+        });
+        let outer = sum_of(outer);
+        Sums {
+            active: V::total(active),
+            count: sum_of(positive) - outer,
+            capped: outer,
+        }
+    }
+
+    /// The sum and the number of the scores but -inf, and the sum of their bounds, all of them roughly.
+    ///
+    /// # Safety
+    /// The bounds are readable.
+    #[inline(never)]
+    pub unsafe fn totals<V: F32Block>(&self) -> (f64, f64, f64) {
+        let (least, one, zero) = (V::splat(f32::NEG_INFINITY), V::splat(1.0), V::splat(0.0));
+        let (mut sum, mut room, mut count) = (V::no_sums(), V::no_sums(), zero);
+        let n = self.scores.len;
+        for start in (0..n).step_by(RUN * LANES) {
+            let (mut some, mut some_room) = (zero, zero);
+            for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
+                // SAFETY: by the caller.
+                let (scores, bound): (V, V) =
+                    unsafe { (self.scores.block(from), self.bound(from)) };
+                let left = scores.above(least);
+                some = some.add(scores.keep(left));
+                count = count.add(one.keep(left));
+                some_room = some_room.add(bound.keep(left));
+            }
+            some.sum_into(&mut sum);
+            some_room.sum_into(&mut room);
+        }
+        (V::total(sum), sum_of(count), V::total(room))
+    }
+}
