@@ -22,6 +22,14 @@ mod native {
         }
     }
     #[inline(always)]
+    pub unsafe fn store_rounded(block: Block, target: *mut f32) {
+        for (i, vector) in block.into_iter().enumerate() {
+            let pair = f32x4_demote_f64x2_zero(vector);
+            // SAFETY: by the caller.
+            unsafe { v128_store(target.add(2 * i).cast(), pair) };
+        }
+    }
+    #[inline(always)]
     pub fn splat(value: f64) -> Block {
         [f64x2_splat(value); 4]
     }
@@ -36,6 +44,10 @@ mod native {
     #[inline(always)]
     pub fn mul(a: Block, b: Block) -> Block {
         from_fn(|i| f64x2_mul(a[i], b[i]))
+    }
+    #[inline(always)]
+    pub fn div(a: Block, b: Block) -> Block {
+        from_fn(|i| f64x2_div(a[i], b[i]))
     }
     #[inline(always)]
     pub fn pmax(a: Block, b: Block) -> Block {
@@ -101,6 +113,13 @@ mod native {
         }
     }
     #[inline(always)]
+    pub unsafe fn store_rounded(block: Block, target: *mut f32) {
+        for (lane, value) in block.into_iter().enumerate() {
+            // SAFETY: by the caller.
+            unsafe { *target.add(lane) = value as f32 };
+        }
+    }
+    #[inline(always)]
     pub fn splat(value: f64) -> Block {
         [value; 8]
     }
@@ -115,6 +134,10 @@ mod native {
     #[inline(always)]
     pub fn mul(a: Block, b: Block) -> Block {
         from_fn(|lane| a[lane] * b[lane])
+    }
+    #[inline(always)]
+    pub fn div(a: Block, b: Block) -> Block {
+        from_fn(|lane| a[lane] / b[lane])
     }
     #[inline(always)]
     pub fn pmax(a: Block, b: Block) -> Block {
@@ -184,6 +207,15 @@ impl Doubles {
         // SAFETY: by the caller.
         unsafe { native::store(self.0, target) };
     }
+    /// As f32. Whole vectors are stored, since engines are handed scalar conversions for half ones.
+    ///
+    /// # Safety
+    /// `target` is writable for 10 numbers, of which the last two may be written over.
+    #[inline(always)]
+    pub unsafe fn store_rounded(self, target: *mut f32) {
+        // SAFETY: by the caller.
+        unsafe { native::store_rounded(self.0, target) };
+    }
     #[inline(always)]
     pub fn splat(value: f64) -> Doubles {
         Doubles(native::splat(value))
@@ -231,4 +263,4 @@ macro_rules! lanewise {
     };
 }
 
-lanewise!(Add add, Sub sub, Mul mul);
+lanewise!(Add add, Sub sub, Mul mul, Div div);

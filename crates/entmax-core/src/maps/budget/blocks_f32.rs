@@ -76,8 +76,12 @@ impl Row {
     pub unsafe fn decide<V: F32Block>(&self, from: usize, (low, high): (f32, f32)) -> (u32, u32) {
         // SAFETY: by the caller.
         let (scores, bound): (V, V) = unsafe { (self.scores.block(from), self.bound(from)) };
+        let above = scores.above(V::splat(low));
+        if !V::any(above) {
+            return (0, 0);
+        }
         let value = scores.sub(V::splat(high)).mul(V::splat(self.inverse));
-        let open = V::both(scores.above(V::splat(low)), bound.at_least(value));
+        let open = V::both(above, bound.at_least(value));
         (V::bits(value.above(bound)), V::bits(open))
     }
 
@@ -122,6 +126,32 @@ impl Row {
         // SAFETY: there is room for a block more.
         unsafe { V::splat(f32::NEG_INFINITY).store(packed.add(len)) };
         Some((len, capped.total()))
+    }
+
+    /// Packs the scores above `cut`, padded with -inf to a whole block, and their bounds; returns their number.
+    ///
+    /// # Safety
+    /// The bounds are readable; `packed` and `packed_bounds` are writable for the row and 32 more.
+    #[inline(never)]
+    pub unsafe fn pack_above<V: F32Block>(
+        &self,
+        cut: f32,
+        (packed, packed_bounds): (*mut f32, *mut f32),
+    ) -> usize {
+        let (cut, mut len) = (V::splat(cut), 0);
+        // SAFETY: by the caller.
+        unsafe {
+            self.each(|_, scores: V, bound| {
+                let above = scores.above(cut);
+                if V::any(above) {
+                    let bits = V::bits(above);
+                    bound.pack(bits, packed_bounds.add(len));
+                    len += scores.pack(bits, packed.add(len));
+                }
+            });
+            V::splat(f32::NEG_INFINITY).store(packed.add(len));
+        }
+        len
     }
 
     /// # Safety

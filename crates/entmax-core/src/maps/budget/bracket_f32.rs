@@ -53,6 +53,19 @@ impl Ends {
     }
 }
 
+impl Bracket {
+    /// The ends, and no tau.
+    pub fn between(ends: &Ends) -> Bracket {
+        Bracket {
+            low: ends.low,
+            high: ends.high,
+            tau: f64::NAN,
+            window: 0.0,
+            solved: false,
+        }
+    }
+}
+
 /// tau lies between the ends; if `solved`, within `window` of `tau`, unless no entry is strictly inside, which a `window` of 0 says.
 pub struct Bracket {
     pub low: f64,
@@ -79,17 +92,10 @@ impl Row {
         let (mut tau, mut window, mut solved) = (start, 0.0, false);
         // The excess at both ends is taken for less where the other end has moved twice.
         let mut was_above = false;
-        let mut exactly = self.bounds.is_none();
         for _ in 0..STEPS {
             // SAFETY: passed on.
-            let mut sums = unsafe { self.sums::<V>(tau, exactly) };
-            let mut excess = sums.active + (sums.capped - budget);
-            if !exactly && excess.abs() <= 1e-3 * budget {
-                exactly = true;
-                // SAFETY: passed on.
-                sums = unsafe { self.sums::<V>(tau, true) };
-                excess = sums.active + (sums.capped - budget);
-            }
+            let sums = unsafe { self.sums::<V>(tau) };
+            let excess = sums.active + (sums.capped - budget);
             let next = tau + excess / sums.count * self.temperature;
             if excess.abs() <= TOLERANCE * sums.active {
                 solved = true;

@@ -88,7 +88,7 @@ fn clip(value: f64, bound: f64) -> f64 {
 
 /// z - tau.
 #[inline(always)]
-pub fn above(score: f64, tau: Pair) -> f64 {
+fn above(score: f64, tau: Pair) -> f64 {
     (score - tau.high) - tau.low
 }
 

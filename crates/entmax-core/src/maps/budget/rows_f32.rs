@@ -1,9 +1,9 @@
 //! The capped simplex on a row of f32: a few passes in blocks of sixteen settle almost every row; the entries that they leave
 //! undecided go to the exact method of `budget`.
 //!
-//! 1. All bounds 1 and a budget far below n: the lane maxima are scores of the row, so a tau at which their clipped
-//!    sum reaches the budget is a lower bound of the row's. Newton's method on them, then only what lies above is
-//!    read again and packed, as in `threshold_f32` (`lanes_f32`).
+//! 1. A budget far below n, and bounds that it does not take up: the lane maxima, with the least bounds behind each, are scores
+//!    of a row below this one, so their tau is a lower bound of the row's (`lanes_f32`). Newton's method on them, then only
+//!    what lies above is read again and packed, as in `threshold_f32`.
 //! 2. Bounds of which many are reached: the ends of a bracket, from a sample of the row, are moved together with nothing but the
 //!    clipped sum, and what lies between them is packed, again and again (`undecided_f32`). A dozen that are left undecided go to
 //!    the exact method, which takes longer for each than a pass for a block. That tau came to lie inside is checked.
@@ -15,14 +15,17 @@
 use super::super::compensated::Pair;
 use super::super::entmax_f32::EntmaxF32;
 use super::super::kernel::{List, RowKernel};
-use super::super::scan_f32::{find_above, maxima_len, Scores, Tail};
+use super::super::scan_f32::{cut, find_above, maxima_len, Scores, Tail};
 use super::super::threshold_f32::{behind_lists, list_capacity, lists, SHORT_ROW};
 use super::blocks_f32::{Level, Row};
 use super::bracket_f32::{Bracket, Ends};
-use super::lanes_f32::lane_minima;
+use super::lanes_f32::lanes;
 use super::undecided_f32::AIM;
 use super::{Numbers, Problem};
 use crate::simd::{F32Block, LANES};
+
+/// In shorter rows the lane maxima are most of the row.
+const SHORTEST: usize = 32;
 
 /// [`Scores::new`], once.
 ///
@@ -67,49 +70,56 @@ pub unsafe fn solve<V: F32Block>(
         };
         // A budget far below n: the lane maxima tell where to look.
         let maxima: *mut f32 = behind_lists(n, scratch).cast();
-        let few = n >= SHORT_ROW
-            && 4.0 * budget <= maxima_len(n) as f64
-            && row.bounds.is_none_or(|bounds| {
-                let minima = maxima.add(2 * maxima_len(n));
-                lane_minima::<V>(&bounds, minima) > budget
-            });
-        let max = if few {
+        let is_short = n < SHORT_ROW;
+        let len = if n >= SHORTEST {
+            lanes::<V>(&row, budget, maxima.add(2 * maxima_len(n)))
+        } else {
+            None
+        };
+        let max = if len.is_some() {
             scores.lane_maxima::<V>(maxima)
         } else {
             EntmaxF32::<V>::maximum(x, n)
         };
         let max = max.filter(|max| max.is_finite())?;
         let highest = f64::from(max);
-        let low = if few {
-            row.lower_bound::<V>(budget, max, maxima)
-        } else {
-            None
-        };
+        let mut low = None;
+        if let Some(len) = len {
+            low = row.lower_bound::<V>(budget, max, (maxima, len));
+        }
         // A threshold that is not below 0 says that the budget binds.
         if at_most && low.is_none_or(|low| highest + f64::from(low) < 0.0) {
-            let sums = row.sums::<V>(0.0, true);
+            let sums = row.sums::<V>(0.0);
             if sums.active + sums.capped <= budget {
                 row.write::<V>(Pair::ZERO, out);
                 return Some(0.0);
             }
         }
+        let mut blocks: (*const u32, usize) = (core::ptr::null(), 0);
+        if let (Some(bound), false) = (low, is_short) {
+            // Behind the maxima there is as much room.
+            let numbers = maxima.add(maxima_len(n)).cast();
+            let above = find_above::<V>(maxima, maxima_len(n), max, bound, numbers);
+            blocks = (numbers, above.blocks);
+            low = low.filter(|_| 2 * above.maxima <= maxima_len(n));
+        }
         if let Some(low) = low {
             let mut candidates = lists(n, scratch);
-            // Behind the maxima there is as much room.
-            let blocks = maxima.add(maxima_len(n)).cast();
-            let above = find_above::<V>(maxima, maxima_len(n), max, low, blocks);
-            candidates.collect::<V>(&scores, (blocks, above.blocks), max, low, n);
-            let len = candidates.len;
-            let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
-            // Their bounds, behind all that the exact method may need.
-            let kept: *mut f32 = behind_lists(n, scratch)
-                .wrapping_add(16 * list_capacity(n))
-                .cast();
-            if row.bounds.is_some() {
-                for j in 0..len {
-                    *kept.add(j) = *upper.add(*candidates.indices.add(j) as usize);
+            // Their bounds, behind all that the exact method may need, or behind the scores of a short row.
+            let mut kept: *mut f32 = candidates.scores.add(n + 2 * LANES);
+            if is_short {
+                candidates.len = row.pack_above::<V>(cut(max, low), (candidates.scores, kept));
+            } else {
+                candidates.collect::<V>(&scores, blocks, max, low, n);
+                kept = behind_lists(n, scratch).add(16 * list_capacity(n)).cast();
+                if row.bounds.is_some() {
+                    for j in 0..candidates.len {
+                        *kept.add(j) = *upper.add(*candidates.indices.add(j) as usize);
+                    }
                 }
             }
+            let len = candidates.len;
+            let packed = Scores::whole(candidates.scores, len.next_multiple_of(LANES));
             let kept_bounds = Scores::whole(kept, packed.len);
             let packed = Row {
                 scores: packed,
@@ -128,9 +138,13 @@ pub unsafe fn solve<V: F32Block>(
             let ends = Ends::below(highest, budget);
             let bracket = packed.newton::<V>(budget, start, ends, 0.0);
             let tau = packed.settle::<V>(&problem, &bracket, maxima.cast());
-            // In place: the entries take the scores' room.
-            packed.write::<V>(tau, candidates.scores);
-            *list = candidates.result();
+            if is_short {
+                row.write::<V>(tau, out);
+            } else {
+                // In place: the entries take the scores' room.
+                packed.write::<V>(tau, candidates.scores);
+                *list = candidates.result();
+            }
             return Some(tau.rounded());
         }
         if n >= SHORT_ROW && row.bounds.is_none() {
@@ -166,7 +180,7 @@ impl Row {
         unsafe {
             let mut ends = Ends::below(highest, budget);
             let Some(start) = self.start::<V>(budget, AIM, &mut ends, scratch.cast()) else {
-                if problem.is_full(self.sums::<V>(f64::NEG_INFINITY, true).capped) {
+                if problem.is_full(self.sums::<V>(f64::NEG_INFINITY).capped) {
                     return Pair {
                         high: f64::NEG_INFINITY,
                         low: 0.0,

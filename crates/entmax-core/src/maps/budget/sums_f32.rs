@@ -16,11 +16,6 @@ pub struct Sums {
     pub capped: f64,
 }
 
-/// Which quarter of a block a lane belongs to.
-static QUARTERS: [f32; LANES] = [
-    0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0,
-];
-
 /// The lanes' sum, of few digits.
 #[inline(always)]
 fn sum_of<V: F32Block>(block: V) -> f64 {
@@ -54,45 +49,39 @@ impl<V: F32Block> Exact<V> {
         self.error = self.error.add(lost);
     }
 
-    /// Without rounding the lanes' sum to f32: four at a time.
-    #[inline(never)]
+    /// Without rounding the lanes' sum to f32.
+    #[inline(always)]
     pub fn total(&self) -> f64 {
+        let mut errors = V::no_sums();
+        self.error.sum_into(&mut errors);
+        let mut lanes = [0.0; LANES];
         // SAFETY: the array holds sixteen floats.
-        let quarters: V = unsafe { V::load(QUARTERS.as_ptr()) };
-        let mut sums = V::no_sums();
-        self.error.sum_into(&mut sums);
-        let mut rest = self.sum;
-        for quarter in [2.5, 1.5, 0.5] {
-            let behind = quarters.above(V::splat(quarter));
-            rest.keep(behind).sum_into(&mut sums);
-            rest = V::splat(0.0).or_else(behind, rest);
+        unsafe { self.sum.store(lanes.as_mut_ptr()) };
+        let mut sums = [0.0; 4];
+        for (lane, &value) in lanes.iter().enumerate() {
+            sums[lane % 4] += f64::from(value);
         }
-        rest.sum_into(&mut sums);
-        V::total(sums)
+        V::total(errors) + ((sums[0] + sums[1]) + (sums[2] + sums[3]))
     }
 }
 
 impl Row {
-    /// What the entries are at tau; `exactly`: with a sum of bounds that keeps what f32 rounds away.
+    /// What the entries are at tau.
     ///
     /// # Safety
     /// The bounds are readable.
     #[inline(always)]
-    pub unsafe fn sums<V: F32Block>(&self, tau: f64, exactly: bool) -> Sums {
-        // SAFETY: passed on.
-        unsafe {
-            if self.bounds.is_none() {
-                self.sums_to_one::<V>(tau)
-            } else if exactly {
-                self.sums_to_bounds::<V, true>(tau)
-            } else {
-                self.sums_to_bounds::<V, false>(tau)
-            }
+    pub unsafe fn sums<V: F32Block>(&self, tau: f64) -> Sums {
+        if self.bounds.is_none() {
+            self.sums_to_one::<V>(tau)
+        } else {
+            // SAFETY: passed on.
+            unsafe { self.sums_to_bounds::<V>(tau) }
         }
     }
 
     #[inline(never)]
-    unsafe fn sums_to_bounds<V: F32Block, const EXACTLY: bool>(&self, tau: f64) -> Sums {
+    unsafe fn sums_to_bounds<V: F32Block>(&self, tau: f64) -> Sums {
         let level: Level<V> = self.level(Pair {
             high: tau,
             low: 0.0,
@@ -108,22 +97,13 @@ impl Row {
                 let (over, inside) = (value.above(bound), value.above(zero));
                 zero.or_else(over, value.keep(inside)).sum_into(&mut active);
                 inner = inner.add(zero.or_else(over, one.keep(inside)));
-                let at_bound = bound.keep(over);
-                if EXACTLY {
-                    capped.add(at_bound);
-                } else {
-                    capped.sum = capped.sum.add(at_bound);
-                }
+                capped.add(bound.keep(over));
             });
         }
         Sums {
             active: V::total(active),
             count: sum_of(inner),
-            capped: if EXACTLY {
-                capped.total()
-            } else {
-                sum_of(capped.sum)
-            },
+            capped: capped.total(),
         }
     }
 

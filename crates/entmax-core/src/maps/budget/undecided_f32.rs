@@ -17,7 +17,7 @@ pub const AIM: f64 = 1.0 / 8.0;
 /// The same in a short row.
 const SHORT_AIM: f64 = 1.0 / 4.0;
 /// So many undecided entries go to the exact method.
-const FEW: usize = 12;
+pub const FEW: usize = 12;
 
 /// Where tau seems to lie, and whether so near that only the exact sum tells on which side.
 #[derive(Clone, Copy)]
