@@ -174,10 +174,10 @@ describe('in a bundle', () => {
     return Buffer.concat([entry?.contents ?? Buffer.alloc(0), ...chunks.map(({ contents }) => contents)]);
   };
 
-  test('everything that the entry exports stays under 106 KB, minified and compressed by gzip -9', async () => {
+  test('everything that the entry exports stays under 106.5 KB, minified and compressed by gzip -9', async () => {
     const size = gzipSync(await bundle("export * from 'entmax';"), { level: 9 }).byteLength;
     console.log(`export * from 'entmax': ${size} bytes with gzip -9`);
-    expect(size).toBeLessThan(106_000);
+    expect(size).toBeLessThan(106_500);
   });
 
   test('attention adds under 109 KB', async () => {
