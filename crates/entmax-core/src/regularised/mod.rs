@@ -41,6 +41,7 @@ pub mod groups;
 mod near;
 pub mod normmax;
 pub mod normmax_loss;
+mod normmax_powers;
 mod normmax_start;
 pub mod oscarmax;
 mod regions;

@@ -14,29 +14,14 @@ pub const fn workspace(n: usize) -> usize {
 pub struct Near<T> {
     /// The row itself where all of it is near.
     scores: *const T,
-    pub indices: *const u32,
+    pub indices: *mut u32,
     pub len: usize,
     max: f64,
     temperature: f64,
 }
 
 impl<T: Entry> Near<T> {
-    /// How far the k-th score lies below the maximum: negative, or 0.
-    ///
-    /// # Safety
-    /// k < len, and the workspace is as it was left.
-    #[inline(always)]
-    pub unsafe fn distance(&self, k: usize) -> f64 {
-        // SAFETY: by the caller.
-        let gap = unsafe { (*self.scores.add(k)).to_f64() } - self.max;
-        if self.temperature == 1.0 {
-            gap
-        } else {
-            gap / self.temperature
-        }
-    }
-
-    /// All of them, no farther than [`WIDEST`].
+    /// How far they lie below the maximum, no farther than [`WIDEST`]: negative, or 0.
     ///
     /// # Safety
     /// The workspace is as it was left.
@@ -58,7 +43,7 @@ impl<T: Entry> Near<T> {
 }
 
 /// Scores that are looked at before it is said that not all are near.
-const LOOK: usize = 64;
+const LOOK: usize = 4;
 
 /// Whether all scores exceed the maximum by more than `bound`.
 ///

@@ -5,22 +5,22 @@
 //! ```
 //!
 //! With d = [z - tau]+ and b = alpha / e, tau is where the norm |d|_b is 1. A norm of convex functions that fall is convex and
-//! falls, so Newton's method from below rises to tau and never passes it; scores that leave the support do not return. `normmax_start`
-//! says where it begins. tau is
-//! also the maximum itself, which is all that the loss needs.
+//! falls, so Newton's method comes from below after its first step. `normmax_start` says where it begins, and bounds what can be in
+//! the support; `normmax_powers` forms the powers and their sums. tau is also the maximum itself, which is all that the loss needs.
 //!
-//! Powers are formed of d / d_max: at alpha near 1, where b is large, the factor d_max^b is then one logarithm, and d near d_max
-//! keeps its digits by log1p. At alpha = inf q is 1 wherever d > 0: uniform over the support of sparsemax.
+//! At alpha near 1, where b is large, powers are formed of d / d_max: the factor d_max^b is then one logarithm, and d near d_max
+//! keeps its digits by log1p. There Newton's method begins below tau and never passes it. At alpha = inf q is 1 wherever d > 0:
+//! uniform over the support of sparsemax.
 
 use super::frame::{self, Entry, Outcome, Solved};
 use super::near;
+use super::normmax_powers::{powers, Power};
 use super::normmax_start::start;
 use crate::gradients::rows::Row;
 use crate::gradients::support::Support;
 use crate::gradients::tsallis::skewed;
 use crate::maps::kernels::sparsemax_f64::SPARE;
-use crate::maps::kernels::{pow, Pair, Sum};
-use crate::simd::sqrt;
+use crate::maps::kernels::{Pair, Sum};
 
 /// Newton's steps take 1 to 8.
 const STEPS: usize = 100;
@@ -28,13 +28,10 @@ const STEPS: usize = 100;
 /// From this e on a power of a rounded ratio, or of the norm, has all the digits that count.
 const TAME: f64 = 0.125;
 
-/// Its powers of up to 1 / TAME are above 2^-1000.
-const SMALL: f64 = 1e-30;
-
 /// Bytes of workspace for a row of `n`.
 pub const fn normmax_workspace(n: usize) -> usize {
     // The scores that may be in the support: of the row's type with their indices, and as f64.
-    near::workspace(n) + ((n + SPARE) * size_of::<f64>()).next_multiple_of(64)
+    near::workspace(n) + (2 * (n + SPARE) * size_of::<f64>()).next_multiple_of(64)
 }
 
 /// normmax of x / temperature; `e` is alpha - 1, above 0 and perhaps inf. The outcome's threshold is tau less the maximum.
@@ -50,7 +47,7 @@ pub unsafe fn normmax<T: Entry>(
     out: *mut T,
     workspace: *mut u8,
 ) -> Outcome {
-    // SAFETY: by the caller; two disjoint parts of the workspace, of plain numbers.
+    // SAFETY: by the caller; disjoint parts of the workspace, of plain numbers.
     unsafe {
         let near = match near::collect(x, n, temperature, 1.0, workspace) {
             Ok(near) => near,
@@ -59,26 +56,28 @@ pub unsafe fn normmax<T: Entry>(
                 return outcome;
             }
         };
+        let room = n + SPARE;
         let active: *mut f64 = workspace.wrapping_add(near::workspace(n)).cast();
+        let q = core::slice::from_raw_parts_mut(active.wrapping_add(room), room);
         let active = core::slice::from_raw_parts_mut(active, near.len + SPARE);
         near.distances(active);
         for spare in active.iter_mut().skip(near.len) {
             *spare = f64::NEG_INFINITY;
         }
-        let (level, total, solved) = solve(active, near.len, e);
+        let places = core::slice::from_raw_parts_mut(near.indices, near.len);
+        let (len, total, solved) = solve((active, places), e, q);
         // What is near may be the row itself, and then all of it is.
-        if near.len < n {
+        if len < n {
             core::ptr::write_bytes(out, 0, n);
         }
-        for k in 0..near.len {
-            let p = level.terms(near.distance(k)).0 / total;
-            *out.add(*near.indices.add(k) as usize) = T::from_f64(p);
+        for (&place, &q) in places.iter().zip(q.iter()).take(len) {
+            *out.add(place as usize) = T::from_f64(q / total);
         }
         Outcome::Solved(solved)
     }
 }
 
-/// A threshold; `high` + `low` is tau less the maximum, in [-1, 0).
+/// A threshold for e below [`TAME`]; `high` + `low` is tau less the maximum, in [-1, 0).
 struct Level {
     e: f64,
     tau: Pair,
@@ -106,42 +105,30 @@ impl Level {
             return (0.0, 0.0);
         }
         let ratio = d * self.inverse;
-        let q = if self.e == 1.0 {
-            ratio
-        } else if self.e == 0.5 {
-            ratio * ratio
-        } else if self.e == f64::INFINITY {
-            1.0
-        } else if self.e >= TAME && ratio > SMALL {
-            pow(ratio, 1.0 / self.e)
+        let below = u * self.inverse;
+        let log = if below > -0.5 {
+            libm::log1p(below)
         } else {
-            let below = u * self.inverse;
-            let log = if below > -0.5 {
-                libm::log1p(below)
-            } else {
-                libm::log(ratio)
-            };
-            libm::exp(log / self.e)
+            libm::log(ratio)
         };
+        let q = libm::exp(log / self.e);
         (q, q * ratio)
     }
 
-    /// |d|_b - 1 or its logarithm, and Newton's step of tau, for the sums of both terms.
+    /// q of each score of the list, and the sums of q and q^alpha.
+    fn sums(&self, list: &[f64], q: &mut [f64]) -> (f64, f64) {
+        let (mut sum_q, mut sum_power) = (Sum::new(), Sum::new());
+        for (&u, place) in list.iter().zip(q) {
+            let (q, power) = self.terms(u);
+            *place = q;
+            sum_q.add(q);
+            sum_power.add(power);
+        }
+        (sum_q.total(), sum_power.total())
+    }
+
+    /// The logarithm of |d|_b, and Newton's step of tau, for the sums of both terms.
     fn step(&self, q: f64, power: f64) -> (f64, f64) {
-        if self.e == 1.0 {
-            let root = sqrt(power);
-            let excess = self.largest * root - 1.0;
-            return (excess, excess * root / q);
-        }
-        if self.e == f64::INFINITY {
-            let excess = self.largest * power - 1.0;
-            return (excess, excess / q);
-        }
-        if self.e >= TAME {
-            let rest = pow(power, 1.0 / (1.0 + self.e));
-            let excess = self.largest * (power / rest) - 1.0;
-            return (excess, excess * rest / q);
-        }
         // 1 + tau, without what rounds it away.
         let above = (self.tau.high + 1.0) + self.tau.low;
         let log_largest = if above < 0.5 {
@@ -160,40 +147,84 @@ impl Level {
     }
 }
 
-/// The threshold of the first `len` scores relative to their maximum, with the sum of its terms; scores that leave the support are lost.
-/// Behind them the list is as [`start`] says.
-#[inline(never)]
-fn solve(active: &mut [f64], mut len: usize, e: f64) -> (Level, f64, Solved) {
-    let mut tau = Pair::ZERO.plus(start(active, len, e));
-    let (mut previous, mut step) = (f64::INFINITY, 0);
-    loop {
-        let level = Level::new(e, tau);
-        let (mut sum_q, mut sum_power, mut left) = (Sum::new(), Sum::new(), 0);
-        for k in 0..len {
-            let Some(&u) = active.get(k) else { break };
-            let (q, power) = level.terms(u);
-            if let Some(place) = active.get_mut(left) {
-                *place = u;
-            }
-            // The start may be past tau by what rounding has left.
-            left += usize::from(step == 0 || u > tau.high || q > 0.0);
-            sum_q.add(q);
-            sum_power.add(power);
+/// Keeps the scores that exceed `tau`, with their places, and puts -inf behind them; how many.
+fn pack((active, places): (&mut [f64], &mut [u32]), tau: f64) -> usize {
+    let mut left = 0;
+    for k in 0..places.len() {
+        let (Some(&u), Some(&place)) = (active.get(k), places.get(k)) else {
+            break;
+        };
+        if let (Some(to), Some(at)) = (active.get_mut(left), places.get_mut(left)) {
+            (*to, *at) = (u, place);
         }
-        len = left;
-        let (excess, delta) = level.step(sum_q.total(), sum_power.total());
+        left += usize::from(u > tau);
+    }
+    for spare in active.iter_mut().skip(left).take(SPARE) {
+        *spare = f64::NEG_INFINITY;
+    }
+    left
+}
+
+/// Newton's step of tau for the sums of q and of q^alpha = d^b, this less 1. With s = |d|_b^b it is (s - s^(1 - 1/b)) / sum q, where
+/// the power is taken to be a fraction: it differs by (s - 1)^3, and is not so large that tau passes all scores.
+fn step(e: f64, q: f64, excess: f64) -> (f64, f64) {
+    // 1 - 1/b, and 1/b.
+    let rest = 1.0 / (1.0 + e);
+    let part = 1.0 - rest;
+    let residual = part * excess;
+    let fraction = (excess + 2.0) / ((part * excess + 2.0) * q);
+    (residual, residual * fraction)
+}
+
+/// The threshold of scores relative to their maximum, of which those that may be in the support are left: how many, and the sum of their
+/// q, which are in `terms`. Behind the list is -inf, as [`start`] says.
+#[inline(never)]
+fn solve(
+    (active, places): (&mut [f64], &mut [u32]),
+    e: f64,
+    terms: &mut [f64],
+) -> (usize, f64, Solved) {
+    let whole = places.len().next_multiple_of(SPARE);
+    let (bound, guess) = start(active.get(..whole).unwrap_or_default(), e);
+    let is_tame = e >= TAME;
+    let mut tau = Pair::ZERO.plus(if is_tame { guess } else { bound });
+    let len = pack((active, places), bound);
+    let list = active.get(..len.next_multiple_of(2)).unwrap_or_default();
+    let power = Power::of(e);
+    let (mut below, mut above) = (bound, 0.0);
+    let (mut previous, mut steps) = (f64::INFINITY, 0);
+    loop {
+        let (q, (excess, delta)) = if is_tame {
+            let (q, excess) = powers(list, terms, tau, power);
+            (q, step(e, q, excess))
+        } else {
+            let level = Level::new(e, tau);
+            let (q, power) = level.sums(list, terms);
+            (q, level.step(q, power))
+        };
         let residual = excess.abs();
         let converged = residual <= 1e-15 || (residual < 1e-12 && residual > 0.5 * previous);
-        let next = tau.plus(delta);
-        if converged || step == STEPS || !(next.rounded() >= -1.0 && next.rounded() < 0.0) {
-            let threshold = -level.largest;
+        if converged || steps == STEPS || delta.is_nan() {
+            let threshold = tau.rounded();
             let solved = Solved {
                 threshold,
                 converged,
             };
-            return (level, sum_q.total(), solved);
+            return (len, q, solved);
         }
-        (previous, tau, step) = (residual, next, step + 1);
+        // A step may lead out of what is known where it starts far from tau.
+        if excess > 0.0 {
+            below = tau.rounded();
+        } else {
+            above = tau.rounded();
+        }
+        let next = tau.plus(delta);
+        tau = if (below..=above).contains(&next.rounded()) {
+            next
+        } else {
+            Pair::ZERO.plus(0.5 * (below + above))
+        };
+        (previous, steps) = (residual, steps + 1);
     }
 }
 

@@ -1,8 +1,8 @@
-//! Where Newton's method begins for normmax: at tau itself for alpha = 2 and 1.5, below it elsewhere.
+//! Where Newton's method begins for normmax: at tau itself for alpha = 2 and 1.5, near it elsewhere.
 //!
 //! For these two (b = 2 and 3) sums of powers of d at one tau are a polynomial whose root is the next one, exactly while the support
 //! stays (b = 2) or to third order (b = 3, Halley). So a few passes over blocks, without a power, do what Newton's method takes
-//! five for. For other alphas the tau of b = 2, though a bound for alpha >= 2, saves no step.
+//! five for. For other alphas the tau of b = 2, though a bound for alpha >= 2, saves no step; two moments of the scores do.
 
 use crate::maps::kernels::pow;
 use crate::simd::doubles::{Doubles, WIDTH};
@@ -74,25 +74,36 @@ fn settle(list: &[f64], is_cube: bool) -> Option<f64> {
     None
 }
 
-/// |d|_b is at least n^(1/b) times the mean of d, which is at least that of all z - tau.
-fn of_mean(scores: &[f64], e: f64) -> f64 {
-    let (sum, count) = (scores.iter().sum::<f64>(), scores.len() as f64);
+/// A bound and a guess, from the mean and the variance v of d over a part of the scores. |d|_b is at least that of as many means, and
+/// is about that of the mean times 1 + b (b - 1) / 2 v / mean^2, to the power of 1/b. The part is what is left of the scores after
+/// two of Newton's steps to the threshold of sparsemax, which is above tau.
+fn of_mean(list: &[f64], e: f64) -> (f64, f64) {
+    let mut tau = -1.0;
+    for _ in 0..2 {
+        let [count, sum, _, _] = moments(list, tau);
+        tau += (sum - 1.0) / count;
+    }
+    let [count, sum, squares, _] = moments(list, tau);
     let part = if e == f64::INFINITY {
         1.0
     } else {
         e / (1.0 + e)
     };
-    (sum / count - pow(count, -part) - ROUNDING).max(-1.0)
+    let (mean, equal) = (sum / count, pow(count, -part));
+    let variance = (squares / count - mean * mean).max(0.0);
+    let spread = sqrt(1.0 + variance / (e * equal * equal));
+    let of = |mass: f64| (tau + (mean - mass) - ROUNDING).max(-1.0);
+    (of(equal), of(equal / spread))
 }
 
-/// No larger than tau, but for rounding at alpha = 2 and 1.5. The list has the first `len` scores less their maximum, and behind them
-/// -inf up to a block at least.
+/// A number that is no larger than tau, and one near it that may be. The list has scores less their maximum, and behind them -inf
+/// up to whole blocks.
 #[inline(never)]
-pub fn start(list: &[f64], len: usize, e: f64) -> f64 {
-    let is_polynomial = e == 1.0 || e == 0.5;
-    if !is_polynomial {
-        return of_mean(list.get(..len).unwrap_or_default(), e);
+pub fn start(list: &[f64], e: f64) -> (f64, f64) {
+    if e == 1.0 || e == 0.5 {
+        let tau = settle(list, e == 0.5).unwrap_or(-1.0);
+        // Rounding.
+        return (tau - SMALL, tau);
     }
-    let blocks = list.get(..len.next_multiple_of(WIDTH)).unwrap_or_default();
-    settle(blocks, e == 0.5).unwrap_or(-1.0)
+    of_mean(list, e)
 }

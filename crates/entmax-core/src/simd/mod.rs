@@ -16,6 +16,8 @@ pub mod exp_log;
 pub mod integers;
 pub mod quad;
 pub mod scalar;
+#[cfg(feature = "regularised")]
+pub mod twos;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm128;
 
