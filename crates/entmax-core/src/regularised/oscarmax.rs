@@ -15,6 +15,7 @@
 use super::frame::{self, Entry, Frame, Labels, Outcome, Solved};
 use super::groups::{self, sparsemax, FIXED, MIXED, TURNED};
 use super::near::{self, NearFrame};
+use crate::maps::kernels::{Pair, Sum};
 
 /// A score, or its magnitude, and where it is.
 #[derive(Clone, Copy)]
@@ -84,28 +85,55 @@ pub unsafe fn oscarmax<T: Entry>(
     }
 }
 
-/// The scratch as items and blocks, as many as the row has entries, and the rest.
-fn parts(work: &mut [f64], n: usize) -> (&mut [Item], &mut [Block], &mut [f64]) {
-    const { assert!(size_of::<Item>() == 16 && size_of::<Block>() == 16) };
+/// The scratch as two lists of items, as many as the row has entries, and the rest.
+fn parts(work: &mut [f64], n: usize) -> (&mut [Item], &mut [Item], &mut [f64]) {
+    const { assert!(size_of::<Item>() == 16) };
     let at = work.as_mut_ptr();
     let rest = work.len().saturating_sub(4 * n);
     let n = if rest + 4 * n == work.len() { n } else { 0 };
-    // SAFETY: disjoint parts of the scratch, which holds 4 n numbers and the rest; any bits are numbers, and a bool is written before
-    // it is read.
+    // SAFETY: disjoint parts of the scratch, which holds 4 n numbers and the rest; zeros are items.
     unsafe {
-        let (items, blocks): (*mut Item, *mut Block) = (at.cast(), at.add(2 * n).cast());
-        items.write_bytes(0, n);
+        let items: *mut Item = at.cast();
+        items.write_bytes(0, 2 * n);
         (
             core::slice::from_raw_parts_mut(items, n),
-            core::slice::from_raw_parts_mut(blocks, n),
+            core::slice::from_raw_parts_mut(items.add(n), n),
             core::slice::from_raw_parts_mut(at.add(4 * n), rest),
         )
     }
 }
 
-/// Descending, ties ascending by index.
-fn sort(items: &mut [Item]) {
-    items.sort_unstable_by(|a, b| b.value.total_cmp(&a.value).then(a.index.cmp(&b.index)));
+/// Up to so many are sorted by counting, for each, those before it: without a branch that has to be guessed.
+const FEW: usize = 16;
+
+/// Descending, ties as they come: ascending by index. The others are room for as many, and what remains is room for blocks.
+fn sort<'a>(items: &'a mut [Item], others: &'a mut [Item]) -> (&'a [Item], &'a mut [Block]) {
+    if items.len() > FEW {
+        items.sort_unstable_by(|a, b| b.value.total_cmp(&a.value).then(a.index.cmp(&b.index)));
+        return (items, as_blocks(others));
+    }
+    for (k, item) in items.iter().enumerate() {
+        let mut rank = 0;
+        for (j, other) in items.iter().enumerate() {
+            let is_equal_before = (other.value == item.value) & (j < k);
+            rank += usize::from((other.value > item.value) | is_equal_before);
+        }
+        if let Some(place) = others.get_mut(rank) {
+            *place = *item;
+        }
+    }
+    let sorted = others.get(..items.len()).unwrap_or_default();
+    (sorted, as_blocks(items))
+}
+
+fn as_blocks(items: &mut [Item]) -> &mut [Block] {
+    const {
+        assert!(
+            size_of::<Item>() == size_of::<Block>() && align_of::<Item>() == align_of::<Block>()
+        )
+    };
+    // SAFETY: any bits are numbers, and items are not read again before they are written.
+    unsafe { core::slice::from_raw_parts_mut(items.as_mut_ptr().cast(), items.len()) }
 }
 
 /// The nonincreasing fit of values with bonuses, as blocks; returns how many. Neighbours of equal mean are one, unless there are
@@ -131,6 +159,38 @@ fn pool<'a>(items: &[Item], lambda: f64, blocks: &'a mut [Block]) -> &'a [Block]
         len += 1;
     }
     blocks.get(..len).unwrap_or_default()
+}
+
+/// That of sparsemax of numbers in falling order.
+struct Threshold(Pair);
+
+impl Threshold {
+    /// How far a number lies above it, or 0.
+    fn below(&self, value: f64) -> f64 {
+        ((value - self.0.high) - self.0.low).max(0.0)
+    }
+}
+
+/// The threshold of the means of blocks. What rounding left of the sum of p the last step takes away.
+fn threshold(blocks: &[Block]) -> Threshold {
+    let (mut sum, mut count) = (Sum::new(), 0.0);
+    for block in blocks {
+        if block.sum * count <= sum.minus(1.0) * block.count {
+            break;
+        }
+        sum.add(block.sum);
+        count += block.count;
+    }
+    let tau = Threshold(Pair::ZERO.plus(sum.minus(1.0) / count));
+    let mut mass = Sum::new();
+    for block in blocks {
+        let p = tau.below(block.sum / block.count);
+        if p == 0.0 {
+            break;
+        }
+        mass.add(block.count * p);
+    }
+    Threshold(tau.0.plus(mass.minus(1.0) / count))
 }
 
 /// The items of each block, and the mean rank of these.
@@ -166,50 +226,33 @@ fn solve(near: NearFrame, lambda: f64) -> Solved {
         rates,
         work,
     } = near;
-    let (items, blocks, scratch) = parts(work, row.len());
-    let mut len = row.len();
-    for (k, (item, &value)) in items.iter_mut().zip(row.iter()).enumerate() {
+    let (items, others, _) = parts(work, row.len());
+    // Fewer have a smaller bonus, and so lose more.
+    let (mut len, mut count) = (row.len(), usize::MAX);
+    let mut lowest = f64::NEG_INFINITY;
+    while len < count {
+        (count, lowest) = (len, -reach(lambda, len));
+        len = row.iter().filter(|&&value| value > lowest).count();
+    }
+    let near = row.iter().enumerate().filter(|&(_, &value)| value > lowest);
+    for (item, (index, &value)) in items.iter_mut().zip(near) {
         *item = Item {
             value,
-            index: k as u32,
+            index: index as u32,
             is_negative: false,
         };
     }
     row.fill(0.0);
-    // Fewer have a smaller bonus, and so lose more.
-    loop {
-        let (count, lowest) = (len, -reach(lambda, len));
-        len = 0;
-        for k in 0..count {
-            let Some(&item) = items.get(k) else { break };
-            if let Some(place) = items.get_mut(len) {
-                *place = item;
-            }
-            len += usize::from(item.value > lowest);
-        }
-        if len == count {
-            break;
-        }
-    }
     let items = items.get_mut(..len).unwrap_or_default();
-    sort(items);
+    let (items, blocks) = sort(items, others);
     let bonus = enough(lambda, items);
     let blocks = pool(items, bonus, blocks);
-    let (list, scratch) = scratch.split_at_mut(len.min(scratch.len()));
-    let mut means = list.iter_mut();
-    for (members, block, _) in each_block(items, blocks) {
-        let mean = block.sum / block.count;
-        means
-            .by_ref()
-            .zip(members)
-            .for_each(|(place, _)| *place = mean);
-    }
-    let solved = sparsemax(list, scratch);
-    let mut probabilities = list.iter();
-    for (members, _, rank) in each_block(items, blocks) {
+    let tau = threshold(blocks);
+    for (members, block, rank) in each_block(items, blocks) {
         let first = members.first().map_or(0, |first| first.index as usize);
         let label = places.get(first).copied().unwrap_or(0);
-        for (item, &p) in members.iter().zip(probabilities.by_ref()) {
+        let p = tau.below(block.sum / block.count);
+        for item in members {
             let index = item.index as usize;
             set(row, index, p);
             set(groups, index, label);
@@ -220,8 +263,8 @@ fn solve(near: NearFrame, lambda: f64) -> Solved {
     let lambda = lambda.min(WIDEST_PENALTY);
     let given = (lambda - bonus) * 0.5 * (len as f64 - 1.0);
     Solved {
-        threshold: solved.threshold + given,
-        ..solved
+        threshold: tau.0.rounded() + given,
+        converged: true,
     }
 }
 
@@ -247,7 +290,7 @@ fn solve_published(frame: Frame, lambda: f64) -> Solved {
         largest,
         work,
     } = frame;
-    let (items, blocks, scratch) = parts(work, row.len());
+    let (items, others, scratch) = parts(work, row.len());
     let mut len = 0;
     for (index, &u) in row.iter().enumerate() {
         if u > f64::NEG_INFINITY {
@@ -265,7 +308,7 @@ fn solve_published(frame: Frame, lambda: f64) -> Solved {
         }
     }
     let items = items.get_mut(..len).unwrap_or_default();
-    sort(items);
+    let (items, blocks) = sort(items, others);
     let bonus = enough(lambda, items);
     let blocks = pool(items, bonus, blocks);
     // A larger lambda than that cuts everything off.
