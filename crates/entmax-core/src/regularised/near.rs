@@ -42,9 +42,6 @@ impl<T: Entry> Near<T> {
     }
 }
 
-/// Scores that are looked at before it is said that not all are near.
-const LOOK: usize = 4;
-
 /// Whether all scores exceed the maximum by more than `bound`.
 ///
 /// # Safety
@@ -53,10 +50,7 @@ const LOOK: usize = 4;
 unsafe fn are_all_above<T: Entry>(x: *const T, n: usize, max: f64, bound: f64) -> bool {
     // SAFETY: by the caller.
     let scores = unsafe { core::slice::from_raw_parts(x, n) };
-    scores.chunks(LOOK).all(|some| {
-        some.iter()
-            .fold(true, |all, score| all & (score.to_f64() - max > bound))
-    })
+    scores.iter().all(|score| score.to_f64() - max > bound)
 }
 
 /// The scores that are less than `reach` below the maximum, over the temperature, in order, and perhaps some a rounding

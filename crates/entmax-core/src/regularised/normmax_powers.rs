@@ -90,10 +90,8 @@ fn power(x: Twos, y: f64) -> Twos {
 pub enum Power {
     Itself,
     Square,
-    /// For 1 / e up to 8.
+    /// For 1 / e up to 8; 1 at alpha = inf, where that is 0.
     Real(f64),
-    /// 1: alpha = inf.
-    Nothing,
 }
 
 impl Power {
@@ -102,8 +100,6 @@ impl Power {
             Power::Itself
         } else if e == 0.5 {
             Power::Square
-        } else if e == f64::INFINITY {
-            Power::Nothing
         } else {
             Power::Real(1.0 / e)
         }
@@ -128,7 +124,6 @@ pub fn powers(list: &[f64], q: &mut [f64], tau: Pair, of: Power) -> (f64, f64) {
                     Power::Itself => d,
                     Power::Square => d * d,
                     Power::Real(y) => power(d, y).keep_above(d, zero),
-                    Power::Nothing => Twos::splat(1.0).keep_above(d, zero),
                 };
                 term.store(q.as_mut_ptr());
                 run_q = run_q + term;

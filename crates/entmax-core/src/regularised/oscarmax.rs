@@ -107,6 +107,7 @@ fn parts(work: &mut [f64], n: usize) -> (&mut [Item], &mut [Item], &mut [f64]) {
 const FEW: usize = 16;
 
 /// Descending, ties as they come: ascending by index. The others are room for as many, and what remains is room for blocks.
+#[inline(never)]
 fn sort<'a>(items: &'a mut [Item], others: &'a mut [Item]) -> (&'a [Item], &'a mut [Block]) {
     if items.len() > FEW {
         items.sort_unstable_by(|a, b| b.value.total_cmp(&a.value).then(a.index.cmp(&b.index)));
@@ -138,6 +139,7 @@ fn as_blocks(items: &mut [Item]) -> &mut [Block] {
 
 /// The nonincreasing fit of values with bonuses, as blocks; returns how many. Neighbours of equal mean are one, unless there are
 /// no bonuses.
+#[inline(never)]
 fn pool<'a>(items: &[Item], lambda: f64, blocks: &'a mut [Block]) -> &'a [Block] {
     let mut len = 0usize;
     for (rank, item) in items.iter().enumerate() {
@@ -166,8 +168,14 @@ struct Threshold(Pair);
 
 impl Threshold {
     /// How far a number lies above it, or 0.
+    #[inline(always)]
     fn below(&self, value: f64) -> f64 {
-        ((value - self.0.high) - self.0.low).max(0.0)
+        let d = (value - self.0.high) - self.0.low;
+        if d > 0.0 {
+            d
+        } else {
+            0.0
+        }
     }
 }
 
