@@ -120,9 +120,12 @@ export function optimise(bytes) {
     binaryen.setLowMemoryUnused(true);
     // A kernel inlined into its only caller, the walk over the rows, keeps fewer values in registers: 15 to 40 % slower.
     binaryen.setOneCallerInlineMaxSize(20);
-    binaryen.setDebugInfo(false);
-    module.runPasses(['strip-producers', 'strip-debug', 'remove-unused-module-elements']);
+    binaryen.setDebugInfo(true);
+    module.runPasses(['strip-producers', 'remove-unused-module-elements']);
     module.optimize();
+    // gzip looks back 32 KiB: functions of one file, and one function's instances for several types, lie side by side.
+    module.runPasses(['reorder-functions-by-name', 'reorder-locals', 'strip-debug']);
+    binaryen.setDebugInfo(false);
     if (!module.validate()) throw new Error('binaryen: the optimised module does not validate');
     return module.emitBinary();
   } finally {

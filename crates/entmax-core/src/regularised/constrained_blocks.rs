@@ -9,7 +9,7 @@
 //! to on a sample of the row, whose blocks cost nearly nothing, so that three to six passes over the row are enough. Exponentials
 //! are formed in the first of them only: at another c all are as many times larger or smaller.
 
-use super::constrained_powers::{by_power, Power, Real, Square, Terms};
+use super::constrained_powers::{power, slope, square, Power};
 use crate::maps::kernels::Scores;
 use crate::simd::exp_log::exp2_nonpositive;
 use crate::simd::{F32Block, LANES};
@@ -103,60 +103,77 @@ impl Row<'_> {
         }
     }
 
+    /// Into `kept` what all are at c without their bounds; exponentials over [`ROOM`].
+    ///
     /// # Safety
-    /// Scores and bounds are readable, here and below.
+    /// Scores and bounds are readable, here and below; `kept` is writable for the row in whole blocks.
     #[inline(never)]
-    unsafe fn sums<V: F32Block>(&self, c: f64) -> Sums {
+    pub unsafe fn form<V: F32Block>(&self, c: f64, kept: *mut f32) {
         // SAFETY: passed on.
-        unsafe { by_power!(self.sums_of::<V>(c)) }
+        unsafe {
+            if let Power::Real(beta) = self.power {
+                self.form_by::<V>(c, kept, |below| power(below, beta));
+            } else {
+                let (log, room) = (V::splat(core::f32::consts::LOG2_E), V::splat(LOG2_ROOM));
+                let zero = V::splat(0.0);
+                self.form_by::<V>(c, kept, |below| {
+                    exp2_nonpositive(zero.sub(below.mul(log).add(room).pmax(zero)))
+                });
+            }
+        }
     }
 
     #[inline(always)]
-    unsafe fn sums_of<V: F32Block, P: Terms>(&self, power: P, c: f64) -> Sums {
+    unsafe fn form_by<V: F32Block>(&self, c: f64, kept: *mut f32, f: impl Fn(V) -> V) {
         let level: Level<V> = self.level(c);
-        // SAFETY: passed on.
-        let mut sums = unsafe {
-            self.sums_by::<V, true>(|from| power.of(level.below(self.scores.block(from))))
-        };
-        sums.slope *= f64::from(self.scale);
-        sums
+        for at in (0..self.scores.len).step_by(LANES) {
+            // SAFETY: by the caller.
+            unsafe { f(level.below(self.scores.block(at))).store(kept.add(at)) };
+        }
     }
 
-    /// The same of exponentials from those that are kept for `from`; if that is c, they are formed first.
+    /// The sums at c; `kept` holds what is formed there, or exponentials for `from`.
     #[inline(never)]
-    unsafe fn sums_kept<V: F32Block>(&self, kept: *mut f32, from: f64, c: f64) -> Sums {
+    unsafe fn sums<V: F32Block>(&self, kept: *const f32, from: f64, c: f64) -> Sums {
+        let level: Level<V> = self.level(c);
         let factor = V::splat(self.factor(from, c));
         // SAFETY: by the caller; whole blocks are kept.
         let mut sums = unsafe {
-            if from == c {
-                let level: Level<V> = self.level(c);
-                let (log, room) = (V::splat(core::f32::consts::LOG2_E), V::splat(LOG2_ROOM));
-                let zero = V::splat(0.0);
-                self.sums_by::<V, false>(|at| {
-                    let depth = level.below(self.scores.block(at)).mul(log).add(room);
-                    let p = exp2_nonpositive(zero.sub(depth.pmax(zero)));
-                    p.store(kept.add(at));
-                    let p = p.mul(factor);
-                    (p, p)
-                })
-            } else {
-                self.sums_by::<V, false>(|at| {
+            match self.power {
+                Power::Exponential => self.sums_by::<V, false>(|at| {
                     let p = V::load(kept.add(at)).mul(factor);
                     (p, p)
-                })
+                }),
+                Power::Square => {
+                    self.sums_by::<V, true>(|at| square(level.below(self.scores.block(at))))
+                }
+                Power::Real(beta) => self.sums_by::<V, true>(|at| {
+                    let p = V::load(kept.add(at));
+                    (p, slope(p, level.below(self.scores.block(at)), beta))
+                }),
             }
         };
-        sums.slope = sums.free * f64::from(self.scale);
+        if self.power.is_its_slope() {
+            sums.slope = sums.free;
+        }
+        sums.slope *= f64::from(self.scale);
         sums
     }
 
     /// What exponentials kept for `from` are multiplied by at c.
     pub fn factor(&self, from: f64, c: f64) -> f32 {
-        ROOM * libm::exp((from - c) * f64::from(self.scale)) as f32
+        if self.power.is_its_slope() {
+            ROOM * libm::exp((from - c) * f64::from(self.scale)) as f32
+        } else {
+            1.0
+        }
     }
 
     /// Whether exponentials kept for `from` tell those at c.
     fn tells(&self, from: f64, c: f64) -> bool {
+        if !self.power.is_its_slope() {
+            return false;
+        }
         let (over, scale) = (c - from, f64::from(self.scale));
         let is_whole = (self.max - from) * scale <= LOG_ROOM;
         over * scale >= -REACH && (is_whole || over * scale <= LOG_ROOM)
@@ -215,16 +232,13 @@ impl Row<'_> {
         let (mut at_low, mut at_high, mut was_above) = (0.0, 0.0, false);
         let (mut free, mut stride, mut kept) = (0.0, unit, f64::NAN);
         for _ in 0..STEPS {
-            if self.power.is_its_slope() && !self.tells(kept, c) {
-                kept = c;
-            }
             // SAFETY: by the caller.
             let sums = unsafe {
-                if self.power.is_its_slope() {
-                    self.sums_kept::<V>(work, kept, c)
-                } else {
-                    self.sums::<V>(c)
+                if self.power.is_formed() && !self.tells(kept, c) {
+                    kept = c;
+                    self.form::<V>(c, work);
                 }
+                self.sums::<V>(work, kept, c)
             };
             let excess = sums.total - mass;
             free = sums.free;

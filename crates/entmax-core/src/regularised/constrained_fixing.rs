@@ -68,14 +68,15 @@ impl Free<'_> {
         )
     }
 
-    /// Gives those their bounds that `meets` names; returns whether there was one.
-    fn fix(&mut self, row: &mut [f64], meets: impl Fn(f64, f64, f64) -> bool) -> bool {
+    /// Gives those their bounds whose p is no less; returns whether there was one.
+    #[inline(never)]
+    fn fix(&mut self, row: &mut [f64]) -> bool {
         let len = self.len;
         self.len = 0;
         for k in 0..len {
             let (score, bound, index) = self.get(k);
             let p = self.p.get(k).copied().unwrap_or(0.0);
-            if meets(p, score, bound) {
+            if p >= bound {
                 self.rest.add(-bound);
                 if let Some(place) = row.get_mut(index as usize) {
                     *place = bound;
@@ -144,7 +145,7 @@ impl Free<'_> {
                 let (p, s) = if e == 0.0 {
                     (p * factor, p * factor)
                 } else {
-                    deformed_exp((z - origin) / temperature - c, e)
+                    with_slope((z - origin) / temperature - c, e)
                 };
                 if p >= bound {
                     met += bound;
@@ -184,7 +185,7 @@ impl Free<'_> {
             *p = if e == 0.0 {
                 *p * factor
             } else {
-                deformed_exp((z - origin) / temperature - high, e).0
+                deformed_exp((z - origin) / temperature - high, e)
             };
         }
     }
@@ -203,8 +204,7 @@ impl Free<'_> {
             }
         }
         let keys = self.scratch.get_mut(..count).filter(|_| count > few)?;
-        let (_, &mut median, _) = keys.select_nth_unstable_by(count / 2, f64::total_cmp);
-        Some(median)
+        Some(select(keys, count / 2))
     }
 
     /// Writes p to the row.
@@ -223,7 +223,7 @@ impl Free<'_> {
             let top = self.p.iter().take(self.len);
             let top = top.fold(0.0, |max, &p| if p > max { p } else { max });
             let largest_c = key(0.0, top, e);
-            if !self.fix(row, |p, _, bound| p >= bound) {
+            if !self.fix(row) {
                 for k in 0..self.len {
                     let (index, p) = (self.get(k).2, self.p.get(k).copied().unwrap_or(0.0));
                     if let Some(place) = row.get_mut(index as usize) {
@@ -237,7 +237,7 @@ impl Free<'_> {
                 let start = largest_c + (before - largest) / temperature;
                 if start.abs() < if e == 0.0 { 500.0 } else { FAR } {
                     self.narrow(start, largest, e, temperature);
-                    self.fix(row, |p, _, bound| p >= bound);
+                    self.fix(row);
                 }
             }
             if round < ROUNDS || e > 1.0 {
@@ -254,14 +254,20 @@ impl Free<'_> {
                 let mut sum = Sum::new();
                 for k in 0..self.len {
                     let (score, bound, _) = self.get(k);
-                    sum.add(deformed_exp(relative(score) - median, e).0.min(bound));
+                    sum.add(deformed_exp(relative(score) - median, e).min(bound));
                 }
                 let (rest, excess) = (self.rest.total(), sum.minus(self.rest.total()));
                 if excess >= margin * rest {
                     // c is no smaller.
                     low = median;
                 } else if excess < -margin * rest {
-                    self.fix(row, |_, score, bound| key(score, bound) >= median);
+                    for k in 0..self.len {
+                        let (score, bound, _) = self.get(k);
+                        if let Some(p) = self.p.get_mut(k).filter(|_| key(score, bound) >= median) {
+                            *p = bound;
+                        }
+                    }
+                    self.fix(row);
                 }
             }
         }
@@ -277,9 +283,15 @@ fn grown(x: f64) -> f64 {
     libm::exp(x.min(700.0))
 }
 
-/// exp_e(x) = [1 + e x]+^(1/e), and its derivative.
+/// exp_e(x) = [1 + e x]+^(1/e).
+#[inline(never)]
+fn deformed_exp(x: f64, e: f64) -> f64 {
+    with_slope(x, e).0
+}
+
+/// The same, and its derivative.
 #[inline(always)]
-fn deformed_exp(x: f64, e: f64) -> (f64, f64) {
+fn with_slope(x: f64, e: f64) -> (f64, f64) {
     let base = 1.0 + e * x;
     if e == 0.0 {
         let p = libm::exp(x);
@@ -296,7 +308,46 @@ fn deformed_exp(x: f64, e: f64) -> (f64, f64) {
     }
 }
 
+/// The number that is at `place` when they are in order. Pivots are drawn, so that no order makes it slow.
+#[inline(never)]
+fn select(mut keys: &mut [f64], mut place: usize) -> f64 {
+    let mut seed = 1u64;
+    loop {
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        let drawn = ((seed >> 32) * keys.len() as u64) >> 32;
+        let Some(&pivot) = keys.get(drawn as usize) else {
+            return f64::NAN;
+        };
+        let (mut below, mut next, mut above) = (0, 0, keys.len());
+        while next < above {
+            // SAFETY: below <= next < above <= the length.
+            unsafe {
+                let first = keys.as_mut_ptr();
+                let key = *first.add(next);
+                if key < pivot {
+                    core::ptr::swap(first.add(next), first.add(below));
+                    (below, next) = (below + 1, next + 1);
+                } else if key > pivot {
+                    above -= 1;
+                    core::ptr::swap(first.add(next), first.add(above));
+                } else {
+                    next += 1;
+                }
+            }
+        }
+        if place < below {
+            keys = keys.get_mut(..below).unwrap_or_default();
+        } else if place < above {
+            return pivot;
+        } else {
+            keys = keys.get_mut(above..).unwrap_or_default();
+            place -= above;
+        }
+    }
+}
+
 /// The c at which exp_e(score - c) is the bound, above 0.
+#[inline(never)]
 fn key(score: f64, bound: f64, e: f64) -> f64 {
     let log = libm::log(bound);
     score

@@ -35,51 +35,41 @@ impl Power {
     pub const fn is_its_slope(self) -> bool {
         matches!(self, Power::Exponential)
     }
-}
 
-/// What passes over a row ask of a power. A type for each, so that nothing is left to decide block by block.
-pub trait Terms: Copy {
-    /// (f, f') of -`below`, both 0 where f is.
-    fn of<V: F32Block>(self, below: V) -> (V, V);
-}
-
-#[derive(Clone, Copy)]
-pub struct Square;
-
-impl Terms for Square {
-    #[inline(always)]
-    fn of<V: F32Block>(self, below: V) -> (V, V) {
-        let d = V::splat(0.0).sub(below).pmax(V::splat(0.0));
-        (d.mul(d), d.add(d))
+    /// Whether blocks of f are formed in a pass of their own.
+    pub fn is_formed(self) -> bool {
+        self != Power::Square
     }
 }
 
-#[derive(Clone, Copy)]
-pub struct Real(pub f32);
-
-impl Terms for Real {
-    #[inline(always)]
-    fn of<V: F32Block>(self, below: V) -> (V, V) {
-        let (zero, one, beta) = (V::splat(0.0), V::splat(1.0), V::splat(self.0));
-        let d = zero.sub(below).pmax(zero);
-        // No ratio is above 1.
-        let over = below.add(one).pmax(zero);
-        // Not 1 - over, which loses a small one.
-        let ratio = one.or_else(d.above(one), d.pmax(V::splat(LEAST)));
-        let log = log2_of_ratio(ratio, zero.sub(over));
-        let p = exp2_nonpositive(log.mul(beta)).keep(d.above(zero));
-        (p, p.div(ratio).mul(beta))
-    }
+/// d, and f' of it where f is a power, without its scale; both of no less than 0.
+#[inline(always)]
+pub fn square<V: F32Block>(below: V) -> (V, V) {
+    let d = V::splat(0.0).sub(below).pmax(V::splat(0.0));
+    (d.mul(d), d.add(d))
 }
 
-/// Calls `$self.$pass` with the power's type. Exponentials have passes of their own.
-macro_rules! by_power {
-    ($row:ident.$pass:ident::<$block:ident>($($argument:expr),*)) => {
-        match $row.power {
-            Power::Real(beta) => $row.$pass::<$block, Real>(Real(beta), $($argument),*),
-            _ => $row.$pass::<$block, Square>(Square, $($argument),*),
-        }
-    };
+/// No ratio is above 1.
+#[inline(always)]
+fn ratio<V: F32Block>(d: V) -> V {
+    let one = V::splat(1.0);
+    one.or_else(d.above(one), d.pmax(V::splat(LEAST)))
 }
 
-pub(super) use by_power;
+/// f, a power of -`below`.
+#[inline(always)]
+pub fn power<V: F32Block>(below: V, beta: f32) -> V {
+    let (zero, one, beta) = (V::splat(0.0), V::splat(1.0), V::splat(beta));
+    let d = zero.sub(below).pmax(zero);
+    let over = below.add(one).pmax(zero);
+    // Not 1 - over, which loses a small one.
+    let log = log2_of_ratio(ratio(d), zero.sub(over));
+    exp2_nonpositive(log.mul(beta)).keep(d.above(zero))
+}
+
+/// f' where f is `p`.
+#[inline(always)]
+pub fn slope<V: F32Block>(p: V, below: V, beta: f32) -> V {
+    let d = V::splat(0.0).sub(below).pmax(V::splat(0.0));
+    p.div(ratio(d)).mul(V::splat(beta))
+}

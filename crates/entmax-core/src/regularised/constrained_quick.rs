@@ -23,8 +23,8 @@ const FEW: usize = 4;
 
 /// f32 of scratch, beside five rows of f64 and one of u32.
 pub const fn blocks(n: usize) -> usize {
-    // A row in blocks with its bounds, entries, and three samples.
-    3 * (n + LANES) + 3 * SAMPLE
+    // A row in blocks with its bounds, entries, what is formed of those that are open, and three samples.
+    4 * (n + LANES) + 3 * SAMPLE
 }
 
 /// A row, and room for what is made of it.
@@ -109,7 +109,7 @@ impl<T: Entry> Problem<'_, T> {
             // All exponentials are formed at once; of powers only those that are still open when the bracket is narrow.
             let is_narrow = self.n >= LONG && power != Power::Exponential;
             let mut loose = if is_narrow { LOOSE } else { 0.0 };
-            let mut bracket = row.solve::<Native>(loose, kept, at.add(3 * step));
+            let mut bracket = row.solve::<Native>(loose, kept, at.add(4 * step));
             let (low, high) = loop {
                 if size_of::<T>() == 4 && bracket.solved && bracket.free >= ENOUGH {
                     let (out, spare): (*mut f32, *mut f32) = (self.out.cast(), at.add(2 * step));
@@ -138,7 +138,7 @@ impl<T: Entry> Problem<'_, T> {
             let start = if bracket.solved || power == Power::Exponential {
                 0.0
             } else {
-                rest.narrow(power, (at, at.add(step)))?
+                rest.narrow(power, (at, at.add(step), at.add(3 * step)))?
             };
             let c = rest.settle((bracket.c, start), (low, high))?;
             rest.write(self.upper, decided, self.out);

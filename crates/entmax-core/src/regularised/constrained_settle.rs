@@ -46,24 +46,28 @@ impl Settle<'_> {
     ) {
         let n = self.u.len();
         let (mut taken, mut plain) = (Sums::new(), [0.0; 4]);
-        let (mut len, zero) = (0, Native::splat(0.0));
+        let (mut len, zero, mut tail) = (0, Native::splat(0.0), [T::ZERO; LANES]);
         // SAFETY: by the caller; len <= j, and no bit is set behind the row.
         unsafe {
             for from in (0..n).step_by(LANES) {
                 let entries: Native = Native::load(decided.add(from));
                 let met = Native::bits(entries.above(zero));
                 let mut open = Native::bits(zero.above(entries));
-                let bound = |lane: usize| (*upper.add(from + lane)).to_f64();
-                if from + LANES > n {
-                    taken.add(n - from, |lane| or_zero(met >> lane & 1 == 1, bound(lane)));
-                } else if size_of::<T>() == 4 {
+                if size_of::<T>() == 4 {
                     // Sums of f32 lose next to nothing in f64.
                     for lane in 0..LANES {
                         *plain.get_unchecked_mut(lane % 4) +=
                             f64::from((*decided.add(from + lane)).max(0.0));
                     }
                 } else {
-                    taken.add(LANES, |lane| kept_bits(met, lane, bound(lane)));
+                    let mut bounds = upper.add(from);
+                    if from + LANES > n {
+                        core::ptr::copy_nonoverlapping(bounds, tail.as_mut_ptr(), n - from);
+                        bounds = tail.as_ptr();
+                    }
+                    taken.add(LANES, |lane| {
+                        kept_bits(met, lane, (*bounds.add(lane)).to_f64())
+                    });
                 }
                 while open != 0 {
                     let j = from + open.trailing_zeros() as usize;
@@ -88,12 +92,12 @@ impl Settle<'_> {
     /// About where c lies, as the distances do, by Newton's method on these in f32.
     ///
     /// # Safety
-    /// Both are writable for as many numbers.
+    /// All are writable for as many numbers, the last in whole blocks.
     #[inline(never)]
     pub unsafe fn narrow(
         &self,
         power: Power,
-        (scores, bounds): (*mut f32, *mut f32),
+        (scores, bounds, formed): (*mut f32, *mut f32, *mut f32),
     ) -> Option<f64> {
         let (len, mass) = (self.len, self.left.total());
         if len == 0 || mass <= 0.0 {
@@ -115,8 +119,7 @@ impl Settle<'_> {
                 scale: self.e as f32,
                 max,
             };
-            let bracket =
-                row.newton::<Native>((mass, 0.0), (TOLERANCE, 0.0), core::ptr::null_mut());
+            let bracket = row.newton::<Native>((mass, 0.0), (TOLERANCE, 0.0), formed);
             Some(bracket.c)
         }
     }
@@ -128,28 +131,12 @@ impl Settle<'_> {
         let (len, rest) = (self.len, &self.left);
         let (u, bounds) = (self.u.get(..len)?, self.bounds.get(..len)?);
         let (p, s) = (self.p.get_mut(..len)?, self.s.get_mut(..len)?);
-        // Without a branch where there is something to do for most entries.
-        if e == 0.0 {
-            for (&u, p) in u.iter().zip(p.iter_mut()) {
-                *p = power.exponential(u);
-            }
-        } else {
-            for ((&u, p), s) in u.iter().zip(p.iter_mut()).zip(s.iter_mut()) {
-                (*p, *s) = power.terms(u - start);
-            }
-        }
+        power.fill(u, start, (&mut *p, &mut *s));
         // c - origin, over the temperature.
         let mut c = start;
         for _ in 0..STEPS {
-            let (mut met, mut moving) = (Sums::new(), Sums::new());
-            // SAFETY: all are as long.
-            unsafe {
-                let of = |k: usize| (*p.get_unchecked(k), *bounds.get_unchecked(k));
-                met.add(len, |k| or_zero(of(k).0 >= of(k).1, of(k).1));
-                moving.add(len, |k| or_zero(of(k).0 < of(k).1, of(k).0));
-            }
-            let moving = moving.total();
-            let left = rest.less(&met.total());
+            let (met, moving) = (sum_of(p, bounds, true), sum_of(p, bounds, false));
+            let left = rest.less(&met);
             let over = moving.minus(left);
             let step = if e == 0.0 {
                 libm::log1p(over / left)
@@ -165,29 +152,21 @@ impl Settle<'_> {
             }
             c += step;
             // An exponential moves by a factor; a power by its slope, if that is all that shows.
-            let (is_exponential, factor) = (e == 0.0, left / moving.total());
-            let is_linear = is_exponential || step.abs() <= LINEAR;
-            let (mut is_tie, mut has_crossed) = (false, !is_linear);
-            if is_exponential {
-                for (p, &bound) in p.iter_mut().zip(bounds) {
-                    let was_below = *p < bound;
-                    *p *= factor;
-                    has_crossed |= was_below != (*p < bound);
-                    is_tie |= (*p - bound).abs() <= TIE * bound;
-                }
+            let (factor, change, near, mut has_crossed) = if e == 0.0 {
+                (left / moving.total(), 0.0, f64::NEG_INFINITY, false)
+            } else if step.abs() <= LINEAR {
+                (1.0, step, TIE, false)
             } else {
-                for (((&u, &bound), p), s) in
-                    u.iter().zip(bounds).zip(p.iter_mut()).zip(s.iter_mut())
-                {
-                    let was_below = *p < bound;
-                    if is_linear {
-                        *p -= *s * step;
-                    } else {
-                        (*p, *s) = power.terms(u - c);
-                    }
-                    has_crossed |= was_below != (*p < bound);
-                    is_tie |= (*p - bound).abs() <= TIE * bound || (u - c).abs() <= TIE;
-                }
+                power.fill(u, c, (&mut *p, &mut *s));
+                (1.0, 0.0, TIE, true)
+            };
+            let mut is_tie = false;
+            // Without a branch where there is something to do for most entries.
+            for (((&u, &bound), p), s) in u.iter().zip(bounds).zip(p.iter_mut()).zip(s.iter()) {
+                let was_below = *p < bound;
+                *p = *p * factor - *s * change;
+                has_crossed |= was_below != (*p < bound);
+                is_tie |= ((*p - bound).abs() <= TIE * bound) | ((u - c).abs() <= near);
             }
             if is_tie {
                 return None;
@@ -231,6 +210,18 @@ impl Settle<'_> {
             }
         }
     }
+}
+
+/// The sum of what is at its bound, or of what is not.
+#[inline(never)]
+fn sum_of(p: &[f64], bounds: &[f64], is_met: bool) -> Sum {
+    let (mut sums, terms) = (Sums::new(), if is_met { bounds } else { p });
+    // SAFETY: all are as long.
+    sums.add(p.len(), |k| unsafe {
+        let is_below = p.get_unchecked(k) < bounds.get_unchecked(k);
+        or_zero(is_below != is_met, *terms.get_unchecked(k))
+    });
+    sums.total()
 }
 
 /// Four sums, since each addition waits for the one before.
@@ -296,6 +287,21 @@ impl Power64 {
             e,
             beta: 1.0 / e,
             least: libm::exp2(-900.0 * e),
+        }
+    }
+
+    /// (f, f') of the distances from c.
+    #[inline(never)]
+    fn fill(&self, u: &[f64], c: f64, (p, s): (&mut [f64], &mut [f64])) {
+        if self.e == 0.0 {
+            for ((&u, p), s) in u.iter().zip(p).zip(s) {
+                *p = self.exponential(u - c);
+                *s = *p;
+            }
+        } else {
+            for ((&u, p), s) in u.iter().zip(p).zip(s) {
+                (*p, *s) = self.terms(u - c);
+            }
         }
     }
 

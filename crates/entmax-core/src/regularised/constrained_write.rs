@@ -1,7 +1,7 @@
 //! What a bracket of the threshold says of a row with bounds, in blocks of f32: its entries, or which of them are decided.
 
 use super::constrained_blocks::{Bracket, Level, Row};
-use super::constrained_powers::{by_power, Power, Real, Square, Terms};
+use super::constrained_powers::{slope, square, Power};
 use crate::simd::{F32Block, LANES};
 
 /// An entry is surely at its bound where f exceeds that by more than rounding in f32 makes of it.
@@ -19,56 +19,34 @@ impl Row<'_> {
     pub unsafe fn write<V: F32Block>(
         &self,
         bracket: &Bracket,
-        kept: *const f32,
+        kept: *mut f32,
         out: *mut f32,
     ) -> bool {
-        // SAFETY: passed on.
-        unsafe {
-            if self.power.is_its_slope() {
-                let factor = V::splat(self.factor(bracket.kept, bracket.c));
-                self.write_by::<V>(bracket, out, |from| {
-                    let p = V::load(kept.add(from)).mul(factor);
-                    (p, p, V::splat(1.0))
-                })
-            } else {
-                by_power!(self.write_of::<V>(bracket, out))
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn write_of<V: F32Block, P: Terms>(
-        &self,
-        power: P,
-        bracket: &Bracket,
-        out: *mut f32,
-    ) -> bool {
+        // SAFETY: by the caller.
+        let factor = V::splat(unsafe { self.ready::<V>(bracket, bracket.c, kept) });
         let level: Level<V> = self.level(bracket.c);
-        // SAFETY: passed on.
-        unsafe {
-            self.write_by(bracket, out, |from| {
-                let d = level.below(self.scores.block(from));
-                let (p, s) = power.of(d);
-                (p, s, d)
-            })
-        }
-    }
-
-    /// `terms` are f, f' and a distance from 0.
-    #[inline(always)]
-    unsafe fn write_by<V: F32Block>(
-        &self,
-        bracket: &Bracket,
-        out: *mut f32,
-        terms: impl Fn(usize) -> (V, V, V),
-    ) -> bool {
         let window = V::splat((bracket.uncertain * f64::from(self.scale)) as f32);
         let (zero, n) = (V::splat(0.0), self.scores.len);
         let mut nearest = V::splat(1.0);
         for from in (0..n).step_by(LANES) {
             // SAFETY: by the caller.
             let bound: V = unsafe { self.bound(from) };
-            let (p, s, d) = terms(from);
+            let d = level.below(unsafe { self.scores.block(from) });
+            // f, f' and a distance from 0.
+            let (p, s, d) = match self.power {
+                Power::Exponential => {
+                    let p = unsafe { V::load(kept.add(from)) }.mul(factor);
+                    (p, p, V::splat(1.0))
+                }
+                Power::Square => {
+                    let (p, s) = square(d);
+                    (p, s, d)
+                }
+                Power::Real(beta) => {
+                    let p = unsafe { V::load(kept.add(from)) };
+                    (p, slope(p, d, beta), d)
+                }
+            };
             let inside = bound.above(p);
             let (over, change) = (p.sub(bound), s.mul(window));
             // Negative where the distance from the bound is less than what may be wrong.
@@ -101,57 +79,44 @@ impl Row<'_> {
     #[inline(never)]
     pub unsafe fn decide<V: F32Block>(
         &self,
-        ends: (f64, f64),
-        bracket: &Bracket,
-        kept: *const f32,
-        decided: *mut f32,
-    ) {
-        // SAFETY: passed on.
-        unsafe {
-            if self.power.is_its_slope() {
-                let factor = V::splat(self.factor(bracket.kept, ends.1));
-                self.decide_by::<V>(f32::NEG_INFINITY, decided, |from| {
-                    V::load(kept.add(from)).mul(factor)
-                });
-            } else {
-                by_power!(self.decide_of::<V>(ends, decided));
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn decide_of<V: F32Block, P: Terms>(
-        &self,
-        power: P,
         (low, high): (f64, f64),
+        bracket: &Bracket,
+        kept: *mut f32,
         decided: *mut f32,
     ) {
+        // f falls with c: it is no less than at the upper end.
+        // SAFETY: by the caller.
+        let factor = V::splat(unsafe { self.ready::<V>(bracket, high, kept) });
         let level: Level<V> = self.level(high);
-        // SAFETY: passed on.
-        unsafe {
-            self.decide_by::<V>((low as f32).next_down(), decided, |from| {
-                power.of(level.below(self.scores.block(from))).0
-            });
-        }
-    }
-
-    /// f falls with c: `least` says what it is at the upper end.
-    #[inline(always)]
-    unsafe fn decide_by<V: F32Block>(
-        &self,
-        zero_up_to: f32,
-        decided: *mut f32,
-        least: impl Fn(usize) -> V,
-    ) {
+        let zero_up_to = if self.power.is_its_slope() {
+            f32::NEG_INFINITY
+        } else {
+            (low as f32).next_down()
+        };
         let (low, surely, open) = (V::splat(zero_up_to), V::splat(SURELY), V::splat(OPEN));
         for from in (0..self.scores.len).step_by(LANES) {
             // SAFETY: by the caller.
             unsafe {
                 let (scores, bound): (V, V) = (self.scores.block(from), self.bound(from));
-                let is_met = least(from).at_least(bound.mul(surely));
+                let least = if self.power.is_formed() {
+                    V::load(kept.add(from)).mul(factor)
+                } else {
+                    square(level.below(scores)).0
+                };
+                let is_met = least.at_least(bound.mul(surely));
                 let entries = bound.or_else(is_met, open.keep(scores.above(low)));
                 entries.store(decided.add(from));
             }
         }
+    }
+
+    /// What to multiply `kept` by for c.
+    #[inline(always)]
+    unsafe fn ready<V: F32Block>(&self, bracket: &Bracket, c: f64, kept: *mut f32) -> f32 {
+        if let Power::Real(_) = self.power {
+            // SAFETY: by the caller.
+            unsafe { self.form::<V>(c, kept) };
+        }
+        self.factor(bracket.kept, c)
     }
 }
