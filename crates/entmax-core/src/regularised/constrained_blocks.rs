@@ -35,8 +35,8 @@ const REACH: f64 = 2.0;
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub scores: &'a Scores,
-    /// None: all ones. Behind the row 0.
-    pub bounds: Option<&'a Scores>,
+    /// Behind the row 0.
+    pub bounds: &'a Scores,
     pub power: Power,
     /// From a distance of scores to d: 1 / T, or e / T.
     pub scale: f32,
@@ -89,17 +89,6 @@ impl Row<'_> {
             high: V::splat(high),
             low: V::splat((c - f64::from(high)) as f32),
             scale: V::splat(self.scale),
-        }
-    }
-
-    /// # Safety
-    /// `from` is a multiple of 16 below the row's length.
-    #[inline(always)]
-    pub unsafe fn bound<V: F32Block>(&self, from: usize) -> V {
-        match self.bounds {
-            None => V::splat(1.0),
-            // SAFETY: by the caller.
-            Some(bounds) => unsafe { bounds.block(from) },
         }
     }
 
@@ -192,7 +181,7 @@ impl Row<'_> {
             let (mut some_free, mut some_slope) = (zero, zero);
             for from in (start..n.min(start + RUN * LANES)).step_by(LANES) {
                 // SAFETY: by the caller.
-                let bound: V = unsafe { self.bound(from) };
+                let bound: V = unsafe { self.bounds.block(from) };
                 let (p, s) = terms(from);
                 let inside = bound.above(p);
                 // These leave a rest that may be small.
@@ -317,16 +306,13 @@ impl Row<'_> {
                 for block in 0..blocks {
                     let scores: V = V::load(self.scores.values.add(block * stride));
                     scores.store(work.add(block * LANES));
-                    if let Some(bounds) = self.bounds {
-                        let bounds: V = V::load(bounds.values.add(block * stride));
-                        bounds.store(work.add(SAMPLE + block * LANES));
-                    }
+                    let bounds: V = V::load(self.bounds.values.add(block * stride));
+                    bounds.store(work.add(SAMPLE + block * LANES));
                 }
                 let scores = &Scores::whole(work, SAMPLE);
-                let bounds = &Scores::whole(work.add(SAMPLE), SAMPLE);
                 let sample = Row {
                     scores,
-                    bounds: self.bounds.map(|_| bounds),
+                    bounds: &Scores::whole(work.add(SAMPLE), SAMPLE),
                     ..*self
                 };
                 let mass = SAMPLE as f64 / n as f64;

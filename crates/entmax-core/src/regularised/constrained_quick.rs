@@ -10,6 +10,7 @@ use super::frame::{Entry, Solved};
 use crate::maps::kernels::{Scores, Sum, Tail};
 use crate::maps::Score;
 use crate::simd::{Native, LANES};
+use core::ptr::null_mut;
 
 /// What remains of the sum that the free entries make of a row: below it their rounding shows.
 const ENOUGH: f64 = 0.05;
@@ -86,15 +87,26 @@ impl<T: Entry> Problem<'_, T> {
             };
             let row = Row {
                 scores: &scores,
-                bounds: Some(&bounds),
+                bounds: &bounds,
                 power,
                 scale,
                 max: max.to_f64() - origin,
             };
-            // In f32 nothing was copied.
-            let kept = at.add(if size_of::<T>() == 4 { 0 } else { 2 * step });
-            // In f64 these take the place of what is kept.
-            let decided = at.add(2 * step);
+            let is_apart = !core::ptr::eq(self.x, self.out) && !core::ptr::eq(self.upper, self.out);
+            let parts = Parts {
+                // In f32 nothing was copied.
+                kept: at.add(if size_of::<T>() == 4 { 0 } else { 2 * step }),
+                // In f64 these take the place of what is kept.
+                decided: at.add(2 * step),
+                narrowed: (at, at.add(step), at.add(3 * step)),
+                samples: at.add(4 * step),
+                out: if size_of::<T>() == 4 {
+                    self.out.cast()
+                } else {
+                    null_mut()
+                },
+                is_apart,
+            };
             let mut rest = Settle {
                 e: self.e,
                 temperature: self.temperature,
@@ -106,43 +118,77 @@ impl<T: Entry> Problem<'_, T> {
                 len: 0,
                 left: Sum::new(),
             };
-            // All exponentials are formed at once; of powers only those that are still open when the bracket is narrow.
-            let is_narrow = self.n >= LONG && power != Power::Exponential;
-            let mut loose = if is_narrow { LOOSE } else { 0.0 };
-            let mut bracket = row.solve::<Native>(loose, kept, at.add(4 * step));
-            let (low, high) = loop {
-                if size_of::<T>() == 4 && bracket.solved && bracket.free >= ENOUGH {
-                    let (out, spare): (*mut f32, *mut f32) = (self.out.cast(), at.add(2 * step));
-                    let target =
-                        if core::ptr::eq(self.x, self.out) || core::ptr::eq(self.upper, self.out) {
-                            spare
-                        } else {
-                            out
-                        };
+            let (x, upper, decided) = (self.x, self.upper, parts.decided);
+            let collect = |rest: &mut Settle, c: f64| rest.collect((x, upper), origin, c, decided);
+            let (c, is_written) = parts.solve(&row, &mut rest, &collect)?;
+            if !is_written {
+                rest.write(upper, decided, self.out);
+            }
+            Some(solved(self.e, origin + c))
+        }
+    }
+}
+
+/// Scratch in blocks, and where a solved row of f32 goes.
+struct Parts {
+    kept: *mut f32,
+    decided: *mut f32,
+    narrowed: (*mut f32, *mut f32, *mut f32),
+    samples: *mut f32,
+    /// Null for rows of f64.
+    out: *mut f32,
+    /// Whether that is disjoint from scores and bounds.
+    is_apart: bool,
+}
+
+impl Parts {
+    /// c, and whether the row has been written; if not, what is still to write is decided and in `rest`, which `collect` fills.
+    ///
+    /// # Safety
+    /// All are as [`Problem::solve`] makes them.
+    #[inline(never)]
+    unsafe fn solve(
+        &self,
+        row: &Row,
+        rest: &mut Settle,
+        collect: &dyn Fn(&mut Settle, f64),
+    ) -> Option<(f64, bool)> {
+        let (kept, n) = (self.kept, row.scores.len);
+        // All exponentials are formed at once; of powers only those that are still open when the bracket is narrow.
+        let is_narrow = n >= LONG && row.power != Power::Exponential;
+        let mut loose = if is_narrow { LOOSE } else { 0.0 };
+        // SAFETY: by the caller.
+        unsafe {
+            let mut bracket = row.solve::<Native>(loose, kept, self.samples);
+            let ends = loop {
+                if !self.out.is_null() && bracket.solved && bracket.free >= ENOUGH {
+                    let target = if self.is_apart {
+                        self.out
+                    } else {
+                        self.decided
+                    };
                     if row.write::<Native>(&bracket, kept, target) {
-                        if target == spare {
-                            core::ptr::copy_nonoverlapping(spare, out, self.n);
+                        if !self.is_apart {
+                            core::ptr::copy_nonoverlapping(target, self.out, n);
                         }
-                        return Some(solved(self.e, bracket.c));
+                        return Some((bracket.c, true));
                     }
                 }
-                let ends = ends(&bracket, self.temperature)?;
-                row.decide::<Native>(ends, &bracket, kept, decided);
-                rest.collect((self.x, self.upper), origin, bracket.c, decided);
-                if bracket.solved || loose == 0.0 || rest.len <= self.n / FEW {
+                let ends = ends(&bracket, rest.temperature)?;
+                row.decide::<Native>(ends, &bracket, kept, self.decided);
+                collect(rest, bracket.c);
+                if bracket.solved || loose == 0.0 || rest.len <= n / FEW {
                     break ends;
                 }
                 loose = 0.0;
                 bracket = row.newton::<Native>((1.0, bracket.c), (TOLERANCE, 0.0), kept);
             };
-            let start = if bracket.solved || power == Power::Exponential {
+            let start = if bracket.solved || row.power == Power::Exponential {
                 0.0
             } else {
-                rest.narrow(power, (at, at.add(step), at.add(3 * step)))?
+                rest.narrow(row.power, self.narrowed)?
             };
-            let c = rest.settle((bracket.c, start), (low, high))?;
-            rest.write(self.upper, decided, self.out);
-            Some(solved(self.e, origin + c))
+            Some((rest.settle((bracket.c, start), ends)?, false))
         }
     }
 }
@@ -171,6 +217,7 @@ fn solved(e: f64, c: f64) -> Solved {
 ///
 /// # Safety
 /// As [`Scores::new`].
+#[inline(never)]
 pub unsafe fn padded(bounds: *const f32, n: usize, tail: &mut Tail) -> Scores {
     // SAFETY: passed on; what is behind the last bound is in the tail, which has been written if there is any.
     unsafe {

@@ -114,7 +114,7 @@ impl Settle<'_> {
             }
             let row = Row {
                 scores: &Scores::new(scores, len, &mut tail),
-                bounds: Some(&padded(bounds, len, &mut bounds_tail)),
+                bounds: &padded(bounds, len, &mut bounds_tail),
                 power,
                 scale: self.e as f32,
                 max,

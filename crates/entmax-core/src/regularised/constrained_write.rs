@@ -30,7 +30,7 @@ impl Row<'_> {
         let mut nearest = V::splat(1.0);
         for from in (0..n).step_by(LANES) {
             // SAFETY: by the caller.
-            let bound: V = unsafe { self.bound(from) };
+            let bound: V = unsafe { self.bounds.block(from) };
             let d = level.below(unsafe { self.scores.block(from) });
             // f, f' and a distance from 0.
             let (p, s, d) = match self.power {
@@ -97,7 +97,7 @@ impl Row<'_> {
         for from in (0..self.scores.len).step_by(LANES) {
             // SAFETY: by the caller.
             unsafe {
-                let (scores, bound): (V, V) = (self.scores.block(from), self.bound(from));
+                let (scores, bound): (V, V) = (self.scores.block(from), self.bounds.block(from));
                 let least = if self.power.is_formed() {
                     V::load(kept.add(from)).mul(factor)
                 } else {

@@ -185,25 +185,31 @@ pub unsafe fn read<T: Score>(
     temperature: f64,
     row: &mut [f64],
 ) -> Result<f64, Outcome> {
-    let (mut max, mut has_nan) = (T::NEG_INFINITY, false);
-    // SAFETY: indices of the row, here and below.
-    let score = |j: usize| unsafe { *x.add(j) };
-    for j in 0..row.len() {
-        let score = score(j);
+    for (j, place) in row.iter_mut().enumerate() {
+        // SAFETY: by the caller.
+        *place = unsafe { *x.add(j) }.to_f64();
+    }
+    relate(row, temperature)
+}
+
+#[inline(never)]
+fn relate(row: &mut [f64], temperature: f64) -> Result<f64, Outcome> {
+    let (mut largest, mut has_nan) = (f64::NEG_INFINITY, false);
+    for &score in row.iter() {
         has_nan |= score.is_nan();
-        if score > max {
-            max = score;
+        if score > largest {
+            largest = score;
         }
     }
     if has_nan {
         return Err(Outcome::NotANumber);
     }
-    if max == T::NEG_INFINITY {
+    if largest == f64::NEG_INFINITY {
         return Err(Outcome::Empty);
     }
-    if max == T::INFINITY {
-        for (j, place) in row.iter_mut().enumerate() {
-            *place = if score(j) == max {
+    if largest == f64::INFINITY {
+        for place in row {
+            *place = if *place == largest {
                 0.0
             } else {
                 f64::NEG_INFINITY
@@ -211,18 +217,12 @@ pub unsafe fn read<T: Score>(
         }
         return Err(Outcome::Infinite);
     }
-    let largest = max.to_f64();
     let is_divided = temperature != 1.0;
-    for (j, place) in row.iter_mut().enumerate() {
-        let score = score(j).to_f64();
-        let gap = score - largest;
-        *place = if score == f64::NEG_INFINITY {
-            score
-        } else if is_divided {
-            (gap / temperature).max(-WIDEST)
-        } else {
-            gap.max(-WIDEST)
-        };
+    for place in row {
+        let gap = *place - largest;
+        if *place > f64::NEG_INFINITY {
+            *place = if is_divided { gap / temperature } else { gap }.max(-WIDEST);
+        }
     }
     Ok((largest / temperature).clamp(-WIDEST, WIDEST))
 }
