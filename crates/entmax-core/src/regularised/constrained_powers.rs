@@ -36,13 +36,13 @@ impl Power {
         matches!(self, Power::Exponential)
     }
 
-    /// Whether blocks of f are formed in a pass of their own.
+    /// Whether f is formed in a pass of its own, so that there is one copy of it.
     pub fn is_formed(self) -> bool {
         self != Power::Square
     }
 }
 
-/// d, and f' of it where f is a power, without its scale; both of no less than 0.
+/// (f, f') of -`below` where f is a square, both 0 where f is.
 #[inline(always)]
 pub fn square<V: F32Block>(below: V) -> (V, V) {
     let d = V::splat(0.0).sub(below).pmax(V::splat(0.0));

@@ -14,7 +14,7 @@ impl Row<'_> {
     /// tell on which side.
     ///
     /// # Safety
-    /// `out` is writable for the row, and disjoint from it; `kept` is as [`Row::solve`] has left it.
+    /// `out` is writable for the row, and disjoint from it; `kept` is as [`Row::solve`] has left it, and writable as there.
     #[inline(never)]
     pub unsafe fn write<V: F32Block>(
         &self,
@@ -29,7 +29,7 @@ impl Row<'_> {
         let (zero, n) = (V::splat(0.0), self.scores.len);
         let mut nearest = V::splat(1.0);
         for from in (0..n).step_by(LANES) {
-            // SAFETY: by the caller.
+            // SAFETY: by the caller, here and below.
             let bound: V = unsafe { self.bounds.block(from) };
             let d = level.below(unsafe { self.scores.block(from) });
             // f, f' and a distance from 0.
@@ -110,7 +110,7 @@ impl Row<'_> {
         }
     }
 
-    /// What to multiply `kept` by for c.
+    /// What to multiply `kept` by for c; powers are formed anew.
     #[inline(always)]
     unsafe fn ready<V: F32Block>(&self, bracket: &Bracket, c: f64, kept: *mut f32) -> f32 {
         if let Power::Real(_) = self.power {
