@@ -206,12 +206,12 @@ describe('in a bundle', () => {
     expect(attention).not.toContain('sparsemax');
   });
 
-  test('the regularised maps add under 59.7 KB', async () => {
+  test('the regularised maps add under 60.5 KB', async () => {
     const size = async (source: string): Promise<number> => gzipSync(await bundle(source), { level: 9 }).byteLength;
     const both = await size("export * from 'entmax'; export * from 'entmax/regularised';");
     const added = both - (await size("export * from 'entmax';"));
     console.log(`export * from 'entmax/regularised' adds ${added} bytes with gzip -9`);
-    expect(added).toBeLessThan(59_700);
+    expect(added).toBeLessThan(60_500);
   });
 
   test('a bundler for the web finds no builtin of Node to resolve', async () => {
