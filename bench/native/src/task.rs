@@ -99,6 +99,7 @@ impl Task {
                     parameter: parameter.as_ptr(),
                     parameter_stride: usize::from(parameter.len() > 1),
                     upper: std::ptr::null(),
+                    upper_is_shared: false,
                     k: *k,
                     temperature: 1.0,
                     empty_row_is_nan: false,
