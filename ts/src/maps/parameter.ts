@@ -99,9 +99,12 @@ function canonical(value: number): number {
 /** Values of shape `from`, summed over the axes along which `own` repeats, in the parameter's form. */
 export function summed(values: Float, from: Shape, own: Shape, template: Template): unknown {
   const sums = new Float64Array(sizeOf(own));
-  forEachBroadcast(own, from, (target, source) => {
-    sums[source] = sums[source]! + values[target]!;
-  });
+  if (sums.length === values.length) sums.set(values);
+  else {
+    forEachBroadcast(own, from, (target, source) => {
+      sums[source] = sums[source]! + values[target]!;
+    });
+  }
   sums.forEach((sum, i) => (sums[i] = canonical(sum)));
   if (template.form === 'nested') return nest(sums, template.shape);
   const data = newArray(template.dtype, sums.length);
