@@ -14,6 +14,8 @@
 //! | (1, inf) | support by selection, Newton in the smallest probability; for many candidates in blocks of f32 | `above_two`, `above_two_f32` |
 //! | inf | uniform over the maxima | `rows` |
 //!
+//! A budget, the capped simplex, is `budget`, which bounds may leave without a result (`feasible`); the k largest scores are `topk`.
+//!
 //! `rows` walks over the layout, `solve` picks a row's kernel and settles the edges, `staging` copies what is not contiguous, masked or
 //! divided by a temperature, `kernel` says what they ask of a type's kernels; `support` and `csr` read the other forms off the
 //! stored result, so that all agree bit for bit.

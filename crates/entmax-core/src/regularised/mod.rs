@@ -5,9 +5,9 @@
 //! | `fusedmax` | neighbours are drawn together: sparsemax after a proximal operator of total variation, `taut_string` and `slopes` |
 //! | `tvmax` | the same on a grid, `grid` and `regions` |
 //! | `oscarmax` | entries of similar size are drawn together |
-//! | `normmax`, `normmax_start`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss |
+//! | `normmax`, `normmax_loss` | a norm instead of an entropy, and its Fenchel-Young loss; `normmax_start` and `normmax_powers` serve both |
 //! | `constrained`, `constrained_backward` | softmax and entmax with an upper bound for each entry |
-//! | `constrained_quick`, `constrained_blocks` | almost all rows of it, by Newton's method in blocks of f32 |
+//! | `constrained_quick` | almost all rows of it: a bracket of the threshold by blocks of f32 (`constrained_blocks`, `constrained_powers`), what that decides (`constrained_write`), and the rest in f64 (`constrained_settle`) |
 //! | `constrained_fixing` | the others, bound after bound |
 //! | `rows`, `sparse`, `backward` | a batch of any of these, its supports alone, and its pullback |
 //!
